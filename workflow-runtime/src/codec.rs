@@ -1,0 +1,68 @@
+//! What it takes to be saved between steps.
+
+use serde::{Serialize, de::DeserializeOwned};
+
+/// A value that a run can save and read back: what every task returns, every
+/// workflow takes and returns, and every signal carries.
+///
+/// Implemented for everything that serde can write and read. Values are kept
+/// as JSON, so that people can read them.
+///
+/// ```
+/// use workflow_runtime::Durable;
+///
+/// #[derive(serde::Serialize, serde::Deserialize)]
+/// struct Order { id: u64 }
+///
+/// let bytes = Order { id: 7 }.encode().unwrap();
+/// assert_eq!(bytes, br#"{"id":7}"#);
+/// assert_eq!(Order::decode(&bytes).unwrap().id, 7);
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be saved between steps",
+    label = "this type is not durable",
+    note = "a run saves what tasks return, and what workflows and signals carry, so that it can resume after a crash",
+    note = "derive `serde::Serialize` and `serde::Deserialize` for `{Self}`; it must also be `Send + Sync + 'static`"
+)]
+pub trait Durable: Sized + Send + Sync + 'static {
+    /// Writes the value as bytes.
+    ///
+    /// # Errors
+    /// When the type's `Serialize` refuses, for instance a map whose keys are
+    /// not strings.
+    fn encode(&self) -> Result<Vec<u8>, CodecError>;
+
+    /// Reads a value back.
+    ///
+    /// # Errors
+    /// When the bytes are not a value of this type.
+    fn decode(bytes: &[u8]) -> Result<Self, CodecError>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Durable for T {
+    fn encode(&self) -> Result<Vec<u8>, CodecError> {
+        serde_json::to_vec(self).map_err(|source| CodecError {
+            type_name: std::any::type_name::<T>(),
+            action: "saved",
+            source,
+        })
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, CodecError> {
+        serde_json::from_slice(bytes).map_err(|source| CodecError {
+            type_name: std::any::type_name::<T>(),
+            action: "read back",
+            source,
+        })
+    }
+}
+
+/// A value that could not be saved or read back.
+#[derive(Debug, thiserror::Error)]
+#[error("a value of type `{type_name}` cannot be {action}: {source}")]
+pub struct CodecError {
+    type_name: &'static str,
+    action: &'static str,
+    source: serde_json::Error,
+}

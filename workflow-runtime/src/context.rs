@@ -1,0 +1,122 @@
+//! What a task can ask about the attempt it is running in.
+
+use std::any::TypeId;
+use std::fmt;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::Poll;
+
+use crate::run::Key;
+use crate::task::Shared;
+
+/// The attempt a task is running in, asked for with `#[context]`.
+///
+/// ```
+/// use workflow_runtime::{Context, task};
+///
+/// #[task]
+/// async fn charge(cents: u64, #[context] cx: &Context) -> u64 {
+///     // The same key on every attempt: the bank books it once.
+///     println!("{} cents, key {}", cents, cx.idempotency_key());
+///     cents
+/// }
+/// ```
+pub struct Context {
+    host: Arc<dyn Host>,
+    key: Key,
+    epoch: u32,
+    attempt: u32,
+}
+
+/// What the engine does for an attempt. Implemented by the engine's run; a
+/// trait, so that tasks know nothing of engines.
+pub(crate) trait Host: Send + Sync {
+    fn run_id(&self) -> &str;
+    fn path(&self, key: Key) -> String;
+    fn resource(&self, id: TypeId) -> Option<&Shared>;
+    fn mock(&self, id: TypeId) -> Option<&Shared>;
+    /// Whether the attempt was asked to stop; wakes `waker` when it is.
+    fn poll_cancelled(&self, key: Key, epoch: u32, cx: Option<&mut std::task::Context<'_>>) -> Poll<()>;
+    fn progress(&self, key: Key, epoch: u32, done: u64, total: u64);
+    fn heartbeat(&self, key: Key, epoch: u32);
+}
+
+impl Context {
+    pub(crate) fn new(host: Arc<dyn Host>, key: Key, epoch: u32, attempt: u32) -> Self {
+        Self { host, key, epoch, attempt }
+    }
+
+    pub(crate) fn host(&self) -> &dyn Host {
+        &*self.host
+    }
+
+    /// The run's id.
+    #[must_use]
+    pub fn run_id(&self) -> &str {
+        self.host.run_id()
+    }
+
+    /// The step's path, such as `nightly/priced[3]/quote`.
+    #[must_use]
+    pub fn step(&self) -> String {
+        self.host.path(self.key)
+    }
+
+    /// Which attempt this is, from 1.
+    #[must_use]
+    pub fn attempt(&self) -> u32 {
+        self.attempt
+    }
+
+    /// A text that is the same for every attempt of this step and differs
+    /// from that of every other step of every run: what a payment service or
+    /// a database wants, to do the same thing only once.
+    #[must_use]
+    pub fn idempotency_key(&self) -> String {
+        format!("{}/{}", self.run_id(), self.step())
+    }
+
+    /// Whether the attempt was asked to stop: its run is cancelled, or
+    /// another arm of its `select!` was faster. After a grace time the engine
+    /// drops the task's future at its next `.await`.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.host.poll_cancelled(self.key, self.epoch, None).is_ready()
+    }
+
+    /// Ends once the attempt is asked to stop.
+    pub async fn cancelled(&self) {
+        poll_fn(|cx| self.host.poll_cancelled(self.key, self.epoch, Some(cx))).await;
+    }
+
+    /// Tells observers how far the attempt is, in units of the task's choice.
+    pub fn progress(&self, done: u64, total: u64) {
+        self.host.progress(self.key, self.epoch, done, total);
+    }
+
+    /// Tells observers that the attempt is alive.
+    pub fn heartbeat(&self) {
+        self.host.heartbeat(self.key, self.epoch);
+    }
+
+    /// The engine's resource of type `T`. The compiler has checked that the
+    /// engine has it.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn resource<T: 'static>(&self) -> &T {
+        match self.host.resource(TypeId::of::<T>()).and_then(|resource| resource.downcast_ref()) {
+            Some(resource) => resource,
+            None => panic!("the engine has no resource `{}`; please report this", std::any::type_name::<T>()),
+        }
+    }
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context")
+            .field("run_id", &self.run_id())
+            .field("step", &self.step())
+            .field("attempt", &self.attempt)
+            .finish()
+    }
+}

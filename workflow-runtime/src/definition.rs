@@ -1,0 +1,348 @@
+//! The static tables that `workflow!` and `#[task]` write: what a workflow
+//! *is*. Constant data and plain function pointers, no behaviour.
+//!
+//! A workflow is a list of [`Region`]s, the first being its body. A region is
+//! a nested graph of [`Step`]s. The bodies of `for` and `while`, the arms of
+//! `if`, `match` and `select!`, and child workflows are all regions, opened by
+//! one mechanism: a step of the region around them opens a *frame* of them.
+//!
+//! A frame holds its values in *slots*: first the imports that the opening
+//! step fills (parameters, a `for` item, loop variables, captured values),
+//! then one slot per value that the region's own steps produce.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::policy::{Policy, Rate};
+use crate::task::{Env, Moved, Running};
+use crate::value::{Codec, Value};
+
+/// A whole workflow.
+#[derive(Debug)]
+pub struct Graph {
+    /// The workflow's name, the first part of every step's path.
+    pub name: &'static str,
+    /// Its documentation, as written.
+    pub docs: &'static str,
+    /// The file it is written in.
+    pub file: &'static str,
+    /// The line it is written at.
+    pub line: u32,
+    /// What it takes, in order. They fill the first slots of the body.
+    pub params: &'static [Param],
+    /// Its regions; the first is the body.
+    pub regions: &'static [Region],
+    /// How its result is saved.
+    pub output: Codec,
+    /// When it starts by itself.
+    pub schedule: Option<Schedule>,
+    /// A hash over all steps; two builds of the same source agree.
+    pub fingerprint: u64,
+}
+
+/// One parameter of a workflow.
+#[derive(Debug)]
+pub struct Param {
+    /// Its name.
+    pub name: &'static str,
+    /// Its type, as written.
+    pub ty: &'static str,
+    /// How it is saved.
+    pub codec: Codec,
+}
+
+/// A nested graph: the body of a workflow, `for` or `while`, or one arm.
+#[derive(Debug)]
+pub struct Region {
+    /// What the region is called within its step: nothing for a body, `then`
+    /// and `else`, or the number of a `match` or `select!` arm.
+    pub label: &'static str,
+    /// The imports that are taken from the frame around: its slot numbers.
+    /// They follow the imports that the opening step makes itself.
+    pub captures: &'static [u16],
+    /// How many slots a frame has.
+    pub slots: u16,
+    /// The steps, in the order they are written.
+    pub steps: &'static [Step],
+    /// What the region is worth once all its steps have ended.
+    pub result: Yield,
+    /// For the body of a `while`: the slots with the loop variables' next
+    /// values, in order.
+    pub carried: &'static [u16],
+}
+
+/// The value of a region.
+#[derive(Clone, Copy)]
+pub enum Yield {
+    /// `()`.
+    Nothing,
+    /// The value of a slot.
+    Slot(u16),
+    /// An expression over some slots.
+    Compute(Expr<Value>),
+}
+
+/// An expression as written by the user, over the values of some slots.
+pub struct Expr<T> {
+    /// The slots it is given, in order.
+    pub reads: &'static [u16],
+    /// Evaluates it.
+    pub eval: fn(&Env) -> T,
+}
+
+// Derives would ask for `T: Clone`; a function pointer needs no such thing.
+impl<T> Clone for Expr<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<T> Copy for Expr<T> {}
+
+/// One use of a task, or a built-in step, in a region.
+#[derive(Debug)]
+pub struct Step {
+    /// Its name, unique in its region.
+    pub name: &'static str,
+    /// The steps of the same region that must end first, ascending, each once.
+    pub needs: &'static [u16],
+    /// The steps of the same region that wait for this one, ascending: the
+    /// other direction of `needs`, written down so that nobody computes it.
+    pub dependents: &'static [u16],
+    /// The first slot it fills. A `while` fills one per loop variable, every
+    /// other step fills one.
+    pub output: u16,
+    /// What it does.
+    pub kind: Kind,
+    /// What a failure of this step means to its workflow.
+    pub on_failure: OnFailure,
+    /// Whether it is `#[always]`: it runs last, however its region ends.
+    pub always: bool,
+    /// How its output is saved; for a `while`, one per loop variable.
+    pub codecs: &'static [Codec],
+    /// The line it is written at.
+    pub line: u32,
+    /// A hash of the step as written and of what it depends on.
+    pub fingerprint: u64,
+}
+
+/// What happens when a step has failed for good.
+#[derive(Clone, Copy)]
+pub enum OnFailure {
+    /// The run fails: the step was written with `?`, or cannot say it failed.
+    FailRun,
+    /// The failure is a value, `Result<T, StepError>`, and the steps that
+    /// take it run.
+    Value(Outcome),
+}
+
+/// How the two ends of a step become the `Result` that its name stands for.
+#[derive(Clone, Copy)]
+pub struct Outcome {
+    /// `Ok` around the output.
+    pub ok: fn(Value) -> Value,
+    /// `Err` around the error.
+    pub err: fn(crate::StepError) -> Value,
+}
+
+/// What a step does.
+#[derive(Clone, Copy)]
+pub enum Kind {
+    /// A task, or a child workflow when the task says so.
+    Task(TaskStep),
+    /// `signal::<T>("name")`, with the time limit of `.within(..)`.
+    Signal {
+        /// The signal's name.
+        name: &'static str,
+        /// How long to wait.
+        within: Option<Expr<Duration>>,
+    },
+    /// `sleep` and `sleep_until`.
+    Sleep(Expr<Until>),
+    /// `for`: the region once per item.
+    Map {
+        /// The items, in order.
+        items: Expr<Vec<Value>>,
+        /// The body. Its first import is the item.
+        region: u16,
+        /// How many at a time; all when `None`.
+        limit: Option<u32>,
+        /// Makes the `Vec` of the results.
+        collect: fn(Vec<Value>) -> Value,
+    },
+    /// `while`: the region turn after turn.
+    Loop {
+        /// The loop variables' first values.
+        initial: Expr<Vec<Value>>,
+        /// Whether there is one more turn; reads slots of the *body*'s frame.
+        test: Expr<bool>,
+        /// The body. Its first imports are the loop variables.
+        region: u16,
+        /// The turns allowed.
+        limit: u32,
+    },
+    /// `if` and `match`: one of several regions.
+    Branch {
+        /// Which arm, from 0.
+        choose: Expr<usize>,
+        /// The arms' regions.
+        arms: &'static [u16],
+    },
+    /// `select!`: the first step of `race` to end decides.
+    Select {
+        /// A region with one step per arm.
+        race: u16,
+        /// The arms' regions. The first import of each is the value of its
+        /// step in the race.
+        arms: &'static [u16],
+    },
+    /// A pure expression that has to be stored, such as a loop variable's
+    /// next value.
+    Compute(Expr<Value>),
+}
+
+/// When a `sleep` ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Until {
+    /// So long after it began.
+    After(Duration),
+    /// At this time.
+    At(std::time::SystemTime),
+}
+
+/// One use of a task.
+#[derive(Clone, Copy)]
+pub struct TaskStep {
+    /// The task's contract.
+    pub task: &'static TaskDef,
+    /// The task's policy with this step's overrides.
+    pub policy: &'static Policy,
+    /// The slots whose values the step shares.
+    pub reads: &'static [u16],
+    /// The slots whose values this step alone uses, and may consume.
+    pub moves: &'static [u16],
+    /// Evaluates the arguments as written and starts the task.
+    pub start: Start,
+}
+
+/// The function that `workflow!` writes for a use of a task: it evaluates the
+/// arguments, rustc's coercions included, and hands them to the task.
+pub type Start = for<'a, 'b> fn(&'a Env, &'b mut Moved) -> Running<'a>;
+
+/// A task's contract, as its attribute states it.
+#[derive(Debug)]
+pub struct TaskDef {
+    /// The task's name.
+    pub name: &'static str,
+    /// Changes when its meaning does.
+    pub version: u32,
+    /// Whether it returns a `Result`.
+    pub fallible: bool,
+    /// Whether it runs on a thread of its own, away from async code.
+    pub blocking: bool,
+    /// Whether an attempt lost to a crash must not be repeated.
+    pub at_most_once: bool,
+    /// Retries and time limits.
+    pub policy: Policy,
+    /// Steps of this task that run at a time, over the whole engine.
+    pub concurrency: Option<u32>,
+    /// Attempts started over time, over the whole engine.
+    pub rate: Option<Rate>,
+    /// How long results are reused across runs.
+    pub cache: Option<Duration>,
+    /// The task that undoes it.
+    pub undo: Option<UndoDef>,
+    /// For a workflow that is used as a step: its graph.
+    pub child: Option<&'static Graph>,
+    /// How its output is saved.
+    pub output: Codec,
+}
+
+/// How a finished step is undone.
+#[derive(Clone, Copy, Debug)]
+pub struct UndoDef {
+    /// The contract of the task that does it: its name, retries and limits.
+    pub task: &'static TaskDef,
+}
+
+/// When a workflow starts by itself.
+#[derive(Clone, Copy)]
+pub struct Schedule {
+    /// When, as a cron expression.
+    pub cron: &'static str,
+    /// The name of the time zone the expression is read in.
+    pub timezone: &'static str,
+    /// The parameters' values for a tick.
+    pub fill: fn(&jiff::Zoned) -> Vec<Value>,
+}
+
+// Function pointers have no useful `Debug`; what is static data is shown.
+impl<T> fmt::Debug for Expr<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Expr").field(&self.reads).finish()
+    }
+}
+
+impl fmt::Debug for Yield {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Yield::Nothing => f.write_str("Nothing"),
+            Yield::Slot(slot) => f.debug_tuple("Slot").field(slot).finish(),
+            Yield::Compute(expr) => f.debug_tuple("Compute").field(expr).finish(),
+        }
+    }
+}
+
+impl fmt::Debug for OnFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            OnFailure::FailRun => "FailRun",
+            OnFailure::Value(_) => "Value",
+        })
+    }
+}
+
+impl fmt::Debug for TaskStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TaskStep").field("task", &self.task.name).field("policy", &self.policy).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Schedule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Schedule").field("cron", &self.cron).field("timezone", &self.timezone).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Kind::Task(task) => task.fmt(f),
+            Kind::Signal { name, within } => {
+                f.debug_struct("Signal").field("name", name).field("limited", &within.is_some()).finish()
+            }
+            Kind::Sleep(_) => f.write_str("Sleep"),
+            Kind::Map { region, limit, .. } => {
+                f.debug_struct("Map").field("region", region).field("limit", limit).finish_non_exhaustive()
+            }
+            Kind::Loop { region, limit, .. } => {
+                f.debug_struct("Loop").field("region", region).field("limit", limit).finish_non_exhaustive()
+            }
+            Kind::Branch { arms, .. } => f.debug_struct("Branch").field("arms", arms).finish_non_exhaustive(),
+            Kind::Select { race, arms } => {
+                f.debug_struct("Select").field("race", race).field("arms", arms).finish()
+            }
+            Kind::Compute(_) => f.write_str("Compute"),
+        }
+    }
+}
+
+impl Step {
+    /// How many slots the step fills.
+    #[must_use]
+    pub fn outputs(&self, graph: &Graph) -> usize {
+        match self.kind {
+            Kind::Loop { region, .. } => graph.regions[region as usize].carried.len(),
+            _ => 1,
+        }
+    }
+}

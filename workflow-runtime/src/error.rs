@@ -1,0 +1,170 @@
+//! What can go wrong, in the user's words.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+/// Why an attempt failed: the error's message and those of its causes.
+///
+/// The task's own error value is not kept, since it may be of any type; its
+/// words are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// How it ended.
+    pub cause: Cause,
+    /// The error's message, and the messages of the errors that caused it.
+    pub messages: Vec<String>,
+}
+
+/// How an attempt that did not succeed ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// The task returned an error that another attempt may not meet.
+    Error,
+    /// The task returned an error that every attempt would meet.
+    Fatal,
+    /// It took longer than its `timeout` or `deadline`, or a signal did not
+    /// come `within` its time.
+    Timeout,
+    /// The task panicked.
+    Panic,
+    /// The process died while it ran.
+    Lost,
+    /// The engine shut down while it ran.
+    Interrupted,
+    /// It was cancelled.
+    Cancelled,
+    /// A `while` was still not done after its last turn.
+    Limit,
+}
+
+impl Failure {
+    /// The failure that an error describes, with the chain of its causes.
+    pub fn from_error(cause: Cause, error: &(dyn StdError + 'static)) -> Self {
+        let mut messages = vec![error.to_string()];
+        let mut source = error.source();
+        while let Some(error) = source {
+            messages.push(error.to_string());
+            source = error.source();
+        }
+        Self { cause, messages }
+    }
+
+    pub(crate) fn new(cause: Cause, message: impl Into<String>) -> Self {
+        Self { cause, messages: vec![message.into()] }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.messages.join(": "))
+    }
+}
+
+/// Why a step failed: what a step without `?` hands to the steps that use it.
+///
+/// ```
+/// use workflow_runtime::{StepError, task};
+///
+/// #[task]
+/// async fn report(fetched: Result<String, StepError>) -> String {
+///     match fetched {
+///         Ok(page) => page,
+///         Err(error) => format!("{} failed {} times: {error}", error.step(), error.attempts()),
+///     }
+/// }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepError {
+    step: String,
+    attempts: u32,
+    failure: Failure,
+}
+
+impl StepError {
+    pub(crate) fn new(step: String, attempts: u32, failure: Failure) -> Self {
+        Self { step, attempts, failure }
+    }
+
+    /// The step's path.
+    #[must_use]
+    pub fn step(&self) -> &str {
+        &self.step
+    }
+
+    /// How many attempts were made.
+    #[must_use]
+    pub fn attempts(&self) -> u32 {
+        self.attempts
+    }
+
+    /// How the last attempt ended, and in what words.
+    #[must_use]
+    pub fn failure(&self) -> &Failure {
+        &self.failure
+    }
+}
+
+impl fmt::Display for StepError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "step `{}` failed: {}", self.step, self.failure)
+    }
+}
+
+impl StdError for StepError {}
+
+/// What went wrong with an engine or a run.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A step failed for good, and with it the run.
+    #[error("run of `{workflow}` failed: {error}")]
+    Failed {
+        /// The workflow's name.
+        workflow: String,
+        /// The first step that failed.
+        #[source]
+        error: StepError,
+    },
+    /// The run was cancelled.
+    #[error("run of `{workflow}` was cancelled")]
+    Cancelled {
+        /// The workflow's name.
+        workflow: String,
+    },
+    /// The key belongs to a run that was started with other arguments, or of
+    /// another workflow.
+    #[error("run key `{key}` belongs to {holder}; a key names one run for ever, so use another key")]
+    KeyInUse {
+        /// The key.
+        key: String,
+        /// Who has it.
+        holder: String,
+    },
+    /// The engine is shutting down and starts nothing more.
+    #[error("the engine is shut down")]
+    ShutDown,
+    /// The run has ended; what was asked of it came too late.
+    #[error("run of `{workflow}` has ended already")]
+    Ended {
+        /// The workflow's name.
+        workflow: String,
+    },
+    /// The workflow waits for no signal of this name anywhere.
+    #[error("workflow `{workflow}` has no signal `{signal}`")]
+    UnknownSignal {
+        /// The workflow's name.
+        workflow: String,
+        /// The signal's name.
+        signal: String,
+    },
+    /// A value could not be saved or read back.
+    #[error("{0}")]
+    Codec(Arc<crate::codec::CodecError>),
+}
+
+/// The result of a run, or of asking the engine for something.
+pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -1,0 +1,114 @@
+//! What can happen to a run.
+
+use super::state::{FrameId, Key, Timestamp};
+use crate::error::Failure;
+use crate::task::Retryability;
+
+/// Something that happened to a run.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// The run begins. Always the first event, and only the first.
+    Begun,
+    /// The answer to [`Action::Evaluate`](super::Action::Evaluate).
+    Answered {
+        /// The step that asked.
+        key: Key,
+        /// What the expression says, or that it panicked.
+        answer: Result<Answer, Failure>,
+    },
+    /// The answer to [`Action::Yield`](super::Action::Yield): the region's
+    /// value is in place, or its expression panicked.
+    Yielded {
+        /// The frame that was asked.
+        frame: FrameId,
+        /// Whether it went well.
+        result: Result<(), Failure>,
+    },
+    /// A limit has room: the answer to [`Action::Acquire`](super::Action::Acquire).
+    Granted {
+        /// The step that asked.
+        key: Key,
+        /// The request's epoch.
+        epoch: u32,
+    },
+    /// An attempt, or an undo, ended.
+    AttemptEnded {
+        /// The step.
+        key: Key,
+        /// The attempt's epoch, so that a late end of an attempt that was
+        /// given up is refused.
+        epoch: u32,
+        /// How it ended.
+        end: AttemptEnd,
+        /// A random number, 0 to 1, for the jitter of a retry.
+        roll: f64,
+    },
+    /// A time that was waited for has come.
+    TimerFired {
+        /// The step that waits.
+        key: Key,
+        /// The wait's epoch.
+        epoch: u32,
+    },
+    /// A signal came from outside. The driver keeps its value.
+    Signalled {
+        /// The signal's name.
+        name: &'static str,
+    },
+    /// Someone asked the run to stop.
+    CancelRequested,
+    /// The grace time of a cancelled run is over.
+    GraceOver,
+}
+
+/// How an attempt ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum AttemptEnd {
+    /// Well; the driver has stored the value.
+    Ok,
+    /// Not well, and what the error says about another attempt. Timeouts and
+    /// panics say [`Retryability::Retry`].
+    Failed(Failure, Retryability),
+    /// The process died while it ran: does not use up a retry.
+    Lost,
+    /// The engine shut down while it ran: does not use up a retry.
+    Interrupted,
+    /// It was dropped because its run is being cancelled.
+    Cancelled,
+}
+
+/// What an expression says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// A value, already stored in the step's slot: a pure expression. Also a
+    /// child workflow's parameters, kept by the driver until the frame opens.
+    Value,
+    /// Which arm, from 0.
+    Arm(usize),
+    /// How many items; the driver keeps them.
+    Items(usize),
+    /// Whether there is one more turn. On the first question the driver has
+    /// also evaluated the loop variables' first values.
+    Turn(bool),
+    /// When the wait ends: the time of a `sleep`, or of a signal's `within`.
+    Until(Timestamp),
+}
+
+/// An event that does not fit the run's state. The state is unchanged.
+///
+/// A late result of an attempt that was given up ends here, by its epoch.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// The frame has been closed.
+    #[error("the region of this event has been closed")]
+    Closed,
+    /// The attempt or wait is not the current one.
+    #[error("the attempt of this event was given up")]
+    Stale,
+    /// Nothing was asked that this could answer.
+    #[error("the run does not expect this event")]
+    Unexpected,
+    /// The run has ended.
+    #[error("the run has ended")]
+    Ended,
+}

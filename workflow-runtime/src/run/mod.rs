@@ -1,0 +1,18 @@
+//! The machine: `(state, event) -> (state, actions)`, pure.
+//!
+//! It knows no tokio, no store and no clock: `now` is a field of the event,
+//! and random numbers come with it. It never sees a value either; where an
+//! expression has to be evaluated it asks with an action and hears the answer
+//! as an event. What it decides is told in [`Effects`]: actions for a driver
+//! to perform, after whatever commit the driver makes, and changes for
+//! observers.
+
+mod effect;
+mod event;
+mod machine;
+mod state;
+
+pub use effect::{Action, Change, Effects};
+pub use event::{Answer, AttemptEnd, Event, Refused};
+pub use machine::Machine;
+pub use state::{FrameId, Key, RunState, StepState, Timestamp, Wait};

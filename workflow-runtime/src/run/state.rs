@@ -1,0 +1,189 @@
+//! The states of runs and steps, and how a step of a run is named.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// A point in time: nanoseconds since the Unix epoch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Timestamp(pub u64);
+
+impl Timestamp {
+    /// This much later; the end of time rather than an overflow.
+    #[must_use]
+    pub fn after(self, delay: Duration) -> Self {
+        let nanos = u64::try_from(delay.as_nanos()).unwrap_or(u64::MAX);
+        Self(self.0.saturating_add(nanos))
+    }
+
+    /// How long ago `earlier` was; zero if it is later.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+    }
+}
+
+/// One opened region of a run. Never reused within a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FrameId {
+    /// Where the frame is kept.
+    pub index: u32,
+    /// Tells the frames apart that were kept there one after the other.
+    pub generation: u32,
+}
+
+impl FrameId {
+    /// The frame of the workflow's body.
+    pub const ROOT: Self = Self { index: 0, generation: 0 };
+}
+
+/// One step of one run: a frame, and the step's number in its region.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key {
+    /// The frame.
+    pub frame: FrameId,
+    /// The step's number in the frame's region.
+    pub step: u16,
+}
+
+/// The state of a step. Ended states are final, but for an operator's
+/// recorded action and for `Undoing`/`Undone`, which follow `Succeeded`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepState {
+    /// It waits, and says for what.
+    Waiting(Wait),
+    /// An attempt is under way, or a region of it.
+    Running,
+    /// It ended well.
+    Succeeded {
+        /// Its result was taken from an earlier run.
+        cached: bool,
+    },
+    /// Every attempt failed.
+    Failed,
+    /// It belongs to an arm that was not chosen.
+    Skipped,
+    /// It can never start, because a step it needs has no value.
+    UpstreamFailed,
+    /// It was stopped, or never started, because its run failed or was
+    /// cancelled or another arm of its `select!` was faster.
+    Cancelled,
+    /// An `at_most_once` attempt was lost; an operator decides.
+    OutcomeUnknown,
+    /// Its undo is under way.
+    Undoing,
+    /// It was undone.
+    Undone,
+}
+
+/// What a step waits for, and until when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Wait {
+    /// The steps it uses.
+    Dependencies,
+    /// A place under a `concurrency` or `rate` limit.
+    Slot,
+    /// A time.
+    Timer {
+        /// Which time.
+        until: Timestamp,
+    },
+    /// A signal.
+    Signal {
+        /// When the wait is given up.
+        until: Option<Timestamp>,
+    },
+    /// Its next attempt.
+    Backoff {
+        /// When that starts.
+        until: Timestamp,
+    },
+    /// An operator, who paused the run.
+    Paused,
+}
+
+impl StepState {
+    /// Whether nothing more happens to the step by itself.
+    #[must_use]
+    pub fn is_ended(self) -> bool {
+        !matches!(self, StepState::Waiting(_) | StepState::Running | StepState::Undoing)
+    }
+}
+
+/// The state of a run: a function of its steps' states and of what was asked
+/// of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunState {
+    /// Not begun.
+    Queued,
+    /// At least one attempt is under way.
+    Running,
+    /// Every step that has not ended waits.
+    Waiting,
+    /// Paused by an operator.
+    Paused,
+    /// Its code changed in a way that only an operator can settle.
+    Blocked,
+    /// Cancelled; attempts are being stopped.
+    Cancelling,
+    /// Finished steps are being undone.
+    Undoing,
+    /// Ended with a result.
+    Succeeded,
+    /// Ended because a step failed.
+    Failed,
+    /// Ended because it was cancelled.
+    Cancelled,
+}
+
+impl RunState {
+    /// Whether the run has ended.
+    #[must_use]
+    pub fn is_ended(self) -> bool {
+        matches!(self, RunState::Succeeded | RunState::Failed | RunState::Cancelled)
+    }
+}
+
+impl fmt::Display for StepState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            StepState::Waiting(Wait::Dependencies) => "waiting for other steps",
+            StepState::Waiting(Wait::Slot) => "waiting for a slot",
+            StepState::Waiting(Wait::Timer { .. }) => "sleeping",
+            StepState::Waiting(Wait::Signal { .. }) => "waiting for a signal",
+            StepState::Waiting(Wait::Backoff { .. }) => "waiting for its next attempt",
+            StepState::Waiting(Wait::Paused) => "paused",
+            StepState::Running => "running",
+            StepState::Succeeded { cached: false } => "succeeded",
+            StepState::Succeeded { cached: true } => "succeeded (cached)",
+            StepState::Failed => "failed",
+            StepState::Skipped => "skipped",
+            StepState::UpstreamFailed => "upstream failed",
+            StepState::Cancelled => "cancelled",
+            StepState::OutcomeUnknown => "outcome unknown",
+            StepState::Undoing => "undoing",
+            StepState::Undone => "undone",
+        })
+    }
+}
+
+impl fmt::Display for RunState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            RunState::Queued => "queued",
+            RunState::Running => "running",
+            RunState::Waiting => "waiting",
+            RunState::Paused => "paused",
+            RunState::Blocked => "blocked",
+            RunState::Cancelling => "cancelling",
+            RunState::Undoing => "undoing",
+            RunState::Succeeded => "succeeded",
+            RunState::Failed => "failed",
+            RunState::Cancelled => "cancelled",
+        })
+    }
+}

@@ -1,0 +1,232 @@
+//! What a task is to the engine: its contract, its arguments, and the future
+//! of one attempt.
+//!
+//! `#[task]` implements [`Task`] for a type named like the function; the rest
+//! of the expansion is data. Never here: when an attempt starts or what its
+//! end means to the run.
+
+use std::any::{Any, TypeId};
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::time::Duration;
+
+use smallvec::SmallVec;
+
+use crate::codec::Durable;
+use crate::context::Context;
+use crate::definition::TaskDef;
+use crate::error::Failure;
+use crate::value::{Value, wrong_type};
+
+/// A task, or a workflow that is used like one.
+///
+/// Implemented by `#[task]` and `workflow!`, never by hand.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a task",
+    note = "write `#[task]` above the function to use it as a step"
+)]
+pub trait Task: Sized + 'static {
+    /// What it is called with: nothing, one type, or a tuple.
+    type Args<'a>: Send;
+    /// What the function returns, as written.
+    type Return: Send + 'static;
+    /// What a successful attempt leaves to the steps that use it.
+    type Ok: Durable;
+    /// What the step's name stands for without `?`.
+    type Outcome;
+    /// The contract.
+    const DEF: TaskDef;
+
+    /// Begins an attempt.
+    fn start<'a>(args: Self::Args<'a>, context: &'a Context) -> Running<'a>;
+
+    /// What `returned` means.
+    fn finish(returned: Self::Return) -> Ended;
+
+    /// Begins to undo a finished step.
+    fn undo<'a>(_args: Self::Args<'a>, _output: &'a Self::Ok, _context: &'a Context) -> Running<'a> {
+        unreachable!("only a task with `undo` in its contract is undone")
+    }
+}
+
+/// A task, or a workflow, all of whose resources `R` provides.
+///
+/// Implemented by `#[task]` and `workflow!`, never by hand.
+pub trait RunsOn<R> {}
+
+/// One attempt under way.
+pub type Running<'a> = Pin<Box<dyn Future<Output = Ended> + Send + 'a>>;
+
+/// How an attempt ended.
+#[derive(Debug)]
+pub enum Ended {
+    /// With a value.
+    Ok(Value),
+    /// With an error, and what the error says about another attempt.
+    Err(Failure, Retryability),
+    /// A workflow used as a step does not run here: these are its parameters,
+    /// and the engine opens its graph.
+    Arguments(Vec<Value>),
+}
+
+/// What an error says about another attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retryability {
+    /// Another attempt may succeed; wait as the policy says.
+    Retry,
+    /// Another attempt may succeed after this long.
+    RetryAfter(Duration),
+    /// No attempt will ever succeed.
+    Fatal,
+}
+
+/// An error that knows whether another attempt makes sense.
+///
+/// A task whose error implements it needs no `when` in its `retry(..)`.
+///
+/// ```
+/// use std::time::Duration;
+/// use workflow_runtime::{Retryability, Retryable};
+///
+/// enum FetchError { NotFound, Busy { seconds: u64 }, Broken }
+///
+/// impl Retryable for FetchError {
+///     fn retryability(&self) -> Retryability {
+///         match self {
+///             FetchError::NotFound => Retryability::Fatal,
+///             FetchError::Busy { seconds } => Retryability::RetryAfter(Duration::from_secs(*seconds)),
+///             FetchError::Broken => Retryability::Retry,
+///         }
+///     }
+/// }
+/// ```
+pub trait Retryable {
+    /// Whether, and when, to try again.
+    fn retryability(&self) -> Retryability;
+}
+
+/// The use of a task with its arguments, not yet begun: what a step of a
+/// workflow is to rustc.
+#[must_use]
+pub struct Call<'a, T: Task> {
+    args: T::Args<'a>,
+}
+
+impl<'a, T: Task> Call<'a, T> {
+    /// Takes the arguments.
+    pub fn new(args: T::Args<'a>) -> Self {
+        Self { args }
+    }
+
+    /// What the step's name stands for; only rustc's type checker gets here.
+    pub fn outcome(self) -> T::Outcome {
+        unreachable!("the mirror of a workflow never runs")
+    }
+}
+
+/// The values a step is given, and the attempt it is given them for.
+pub struct Env {
+    values: SmallVec<[Value; 6]>,
+    purpose: Purpose,
+    context: Context,
+}
+
+/// Why a step's arguments are evaluated.
+#[derive(Debug)]
+pub(crate) enum Purpose {
+    Attempt,
+    Undo { output: Value },
+}
+
+impl Env {
+    pub(crate) fn new(values: SmallVec<[Value; 6]>, purpose: Purpose, context: Context) -> Self {
+        Self { values, purpose, context }
+    }
+
+    /// Lends the value of the `index`th slot that the expression reads.
+    pub fn lend<T: Send + Sync + 'static>(&self, index: usize) -> &T {
+        self.values.get(index).and_then(Value::get).unwrap_or_else(|| wrong_type::<T>())
+    }
+
+    /// Hands the evaluated arguments to the task.
+    pub fn begin<'a, T: Task>(&'a self, call: Call<'a, T>) -> Running<'a> {
+        match &self.purpose {
+            Purpose::Attempt => match self.context.host().mock(TypeId::of::<T>()) {
+                None => T::start(call.args, &self.context),
+                Some(mock) => match mock.downcast_ref::<Mock<T>>() {
+                    Some(mock) => mock.start(call.args),
+                    None => wrong_type::<T>(),
+                },
+            },
+            Purpose::Undo { output } => {
+                let output = output.get::<T::Ok>().unwrap_or_else(|| wrong_type::<T::Ok>());
+                T::undo(call.args, output, &self.context)
+            }
+        }
+    }
+}
+
+/// The values that a step alone uses, and may consume.
+pub struct Moved(pub(crate) SmallVec<[Option<Value>; 4]>);
+
+impl Moved {
+    fn next(&mut self, index: usize) -> Value {
+        self.0.get_mut(index).and_then(Option::take).unwrap_or_else(|| wrong_type::<Value>())
+    }
+}
+
+/// Takes a moved argument: the value itself where nobody else holds it, a
+/// copy otherwise (a retry or an undo may need it again).
+///
+/// The inherent method wins for types that are `Clone`; the trait method makes
+/// the copy through the codec for those that are not. Both see a concrete
+/// type, which is what makes this choice possible.
+pub struct Take<T>(Value, PhantomData<fn() -> T>);
+
+impl<T> Take<T> {
+    /// Takes the `index`th moved value.
+    pub fn new(moved: &mut Moved, index: usize) -> Self {
+        Self(moved.next(index), PhantomData)
+    }
+}
+
+impl<T: Clone + Send + Sync + 'static> Take<T> {
+    /// The value, or a clone of it.
+    #[must_use]
+    pub fn take(self) -> T {
+        self.0.into_inner().unwrap_or_else(|shared| T::clone(&shared))
+    }
+}
+
+/// The other half of [`Take`].
+pub trait TakeByCodec<T> {
+    /// The value, or a copy of it made by encoding and decoding it.
+    fn take(self) -> T;
+}
+
+impl<T: Durable> TakeByCodec<T> for Take<T> {
+    fn take(self) -> T {
+        self.0.into_inner().unwrap_or_else(|shared: std::sync::Arc<T>| {
+            match shared.encode().and_then(|bytes| T::decode(&bytes)) {
+                Ok(copy) => copy,
+                Err(error) => panic!("{error}"),
+            }
+        })
+    }
+}
+
+/// A task's stand-in in a test.
+pub(crate) struct Mock<T: Task>(pub(crate) Box<MockFn<T>>);
+
+pub(crate) type MockFn<T> = dyn for<'a> Fn(<T as Task>::Args<'a>) -> <T as Task>::Return + Send + Sync;
+
+impl<T: Task> Mock<T> {
+    fn start<'a>(&self, args: T::Args<'a>) -> Running<'a> {
+        let ended = T::finish((self.0)(args));
+        Box::pin(std::future::ready(ended))
+    }
+}
+
+/// A resource by its type, or a mock by its task's type.
+pub(crate) type Shared = dyn Any + Send + Sync;

@@ -1,0 +1,84 @@
+//! A value that travels between steps: shared, typed, and untouched by any
+//! encoding until a store asks for bytes.
+//!
+//! Never here: what a value means to a step (that is `definition`), or where
+//! it is kept (that is the engine and its store).
+
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::codec::{CodecError, Durable};
+
+/// One value in flight, cheap to clone and shared by every step that uses it.
+///
+/// The type is erased here and known again in the small functions that
+/// `workflow!` writes; rustc has checked that both sides agree.
+#[derive(Clone)]
+pub struct Value(Arc<dyn Any + Send + Sync>);
+
+impl Value {
+    /// Wraps a value.
+    pub fn new<T: Send + Sync + 'static>(value: T) -> Self {
+        Self(Arc::new(value))
+    }
+
+    /// Lends the value, or `None` when it is of another type.
+    pub fn get<T: 'static>(&self) -> Option<&T> {
+        self.0.downcast_ref()
+    }
+
+    /// Takes the value out when this is its last holder.
+    pub(crate) fn into_inner<T: Send + Sync + 'static>(self) -> Result<T, Arc<T>> {
+        match self.0.downcast::<T>() {
+            Ok(shared) => Arc::try_unwrap(shared),
+            Err(_) => wrong_type::<T>(),
+        }
+    }
+}
+
+impl fmt::Debug for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Value(..)")
+    }
+}
+
+/// The types of a slot's writer and of its readers come from the same name in
+/// the workflow, so a difference is a bug of this project; the panic is
+/// contained like a task's and names the type.
+pub(crate) fn wrong_type<T>() -> ! {
+    panic!(
+        "a value of another type stands where `{}` was expected; please report this",
+        std::any::type_name::<T>()
+    )
+}
+
+/// How values of one type become bytes for a store, and values again.
+pub struct Codec {
+    /// The type's name, for messages.
+    pub type_name: fn() -> &'static str,
+    /// Encodes a value of this type.
+    pub encode: fn(&Value) -> Result<Vec<u8>, CodecError>,
+    /// Decodes a value of this type.
+    pub decode: fn(&[u8]) -> Result<Value, CodecError>,
+}
+
+impl Codec {
+    /// The codec of `T`.
+    pub const fn of<T: Durable>() -> Self {
+        Self {
+            type_name: std::any::type_name::<T>,
+            encode: |value| match value.get::<T>() {
+                Some(value) => value.encode(),
+                None => wrong_type::<T>(),
+            },
+            decode: |bytes| T::decode(bytes).map(Value::new),
+        }
+    }
+}
+
+impl fmt::Debug for Codec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Codec({})", (self.type_name)())
+    }
+}
