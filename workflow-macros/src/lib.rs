@@ -2,6 +2,12 @@
 
 use proc_macro::TokenStream;
 
+mod diagnostics;
+mod duration;
+mod options;
+mod private;
+mod workflow;
+
 /// Makes a task of a function.
 #[proc_macro_attribute]
 pub fn task(_options: TokenStream, item: TokenStream) -> TokenStream {
@@ -10,8 +16,8 @@ pub fn task(_options: TokenStream, item: TokenStream) -> TokenStream {
 
 /// Makes a workflow.
 #[proc_macro]
-pub fn workflow(_input: TokenStream) -> TokenStream {
-    TokenStream::new()
+pub fn workflow(input: TokenStream) -> TokenStream {
+    workflow::compile(input.into()).into()
 }
 
 /// Makes the fields of a struct the resources of an engine.

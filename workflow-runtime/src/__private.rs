@@ -88,8 +88,9 @@ impl<E> NoOpinion for Ask<'_, E> {}
 
 /// What an owned argument needs when it is not the last use of its name.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is used more than once, so each use needs a copy, and it is not `Clone`",
+    message = "`{Self}` is not `Clone`, and a copy of it is needed here",
     label = "this needs a copy",
+    note = "a value that is used more than once, or in an inner region, is copied for every owned use",
     note = "derive `Clone` for `{Self}`, or lend the value with `&`"
 )]
 pub trait Copies {
@@ -114,7 +115,135 @@ pub fn own<T: Copies>(value: &T) -> T::Copy {
     value.copy()
 }
 
-/// The mirror's stand-in for a moved argument.
-pub fn moved<T>(_: &T) -> T {
+/// Every value can be moved; an associated type for the reason [`Copies`] has.
+pub trait Moves {
+    /// The value's type.
+    type Moved;
+}
+
+impl<T> Moves for T {
+    type Moved = T;
+}
+
+/// In the mirror: an owned argument.
+pub fn moved<T: Moves>(_: &T) -> T::Moved {
     unreachable!("the mirror of a workflow never runs")
+}
+
+pub use std::string::String;
+
+pub use crate::workflow::{Invocation, Signal, Workflow};
+
+/// In the mirror: a value that stays.
+pub fn held<T: 'static>(_: T) -> &'static T {
+    unreachable!("the mirror of a workflow never runs")
+}
+
+/// In the mirror: a value from nowhere.
+#[must_use]
+pub fn anything<T>() -> T {
+    unreachable!("the mirror of a workflow never runs")
+}
+
+/// A pattern fitted when the arm was chosen and does not fit now, so the
+/// expression it looks at is not pure.
+pub fn changed() -> ! {
+    panic!(
+        "an expression gave another value than before; expressions in a workflow are evaluated more than once, so make a task of what can change"
+    )
+}
+
+/// The items of a `for`, each a value of its own.
+pub fn items<I>(items: I) -> Vec<Value>
+where
+    I: IntoIterator,
+    I::Item: Durable,
+{
+    items.into_iter().map(Value::new).collect()
+}
+
+/// The results of a `for` as one value.
+pub fn collect<T: Durable>(values: Vec<Value>, take: impl FnMut(Value) -> T) -> Value {
+    Value::new(values.into_iter().map(take).collect::<Vec<T>>())
+}
+
+/// What a failure of a step without `?` means: the task decides.
+#[must_use]
+pub const fn on_failure<T: Task>() -> OnFailure {
+    if T::DEF.fallible { failure_as_value::<T::Ok>() } else { OnFailure::FailRun }
+}
+
+/// The failure of a step as a value.
+#[must_use]
+pub const fn failure_as_value<T: Durable>() -> OnFailure {
+    OnFailure::Value(Outcome {
+        ok: |value| Value::new(Ok::<T, StepError>(Take::<T>::of(value).copied())),
+        err: |error| Value::new(Err::<T, StepError>(error)),
+    })
+}
+
+/// The contract of a workflow that is used as a step.
+#[must_use]
+pub const fn child(name: &'static str, graph: &'static Graph, output: Codec) -> TaskDef {
+    TaskDef {
+        name,
+        version: 1,
+        fallible: true,
+        blocking: false,
+        at_most_once: false,
+        policy: Policy::DEFAULT,
+        concurrency: None,
+        rate: None,
+        cache: None,
+        undo: None,
+        child: Some(graph),
+        output,
+    }
+}
+
+/// The attempt of a workflow that is used as a step: its parameters.
+#[must_use]
+pub fn arguments<'a>(values: Vec<Value>) -> Running<'a> {
+    Box::pin(std::future::ready(Ended::Arguments(values)))
+}
+
+/// The end of a child workflow that a test replaces.
+pub fn finish_child<T: Durable>(returned: Result<T, StepError>) -> Ended {
+    match returned {
+        Ok(value) => Ended::Ok(Value::new(value)),
+        Err(error) => Ended::Err(error.failure().clone(), Retryability::Fatal),
+    }
+}
+
+/// A point in time that `sleep_until` understands.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no point in time",
+    note = "`sleep_until` takes a `SystemTime`, a `jiff::Timestamp` or a `jiff::Zoned`"
+)]
+pub trait Moment {
+    /// The time.
+    fn system_time(self) -> std::time::SystemTime;
+}
+
+impl Moment for std::time::SystemTime {
+    fn system_time(self) -> Self {
+        self
+    }
+}
+
+impl Moment for jiff::Timestamp {
+    fn system_time(self) -> std::time::SystemTime {
+        self.into()
+    }
+}
+
+impl Moment for Zoned {
+    fn system_time(self) -> std::time::SystemTime {
+        self.into()
+    }
+}
+
+/// The argument of `sleep_until`.
+pub fn moment(time: impl Moment) -> std::time::SystemTime {
+    time.system_time()
 }

@@ -7,6 +7,7 @@ pub mod run;
 mod codec;
 mod context;
 mod error;
+mod picture;
 mod resources;
 mod task;
 mod value;

@@ -37,6 +37,9 @@ pub trait Task: Sized + 'static {
     type Outcome;
     /// The contract.
     const DEF: TaskDef;
+    /// The contract, in one place of the program.
+    #[doc(hidden)]
+    const CONTRACT: &'static TaskDef = &Self::DEF;
 
     /// Begins an attempt.
     fn start<'a>(args: Self::Args<'a>, context: &'a Context) -> Running<'a>;
@@ -123,6 +126,11 @@ impl<'a, T: Task> Call<'a, T> {
     pub fn outcome(self) -> T::Outcome {
         unreachable!("the mirror of a workflow never runs")
     }
+
+    /// What the step leaves behind; only rustc's type checker gets here.
+    pub fn value(self) -> T::Ok {
+        unreachable!("the mirror of a workflow never runs")
+    }
 }
 
 /// The values a step is given, and the attempt it is given them for.
@@ -147,6 +155,11 @@ impl Env {
     /// Lends the value of the `index`th slot that the expression reads.
     pub fn lend<T: Send + Sync + 'static>(&self, index: usize) -> &T {
         self.values.get(index).and_then(Value::get).unwrap_or_else(|| wrong_type::<T>())
+    }
+
+    /// Shares the `index`th value as it is.
+    pub fn share(&self, index: usize) -> Value {
+        self.values.get(index).cloned().unwrap_or_else(|| wrong_type::<Value>())
     }
 
     /// Hands the evaluated arguments to the task.
@@ -187,7 +200,13 @@ pub struct Take<T>(Value, PhantomData<fn() -> T>);
 impl<T> Take<T> {
     /// Takes the `index`th moved value.
     pub fn new(moved: &mut Moved, index: usize) -> Self {
-        Self(moved.next(index), PhantomData)
+        Self::of(moved.next(index))
+    }
+
+    /// Takes a value.
+    #[must_use]
+    pub fn of(value: Value) -> Self {
+        Self(value, PhantomData)
     }
 }
 
@@ -207,6 +226,13 @@ pub trait TakeByCodec<T> {
 
 impl<T: Durable> TakeByCodec<T> for Take<T> {
     fn take(self) -> T {
+        self.copied()
+    }
+}
+
+impl<T: Durable> Take<T> {
+    /// The value, or a copy of it made by encoding and decoding it.
+    pub(crate) fn copied(self) -> T {
         self.0.into_inner().unwrap_or_else(|shared: std::sync::Arc<T>| {
             match shared.encode().and_then(|bytes| T::decode(&bytes)) {
                 Ok(copy) => copy,

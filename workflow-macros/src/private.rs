@@ -1,0 +1,18 @@
+//! The one place that knows where generated code finds the runtime.
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote};
+
+/// Stands for `::workflow_runtime::__private` in a `quote!`: `#Private::Task`.
+///
+/// The path is absolute and its spans are the macro's own, so that it means
+/// the same under every `use` of the user's, and an editor that looks for a
+/// definition finds only the user's.
+#[derive(Clone, Copy)]
+pub(crate) struct Private;
+
+impl ToTokens for Private {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        tokens.extend(quote!(::workflow_runtime::__private));
+    }
+}

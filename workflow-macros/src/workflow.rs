@@ -1,0 +1,145 @@
+//! `workflow!`: a small compiler. Its stages are in this folder, each in the
+//! file of its name, and each takes what the one before established.
+
+use std::collections::HashSet;
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{ToTokens, quote, quote_spanned};
+
+use crate::diagnostics::Errors;
+use crate::private::Private;
+
+mod ast;
+mod check;
+mod expand;
+mod graph;
+mod lower;
+mod mirror;
+mod parse;
+mod rewrite;
+mod schedule;
+
+/// Compiles one workflow.
+pub(crate) fn compile(tokens: TokenStream) -> TokenStream {
+    let mut errors = Errors::default();
+    let workflow = match parse::parse(tokens, &mut errors) {
+        Ok(workflow) => workflow,
+        Err(error) => {
+            errors.add(error);
+            return quote!(#errors);
+        }
+    };
+    let graph = lower::lower(&workflow, &mut errors);
+    let signals = signals(&graph);
+    let tables = match check::check(&workflow, graph, &mut errors) {
+        Some(checked) => expand::tables(&workflow, &checked),
+        None => expand::stub(&workflow),
+    };
+    let mirror = mirror::mirror(&workflow);
+    let items = items(&workflow, &tables, &signals);
+    
+    // The mirror comes before the tables: an editor shows what it meets first.
+    quote!(#errors #mirror #items)
+}
+
+/// The typed handles of a workflow's signals.
+fn signals(graph: &graph::Graph) -> TokenStream {
+    let handles = graph.signals.iter().map(|signal| {
+        let (name, ty) = (&signal.name, &signal.ty);
+        let text = lower::plain(name);
+        let docs = format!("The signal `{text}`.");
+        quote! {
+            #[doc = #docs]
+            pub const #name: #Private::Signal<#ty> = #Private::Signal::new(#text);
+        }
+    });
+    handles.collect()
+}
+
+/// Everything that stands under the workflow's name.
+fn items(workflow: &ast::Workflow, tables: &TokenStream, signals: &TokenStream) -> TokenStream {
+    let ast::Workflow { attrs, vis, name, params, .. } = workflow;
+    let text = lower::plain(name);
+    let result = workflow.result.as_ref().map_or_else(|| quote!(()), ToTokens::to_token_stream);
+    let names: Vec<&Ident> = params.iter().map(|param| &param.name).collect();
+    let types: Vec<&syn::Type> = params.iter().map(|param| &param.ty).collect();
+    let (args, pattern) = match (&types[..], &names[..]) {
+        ([ty], [name]) => (quote!(#ty), quote!(#name)),
+        (types, names) => (quote!((#(#types),*)), quote!((#(#names),*))),
+    };
+    let values = names.iter().map(|name| quote!(#Private::Value::new(#name)));
+    let values = quote!(<[#Private::Value]>::into_vec(#Private::Box::new([#(#values),*])));
+    let mut tasks = Vec::new();
+    mirror::tasks(&workflow.body, &mut tasks, &mut HashSet::new());
+    // A self-call is an error of its own, and would be a cycle here.
+    let resources = Ident::new("R", Span::mixed_site());
+    let tasks = tasks.iter().filter(|task| !task.is_ident(name));
+    let bounds = tasks.map(|task| quote!(#task: #Private::RunsOn<#resources>,));
+    let about = format!("The workflow `{text}`: its graph, its pictures and its signals.");
+    let invocation = quote_spanned!(name.span()=> #Private::Invocation<#name>);
+    quote! {
+        #(#attrs)*
+        #[allow(clippy::too_many_arguments, clippy::missing_const_for_fn)]
+        #vis fn #name(#(#names: #types),*) -> #invocation {
+            #Private::Invocation::new(#values)
+        }
+
+        #[doc = #about]
+        #[allow(non_camel_case_types, clippy::empty_enums)]
+        #vis enum #name {}
+
+        #[allow(non_upper_case_globals, dead_code, clippy::all, clippy::pedantic, clippy::nursery)]
+        impl #name {
+            /// The workflow as static data.
+            pub const GRAPH: &'static #Private::Graph = <Self as #Private::Workflow>::GRAPH;
+
+            /// The graph as a Mermaid flowchart.
+            #[must_use]
+            pub fn mermaid() -> #Private::String {
+                Self::GRAPH.mermaid()
+            }
+
+            /// The graph in Graphviz's language.
+            #[must_use]
+            pub fn dot() -> #Private::String {
+                Self::GRAPH.dot()
+            }
+
+            #signals
+
+            #[doc(hidden)]
+            pub fn #name(#(#names: #types),*) -> #Private::Call<'static, #name> {
+                #Private::Call::new(#pattern)
+            }
+        }
+
+        #[allow(unused, irrefutable_let_patterns, clippy::all, clippy::pedantic, clippy::nursery)]
+        const _: () = {
+            impl #Private::Workflow for #name {
+                const GRAPH: &'static #Private::Graph = #tables;
+            }
+
+            impl #Private::Task for #name {
+                type Args<'env> = #args;
+                type Return = #Private::Result<#result, #Private::StepError>;
+                type Ok = #result;
+                type Outcome = #Private::Result<#result, #Private::StepError>;
+                const DEF: #Private::TaskDef = #Private::child(#text, <Self as #Private::Workflow>::GRAPH, #Private::Codec::of::<#result>());
+
+                fn start<'env>(#pattern: Self::Args<'env>, _: &'env #Private::Context) -> #Private::Running<'env> {
+                    #Private::arguments(#values)
+                }
+
+                fn finish(returned: Self::Return) -> #Private::Ended {
+                    #Private::finish_child(returned)
+                }
+            }
+
+            impl<#resources: #Private::Resources> #Private::RunsOn<#resources> for #name
+            where
+                #(#bounds)*
+            {
+            }
+        };
+    }
+}

@@ -1,0 +1,495 @@
+//! Checked graph to static tables. Cannot fail, and checks nothing.
+//!
+//! ```text
+//! pub const GRAPH: &Graph = {
+//!     fn __workflow_0(env: &Env, moved: &mut Moved) -> Running<'_> {
+//!         let page = env.lend::<<fetch as Task>::Ok>(0);
+//!         env.begin(<count>::count(&(*page)))
+//!     }
+//!     &Graph { name: "ingest", regions: &[Region { steps: &[Step { .. }], .. }], .. }
+//! };
+//! ```
+//!
+//! Each expression of the user's becomes one small function that is not
+//! async; everything else is data. The functions repeat, in their prelude,
+//! the names that the expression uses.
+
+use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
+use syn::Ident;
+
+use super::ast::Workflow;
+use super::check::{Checked, is_numbered};
+use super::graph::*;
+use super::lower::{copied, plain};
+use crate::private::Private;
+
+/// The expression of the workflow's [`Graph`] table.
+pub(crate) fn tables(workflow: &Workflow, checked: &Checked) -> TokenStream {
+    let mut tables = Tables { graph: checked.graph(), functions: TokenStream::new(), count: 0 };
+    let regions: Vec<TokenStream> = (0..tables.graph.regions.len()).map(|id| tables.region(id, workflow)).collect();
+    let fingerprint = tables.graph.regions.iter().flat_map(|region| &region.steps).fold(SEED, |hash, step| {
+        fingerprint(hash, &format!("{} {}", step.name, step.source))
+    });
+    let schedule = match &workflow.schedule {
+        Some(_) => tables.schedule(workflow),
+        None => quote!(#Private::Option::None),
+    };
+    let functions = tables.functions;
+    let head = head(workflow, &quote!(#(#regions),*), fingerprint, &schedule);
+    quote!({ #functions #head })
+}
+
+/// A table without steps, for a workflow with mistakes: whatever uses the
+/// workflow still compiles, and only the mistakes are reported.
+pub(crate) fn stub(workflow: &Workflow) -> TokenStream {
+    head(workflow, &TokenStream::new(), 0, &quote!(#Private::Option::None))
+}
+
+fn head(workflow: &Workflow, regions: &TokenStream, fingerprint: u64, schedule: &TokenStream) -> TokenStream {
+    let name = plain(&workflow.name);
+    let docs = docs(workflow);
+    let result = workflow.result.as_ref().map_or_else(|| quote!(()), ToTokens::to_token_stream);
+    let params = workflow.params.iter().map(|param| {
+        let name = plain(&param.name);
+        let ty = &param.ty;
+        let text = type_text(ty);
+        quote!(#Private::Param { name: #name, ty: #text, codec: #Private::Codec::of::<#ty>() })
+    });
+    let line = line(workflow.name.span());
+    quote! {
+        &#Private::Graph {
+            name: #name,
+            docs: #docs,
+            file: ::core::file!(),
+            line: #line,
+            params: &[#(#params),*],
+            regions: &[#regions],
+            output: #Private::Codec::of::<#result>(),
+            schedule: #schedule,
+            fingerprint: #fingerprint,
+        }
+    }
+}
+
+fn docs(workflow: &Workflow) -> String {
+    let mut docs = Vec::new();
+    for attr in &workflow.attrs {
+        if let syn::Meta::NameValue(pair) = &attr.meta
+            && pair.path.is_ident("doc")
+            && let syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(text), .. }) = &pair.value
+        {
+            docs.push(text.value().trim().to_owned());
+        }
+    }
+    docs.join("\n")
+}
+
+fn type_text(ty: &syn::Type) -> String {
+    ty.to_token_stream().to_string().replace(" < ", "<").replace(" >", ">").replace(" :: ", "::").replace("& ", "&")
+}
+
+fn line(span: Span) -> u32 {
+    u32::try_from(span.unwrap().start().line()).unwrap_or(u32::MAX)
+}
+
+const SEED: u64 = 0xcbf2_9ce4_8422_2325;
+
+/// FNV-1a: stable across builds and machines, which `Hash` does not promise.
+fn fingerprint(seed: u64, text: &str) -> u64 {
+    text.bytes().fold(seed, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+struct Tables<'a> {
+    graph: &'a Graph,
+    functions: TokenStream,
+    count: usize,
+}
+
+/// The prelude of an expression, and the slots it reads.
+struct Prelude {
+    statements: TokenStream,
+    reads: Vec<usize>,
+}
+
+impl Tables<'_> {
+    fn region(&mut self, id: RegionId, workflow: &Workflow) -> TokenStream {
+        let region = &self.graph.regions[id];
+        let names = numbered(region);
+        let mut fingerprints: Vec<u64> = Vec::new();
+        let mut steps = Vec::new();
+        for (index, step) in region.steps.iter().enumerate() {
+            // A step means what it says on what it is given.
+            let own = fingerprint(SEED, &format!("{} {} {}", plain(&workflow.name), names[index], step.source));
+            let own = step.needs.iter().fold(own, |hash, need| {
+                let needed = fingerprints.get(*need).copied().unwrap_or_default();
+                fingerprint(hash, &needed.to_string())
+            });
+            fingerprints.push(own);
+            steps.push(self.step(id, index, &names[index], own));
+        }
+        let region = &self.graph.regions[id];
+        let label = &region.label;
+        let slots = short(region.slots());
+        let parent = region.parent.unwrap_or_default();
+        let captures = region.captures.iter().map(|slot| short(self.graph.number(parent, *slot)));
+        let captures = quote!(&[#(#captures),*]);
+        let carried = region.carried.iter().map(|slot| short(self.graph.number(id, *slot)));
+        let carried = quote!(&[#(#carried),*]);
+        let result = match &region.result {
+            Result::Nothing => quote!(#Private::Yield::Nothing),
+            Result::Slot(slot) => {
+                let slot = short(self.graph.number(id, *slot));
+                quote!(#Private::Yield::Slot(#slot))
+            }
+            Result::Compute { code, ty } => {
+                let expr = self.value(id, code, ty);
+                quote!(#Private::Yield::Compute(#expr))
+            }
+        };
+        quote! {
+            #Private::Region {
+                label: #label,
+                captures: #captures,
+                slots: #slots,
+                steps: &[#(#steps),*],
+                result: #result,
+                carried: #carried,
+            }
+        }
+    }
+
+    fn step(&mut self, region: RegionId, id: StepId, name: &str, fingerprint: u64) -> TokenStream {
+        let steps = &self.graph.regions[region].steps;
+        let step = &steps[id];
+        let needs = step.needs.iter().map(|need| short(*need));
+        let dependents = steps.iter().enumerate().filter(|(_, other)| other.needs.contains(&id)).map(|(id, _)| short(id));
+        let (needs, dependents) = (quote!(&[#(#needs),*]), quote!(&[#(#dependents),*]));
+        let output = short(self.graph.number(region, Slot::Output(step.output)));
+        let kind = self.kind(region, id);
+        let step = &self.graph.regions[region].steps[id];
+        let on_failure = match (&step.failure, &step.kind) {
+            (Failure::AskTask, Kind::Call { path, .. }) => quote!(#Private::on_failure::<#path>()),
+            (Failure::OfSignal, Kind::Signal { ty, .. }) => quote!(#Private::failure_as_value::<#ty>()),
+            _ => quote!(#Private::OnFailure::FailRun),
+        };
+        let always = step.always.is_some();
+        let codecs = step.types.iter().map(|ty| quote!(#Private::Codec::of::<#ty>()));
+        let line = line(step.span);
+        quote! {
+            #Private::Step {
+                name: #name,
+                needs: #needs,
+                dependents: #dependents,
+                output: #output,
+                kind: #kind,
+                on_failure: #on_failure,
+                always: #always,
+                codecs: &[#(#codecs),*],
+                line: #line,
+                fingerprint: #fingerprint,
+            }
+        }
+    }
+
+    fn kind(&mut self, region: RegionId, id: StepId) -> TokenStream {
+        let graph = self.graph;
+        match &graph.regions[region].steps[id].kind {
+            Kind::Call { path, paren, args, policy } => self.call(region, path, paren, args, policy.as_ref()),
+            Kind::Signal { name, within, .. } => {
+                let within = match within {
+                    Some(code) => {
+                        let expr = self.expr(region, code, &quote!(#Private::Duration), |tokens| tokens);
+                        quote!(#Private::Option::Some(#expr))
+                    }
+                    None => quote!(#Private::Option::None),
+                };
+                quote!(#Private::Kind::Signal { name: #name, within: #within })
+            }
+            Kind::Sleep { until } => {
+                let expr = self.expr(region, until, &quote!(#Private::Until), |tokens| tokens);
+                quote!(#Private::Kind::Sleep(#expr))
+            }
+            Kind::Map { items, region: body, limit, item } => {
+                let items = self.expr(region, items, &quote!(#Private::Vec<#Private::Value>), |tokens| tokens);
+                let limit = match limit {
+                    Some(limit) => quote!(#Private::Option::Some(#limit)),
+                    None => quote!(#Private::Option::None),
+                };
+                let body = short(*body);
+                quote! {
+                    #Private::Kind::Map {
+                        items: #items,
+                        region: #body,
+                        limit: #limit,
+                        collect: |values| {
+                            use #Private::TakeByCodec as _;
+                            #Private::collect(values, |value| #Private::Take::<#item>::of(value).take())
+                        },
+                    }
+                }
+            }
+            Kind::Loop { initial, test, region: body, limit } => {
+                let initial = self.initial(region, initial);
+                let test = self.expr(*body, test, &quote!(bool), |tokens| tokens);
+                let body = short(*body);
+                quote!(#Private::Kind::Loop { initial: #initial, test: #test, region: #body, limit: #limit })
+            }
+            Kind::Branch { choose, arms, .. } => {
+                let choose = self.expr(region, choose, &quote!(usize), |tokens| tokens);
+                let arms = arms.iter().map(|arm| short(*arm));
+                quote!(#Private::Kind::Branch { choose: #choose, arms: &[#(#arms),*] })
+            }
+            Kind::Select { race, arms } => {
+                let race = short(*race);
+                let arms = arms.iter().map(|arm| short(*arm));
+                quote!(#Private::Kind::Select { race: #race, arms: &[#(#arms),*] })
+            }
+            Kind::Compute { code, ty } => {
+                let expr = self.value(region, code, ty);
+                quote!(#Private::Kind::Compute(#expr))
+            }
+        }
+    }
+
+    fn initial(&mut self, region: RegionId, initial: &[Initial]) -> TokenStream {
+        let uses = initial.iter().flat_map(|initial| match initial {
+            Initial::Compute { code, .. } => code.uses.clone(),
+            Initial::Slot(_) => Vec::new(),
+        });
+        let mut prelude = self.prelude(region, &uses.collect::<Vec<_>>());
+        let values: Vec<TokenStream> = initial
+            .iter()
+            .map(|initial| match initial {
+                Initial::Slot(slot) => {
+                    let index = position(&mut prelude.reads, self.graph.number(region, *slot));
+                    quote!(env.share(#index))
+                }
+                Initial::Compute { code, ty } => {
+                    let tokens = &code.tokens;
+                    quote!({ let value: #ty = #tokens; #Private::Value::new(value) })
+                }
+            })
+            .collect();
+        let body = quote!(<[_]>::into_vec(#Private::Box::new([#(#values),*])));
+        self.function(prelude, &quote!(#Private::Vec<#Private::Value>), body)
+    }
+
+    fn call(
+        &mut self,
+        region: RegionId,
+        path: &syn::Path,
+        paren: &syn::token::Paren,
+        args: &[Arg],
+        policy: Option<&crate::options::StepOptions>,
+    ) -> TokenStream {
+        let mut lent = Vec::new();
+        let mut moves: Vec<usize> = Vec::new();
+        let mut consumed: Vec<(usize, TokenStream)> = Vec::new();
+        for arg in args {
+            match arg {
+                Arg::Own { binding, .. } | Arg::Step { lend: None, binding, .. } if self.only_use(region, *binding) => {
+                    if let Form::Slot { slot, ty, .. } = &self.graph.bindings[*binding].form {
+                        moves.push(self.graph.number(region, *slot));
+                        consumed.push((*binding, ty.clone()));
+                    }
+                }
+                Arg::Own { binding, .. } | Arg::Step { binding, .. } => lent.push(*binding),
+                Arg::Code(code) => lent.extend(&code.uses),
+            }
+        }
+        let prelude = self.prelude(region, &lent);
+        let args = args.iter().map(|arg| match arg {
+            Arg::Own { binding, name } => match consumed.iter().position(|(moved, _)| moved == binding) {
+                Some(index) => {
+                    let (span, ty) = (name.span(), &consumed[index].1);
+                    quote_spanned!(span=> #Private::Take::<#ty>::new(moved, #index).take())
+                }
+                None => copied(&quote_spanned!(name.span()=> (*#name))),
+            },
+            Arg::Step { lend, binding, span } => {
+                let name = &self.graph.bindings[*binding].names[0];
+                match (lend, consumed.iter().position(|(moved, _)| moved == binding)) {
+                    (None, Some(index)) => {
+                        let ty = &consumed[index].1;
+                        quote_spanned!(*span=> #Private::Take::<#ty>::new(moved, #index).take())
+                    }
+                    (Some(and), _) => quote!(#and (*#name)),
+                    (None, None) => copied(&quote!((*#name))),
+                }
+            }
+            Arg::Code(code) => code.tokens.clone(),
+        });
+        let call = call_tokens(path, paren, args);
+        let Prelude { statements, reads } = prelude;
+        let function = self.name();
+        self.functions.extend(quote! {
+            fn #function<'env>(env: &'env #Private::Env, moved: &mut #Private::Moved) -> #Private::Running<'env> {
+                use #Private::TakeByCodec as _;
+                #statements
+                env.begin(#call)
+            }
+        });
+        let reads = reads.iter().map(|slot| short(*slot));
+        let moves = moves.iter().map(|slot| short(*slot));
+        let policy = match policy {
+            None => quote!(&<#path as #Private::Task>::CONTRACT.policy),
+            Some(options) => {
+                let base = quote!(<#path as #Private::Task>::CONTRACT.policy);
+                let policy = crate::options::expand_policy(options, &base);
+                quote!(&#policy)
+            }
+        };
+        quote! {
+            #Private::Kind::Task(#Private::TaskStep {
+                task: <#path as #Private::Task>::CONTRACT,
+                policy: #policy,
+                reads: &[#(#reads),*],
+                moves: &[#(#moves),*],
+                start: #function,
+            })
+        }
+    }
+
+    /// Whether this is the one use of a value of this very region, so that it
+    /// may be moved.
+    fn only_use(&self, region: RegionId, binding: BindingId) -> bool {
+        let binding = &self.graph.bindings[binding];
+        binding.region == region && binding.uses == 1 && matches!(binding.form, Form::Slot { pat: None, .. })
+    }
+
+    fn value(&mut self, region: RegionId, code: &Code, ty: &TokenStream) -> TokenStream {
+        self.expr(region, code, &quote!(#Private::Value), |tokens| {
+            quote!({ let value: #ty = #tokens; #Private::Value::new(value) })
+        })
+    }
+
+    fn expr(
+        &mut self,
+        region: RegionId,
+        code: &Code,
+        ty: &TokenStream,
+        wrap: impl FnOnce(TokenStream) -> TokenStream,
+    ) -> TokenStream {
+        let prelude = self.prelude(region, &code.uses);
+        self.function(prelude, ty, wrap(code.tokens.clone()))
+    }
+
+    fn function(&mut self, prelude: Prelude, ty: &TokenStream, body: TokenStream) -> TokenStream {
+        let Prelude { statements, reads } = prelude;
+        let function = self.name();
+        self.functions.extend(quote! {
+            fn #function(env: &#Private::Env) -> #ty { #statements #body }
+        });
+        let reads = reads.iter().map(|slot| short(*slot));
+        quote!(#Private::Expr { reads: &[#(#reads),*], eval: #function })
+    }
+
+    fn name(&mut self) -> Ident {
+        self.count += 1;
+        format_ident!("__workflow_{}", self.count)
+    }
+
+    /// The names an expression uses, each with its value, in the order in
+    /// which they were bound: a later binding shadows an earlier one here as
+    /// it does in the workflow.
+    fn prelude(&self, region: RegionId, uses: &[BindingId]) -> Prelude {
+        let mut prelude = Prelude { statements: TokenStream::new(), reads: Vec::new() };
+        for id in self.graph.closure(uses) {
+            let binding = &self.graph.bindings[id];
+            prelude.statements.extend(match &binding.form {
+                Form::Slot { slot, ty, pat } => {
+                    let slot = self.find(region, binding.region, *slot);
+                    let index = position(&mut prelude.reads, self.graph.number(region, slot));
+                    let pat = match (pat, binding.names.first()) {
+                        (Some(pat), _) => pat.clone(),
+                        (None, Some(name)) => name.to_token_stream(),
+                        (None, None) => quote!(_),
+                    };
+                    quote!(let #pat = env.lend::<#ty>(#index);)
+                }
+                Form::Pure { pat, ty, code, refutable, by_ref } => {
+                    let tokens = &code.tokens;
+                    let ty = ty.as_ref().map(|ty| if *by_ref { quote!(: &#ty) } else { quote!(: #ty) });
+                    if *refutable {
+                        quote!(let #pat #ty = #tokens else { #Private::changed() };)
+                    } else {
+                        quote!(let #pat #ty = #tokens;)
+                    }
+                }
+            });
+        }
+        prelude
+    }
+
+    /// Where `region` holds what `slot` of `owner` holds. Lowering has made
+    /// the captures.
+    fn find(&self, region: RegionId, owner: RegionId, slot: Slot) -> Slot {
+        if region == owner {
+            return slot;
+        }
+        let this = &self.graph.regions[region];
+        let Some(parent) = this.parent else { return slot };
+        let outside = self.find(parent, owner, slot);
+        Slot::Capture(this.captures.iter().position(|capture| *capture == outside).unwrap_or_default())
+    }
+
+    /// The function that fills the parameters at a tick.
+    fn schedule(&mut self, workflow: &Workflow) -> TokenStream {
+        let Some(schedule) = &workflow.schedule else { return quote!(#Private::Option::None) };
+        let cron = &schedule.cron;
+        let timezone = schedule.timezone.as_ref().map_or_else(|| "UTC".to_owned(), syn::LitStr::value);
+        let values = workflow.params.iter().map(|param| {
+            let ty = &param.ty;
+            let value = schedule.fills.iter().find(|(name, _)| *name == param.name).map(|(_, value)| value);
+            quote!({ let value: #ty = #value; #Private::Value::new(value) })
+        });
+        let tick = Ident::new("tick", Span::call_site());
+        let function = self.name();
+        self.functions.extend(quote! {
+            fn #function(#tick: &#Private::Zoned) -> #Private::Vec<#Private::Value> {
+                let _ = #tick;
+                <[_]>::into_vec(#Private::Box::new([#(#values),*]))
+            }
+        });
+        quote!(#Private::Option::Some(#Private::Schedule { cron: #cron, timezone: #timezone, fill: #function }))
+    }
+}
+
+/// `<price>::price(args)`: the associated function of the task's type has the
+/// task's own parameters, so rustc reports as if the function were called.
+pub(crate) fn call_tokens(path: &syn::Path, paren: &syn::token::Paren, args: impl Iterator<Item = TokenStream>) -> TokenStream {
+    let name = path.segments.last().map(|segment| &segment.ident);
+    let mut arguments = proc_macro2::Group::new(proc_macro2::Delimiter::Parenthesis, quote!(#(#args),*));
+    arguments.set_span(paren.span.join());
+    quote_spanned!(name.map_or_else(Span::call_site, Ident::span)=> <#path>::#name #arguments)
+}
+
+/// The names of a region's steps. Steps named after their keyword are told
+/// apart by numbers: `if`, `if-2`.
+fn numbered(region: &Region) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for (index, step) in region.steps.iter().enumerate() {
+        let earlier = region.steps[..index].iter().filter(|other| other.name == step.name).count();
+        if earlier > 0 && is_numbered(&step.kind, &step.name) {
+            names.push(format!("{}-{}", step.name, earlier + 1));
+        } else {
+            names.push(step.name.clone());
+        }
+    }
+    names
+}
+
+fn position(reads: &mut Vec<usize>, slot: usize) -> usize {
+    reads.iter().position(|read| *read == slot).unwrap_or_else(|| {
+        reads.push(slot);
+        reads.len() - 1
+    })
+}
+
+/// Slots, steps and regions are counted in `u16`. A table that needs more
+/// does not fit a source file.
+fn short(number: usize) -> TokenStream {
+    let number = u16::try_from(number).unwrap_or(u16::MAX);
+    quote!(#number)
+}

@@ -1,0 +1,287 @@
+//! The graph as data: regions, steps, slots, and the expressions between
+//! them. No syntax of statements and no checks; the user's own expressions
+//! travel as tokens that nobody looks into any more.
+
+use std::collections::BTreeSet;
+
+use proc_macro2::{Span, TokenStream};
+use quote::ToTokens;
+use syn::{Ident, LitInt, Path, Token};
+
+use crate::options::StepOptions;
+
+/// A workflow's regions and everything its expressions can name.
+#[derive(Default)]
+pub(crate) struct Graph {
+    /// The first is the body.
+    pub regions: Vec<Region>,
+    /// In the order they come into being, which is the order in which an
+    /// expression's prelude has to repeat them.
+    pub bindings: Vec<Binding>,
+    pub signals: Vec<Signal>,
+}
+
+pub(crate) struct Region {
+    pub parent: Option<RegionId>,
+    pub label: String,
+    /// How many imports the opening step makes itself.
+    pub extras: usize,
+    /// The slots of the parent that the region takes over.
+    pub captures: Vec<Slot>,
+    pub steps: Vec<Step>,
+    /// For each output slot, the step that fills it.
+    pub outputs: Vec<StepId>,
+    pub result: Result,
+    /// The last slot of each loop variable.
+    pub carried: Vec<Slot>,
+}
+
+pub(crate) type RegionId = usize;
+pub(crate) type StepId = usize;
+pub(crate) type BindingId = usize;
+
+/// A slot of a region. Numbers are given once all captures are known.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Slot {
+    Extra(usize),
+    Capture(usize),
+    Output(usize),
+}
+
+/// The value of a region.
+pub(crate) enum Result {
+    Nothing,
+    Slot(Slot),
+    Compute { code: Code, ty: TokenStream },
+}
+
+/// One or more names that expressions can use.
+pub(crate) struct Binding {
+    pub names: Vec<Ident>,
+    pub region: RegionId,
+    pub form: Form,
+    pub mutable: bool,
+    /// How often expressions and regions use it.
+    pub uses: usize,
+}
+
+pub(crate) enum Form {
+    /// The value of a slot, or parts of it through a pattern.
+    Slot { slot: Slot, ty: TokenStream, pat: Option<TokenStream> },
+    /// A pure expression, evaluated wherever it is used.
+    Pure { pat: TokenStream, ty: Option<TokenStream>, code: Code, refutable: bool, by_ref: bool },
+}
+
+/// An expression with the bindings it uses.
+#[derive(Clone, Default)]
+pub(crate) struct Code {
+    pub uses: Vec<BindingId>,
+    pub tokens: TokenStream,
+}
+
+pub(crate) struct Signal {
+    pub name: Ident,
+    pub ty: syn::Type,
+}
+
+pub(crate) struct Step {
+    pub name: String,
+    pub span: Span,
+    pub kind: Kind,
+    /// Steps of the same region that must end first.
+    pub needs: BTreeSet<StepId>,
+    /// As written; resolved once the region is complete.
+    pub after: Vec<Ident>,
+    /// The first of its output slots.
+    pub output: usize,
+    /// The type of each output slot.
+    pub types: Vec<TokenStream>,
+    pub failure: Failure,
+    pub always: Option<Span>,
+    /// The step's statement, for its fingerprint.
+    pub source: String,
+}
+
+/// What a failure means, as far as the macro can tell.
+pub(crate) enum Failure {
+    /// `?`, or a step that cannot fail.
+    FailRun,
+    /// A call without `?`: rustc knows whether the task is fallible.
+    AskTask,
+    /// A signal with a time limit and without `?`.
+    OfSignal,
+}
+
+pub(crate) enum Kind {
+    Call { path: Path, paren: syn::token::Paren, args: Vec<Arg>, policy: Option<StepOptions> },
+    Signal { name: String, ty: syn::Type, within: Option<Code> },
+    Sleep { until: Code },
+    Map { items: Code, region: RegionId, limit: Option<LitInt>, item: TokenStream },
+    Loop { initial: Vec<Initial>, test: Code, region: RegionId, limit: Option<LitInt> },
+    Branch { word: &'static str, choose: Code, arms: Vec<RegionId> },
+    Select { race: RegionId, arms: Vec<RegionId> },
+    Compute { code: Code, ty: TokenStream },
+}
+
+/// The first value of a loop variable.
+pub(crate) enum Initial {
+    /// A slot as it is.
+    Slot(Slot),
+    Compute { code: Code, ty: TokenStream },
+}
+
+pub(crate) enum Arg {
+    /// A plain name: moved on its only use, copied otherwise.
+    Own { binding: BindingId, name: Ident },
+    /// The result of a step that has no name.
+    Step { lend: Option<Token![&]>, binding: BindingId, span: Span },
+    /// Any other expression.
+    Code(Code),
+}
+
+impl Graph {
+    /// The slot of `region` that holds what `slot` of `owner` holds, captured
+    /// region by region on the way in.
+    pub(crate) fn import(&mut self, region: RegionId, owner: RegionId, slot: Slot) -> Slot {
+        if region == owner {
+            return slot;
+        }
+        let Some(parent) = self.regions[region].parent else {
+            // Names are in scope only inside the region that owns them, so
+            // the walk outwards meets the owner before the body's outside.
+            return slot;
+        };
+        let outside = self.import(parent, owner, slot);
+        let captures = &mut self.regions[region].captures;
+        let index = captures.iter().position(|capture| *capture == outside).unwrap_or_else(|| {
+            captures.push(outside);
+            captures.len() - 1
+        });
+        Slot::Capture(index)
+    }
+
+    /// All bindings that an expression rests on, in the order its prelude
+    /// repeats them.
+    pub(crate) fn closure(&self, uses: &[BindingId]) -> BTreeSet<BindingId> {
+        let mut all = BTreeSet::new();
+        let mut open = uses.to_vec();
+        while let Some(binding) = open.pop() {
+            if all.insert(binding)
+                && let Form::Pure { code, .. } = &self.bindings[binding].form
+            {
+                open.extend(&code.uses);
+            }
+        }
+        all
+    }
+
+    /// Captures what an expression in `region` needs, and says which slots of
+    /// `region` that is.
+    pub(crate) fn slots_of(&mut self, region: RegionId, uses: &[BindingId]) -> Vec<Slot> {
+        let bindings = self.closure(uses);
+        let mut slots = Vec::new();
+        for binding in bindings {
+            let owner = self.bindings[binding].region;
+            if let Form::Slot { slot, .. } = &self.bindings[binding].form {
+                let slot = self.import(region, owner, *slot);
+                if !slots.contains(&slot) {
+                    slots.push(slot);
+                }
+            }
+        }
+        slots
+    }
+
+    /// The number of a slot in its frame.
+    pub(crate) fn number(&self, region: RegionId, slot: Slot) -> usize {
+        let region = &self.regions[region];
+        match slot {
+            Slot::Extra(index) => index,
+            Slot::Capture(index) => region.extras + index,
+            Slot::Output(index) => region.extras + region.captures.len() + index,
+        }
+    }
+}
+
+impl Region {
+    /// How many slots a frame has.
+    pub(crate) fn slots(&self) -> usize {
+        self.extras + self.captures.len() + self.outputs.len()
+    }
+}
+
+impl Kind {
+    /// The regions a step opens.
+    pub(crate) fn regions(&self) -> Vec<RegionId> {
+        match self {
+            Kind::Map { region, .. } | Kind::Loop { region, .. } => vec![*region],
+            Kind::Branch { arms, .. } => arms.clone(),
+            Kind::Select { race, arms } => std::iter::once(*race).chain(arms.iter().copied()).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// What the expressions evaluated in the step's own region use.
+    pub(crate) fn codes(&self) -> Vec<Vec<BindingId>> {
+        match self {
+            Kind::Call { args, .. } => args
+                .iter()
+                .map(|arg| match arg {
+                    Arg::Own { binding, .. } | Arg::Step { binding, .. } => vec![*binding],
+                    Arg::Code(code) => code.uses.clone(),
+                })
+                .collect(),
+            Kind::Signal { within, .. } => within.iter().map(|code| code.uses.clone()).collect(),
+            Kind::Loop { initial, .. } => initial
+                .iter()
+                .filter_map(|initial| match initial {
+                    Initial::Compute { code, .. } => Some(code.uses.clone()),
+                    Initial::Slot(_) => None,
+                })
+                .collect(),
+            Kind::Sleep { until: code }
+            | Kind::Map { items: code, .. }
+            | Kind::Branch { choose: code, .. }
+            | Kind::Compute { code, .. } => vec![code.uses.clone()],
+            Kind::Select { .. } => Vec::new(),
+        }
+    }
+
+    /// Slots that are taken as they are.
+    pub(crate) fn slots(&self) -> Vec<Slot> {
+        match self {
+            Kind::Loop { initial, .. } => initial
+                .iter()
+                .filter_map(|initial| match initial {
+                    Initial::Slot(slot) => Some(*slot),
+                    Initial::Compute { .. } => None,
+                })
+                .collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// What the step does, as text for its fingerprint. Regions have
+    /// fingerprints of their own.
+    pub(crate) fn source(&self) -> String {
+        match self {
+            Kind::Call { path, args, .. } => {
+                let args = args.iter().map(|arg| match arg {
+                    Arg::Own { name, .. } => name.to_string(),
+                    Arg::Step { lend, .. } => if lend.is_some() { "&step" } else { "step" }.to_owned(),
+                    Arg::Code(code) => code.tokens.to_string(),
+                });
+                format!("{}({})", path.to_token_stream(), args.collect::<Vec<_>>().join(", "))
+            }
+            Kind::Signal { name, ty, .. } => format!("signal {name}: {}", ty.to_token_stream()),
+            // How long a sleep or a signal waits, and how many at a time, is
+            // no part of what the step means to a run in flight.
+            Kind::Sleep { .. } => "sleep".to_owned(),
+            Kind::Map { items, .. } => format!("for {}", items.tokens),
+            Kind::Loop { test, .. } => format!("while {}", test.tokens),
+            Kind::Branch { word, choose, .. } => format!("{word} {}", choose.tokens),
+            Kind::Select { .. } => "select".to_owned(),
+            Kind::Compute { code, .. } => format!("= {}", code.tokens),
+        }
+    }
+}

@@ -1,0 +1,399 @@
+//! Lowers what opens regions: `for`, `while`, `if`, `match`, `select!`.
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote, quote_spanned};
+use syn::spanned::Spanned;
+use syn::{BinOp, Expr, Ident, Pat};
+
+use super::{Lower, bound_name, plain};
+use crate::private::Private;
+use crate::workflow::ast::{self, Binding as Bound, Statement, Test, Value};
+use crate::workflow::graph::*;
+use crate::workflow::parse::path_ident;
+use crate::workflow::rewrite::{Mode, is_place, pattern_names};
+
+impl Lower<'_> {
+    pub(super) fn lower_for(
+        &mut self,
+        statement: &Statement,
+        value: &ast::For,
+        name: String,
+        region: RegionId,
+        expected: Option<&TokenStream>,
+    ) -> (Slot, TokenStream) {
+        if let Expr::Reference(reference) = &value.items {
+            self.error(reference.and_token.span, "a `for` of a workflow takes the items themselves\nhelp: remove the `&`");
+        }
+        let item_of = |list: &TokenStream| {
+            let span = value.items.span();
+            quote_spanned!(span=> <#list as ::core::iter::IntoIterator>::Item)
+        };
+        let items_type = self.type_of(&value.items);
+        let items = self.owned(&value.items, region);
+        let items = self.wrap(items, |tokens| quote!(#Private::items(#tokens)));
+        if items_type.is_none() && !self.failed {
+            self.error(value.items.span(), "the type of these items is not known to `workflow!`, and a run saves each of them\nhelp: bind them first: `let items: Vec<Item> = …;`");
+        }
+        let item = items_type.as_ref().map_or_else(|| quote!(()), item_of);
+
+        let body = self.region(Some(region), String::new(), 1);
+        let outside = self.scope.len();
+        self.bind_pattern(body, &value.pat, Slot::Extra(0), item);
+        let wanted = expected.map(item_of);
+        let found = self.block(&value.body, body, wanted.as_ref());
+        self.scope.truncate(outside);
+        let result = self.settle(&[(body, &value.body, found)], wanted, statement);
+
+        let ty = quote!(#Private::Vec<#result>);
+        let limit = statement.options.limit.clone();
+        let kind = Kind::Map { items, region: body, limit, item: result };
+        let span = bound_name(&statement.binding).map_or(value.keyword.span, Ident::span);
+        let slot = self.push_step(statement, name, span, kind, vec![ty.clone()], Failure::FailRun, region);
+        (slot, expected.cloned().unwrap_or(ty))
+    }
+
+    pub(super) fn lower_while(&mut self, statement: &Statement, value: &ast::While, region: RegionId) {
+        let keyword = value.keyword.span;
+        if let Expr::Let(condition) = &value.condition {
+            self.error(condition.let_token.span, "a `while` of a workflow tests a `bool`\nhelp: use a method such as `is_some()`, and `match` inside the body");
+            return;
+        }
+        let mut names: Vec<Ident> = Vec::new();
+        for statement in &value.body.statements {
+            if let Bound::Assign { name } = &statement.binding
+                && !names.contains(name)
+            {
+                names.push(name.clone());
+            }
+        }
+        let body = self.region(Some(region), String::new(), names.len());
+        let outside = self.scope.len();
+        let mut initial = Vec::new();
+        let mut types = Vec::new();
+        for (index, name) in names.iter().enumerate() {
+            let (first, ty) = self.loop_variable(name, region);
+            initial.push(first);
+            types.push(ty.clone());
+            let binding = self.bind_slot(body, name, Slot::Extra(index), ty);
+            self.graph.bindings[binding].mutable = true;
+        }
+        let test = self.code(&value.condition, body);
+        let tests_variable = test.uses.iter().any(|used| {
+            let variables = &self.scope[outside..];
+            self.graph.closure(&[*used]).iter().any(|used| variables.iter().any(|(_, variable)| variable == used))
+        });
+        if !tests_variable && !self.failed {
+            self.error(keyword, "this `while` never assigns what it tests, so it would never end\nhelp: assign a name of the condition in the body: `x = task(x)?;`");
+        }
+        self.loops.push((body, names.iter().map(ToString::to_string).collect()));
+        self.block_of_loop(&value.body, body, &names);
+        self.loops.pop();
+        self.scope.truncate(outside);
+
+        let name = statement.options.name.as_ref().map_or_else(|| "while".to_owned(), syn::LitStr::value);
+        let limit = statement.options.limit.clone();
+        let kind = Kind::Loop { initial, test, region: body, limit };
+        let count = types.len();
+        let slot = self.push_step(statement, name, keyword, kind, types.clone(), Failure::FailRun, region);
+        let first = match slot {
+            Slot::Output(first) => first,
+            Slot::Extra(_) | Slot::Capture(_) => 0,
+        };
+        for (index, name) in names.iter().enumerate().take(count) {
+            let binding = self.bind_slot(region, name, Slot::Output(first + index), types[index].clone());
+            self.graph.bindings[binding].mutable = true;
+        }
+    }
+
+    /// The first value and the type of a loop variable.
+    fn loop_variable(&mut self, name: &Ident, region: RegionId) -> (Initial, TokenStream) {
+        let text = name.to_string();
+        let Some(binding) = self.lookup(&text) else {
+            self.error(name.span(), format!("`{text}` is assigned before it is bound\nhelp: write `let mut {text} = …;` above the `while`"));
+            return (Initial::Slot(Slot::Extra(0)), quote!(()));
+        };
+        if !self.graph.bindings[binding].mutable {
+            self.error(name.span(), format!("`{text}` is assigned here, so it has to be `mut`\nhelp: write `let mut {text} = …;`"));
+        }
+        let Some(ty) = self.slot_type(binding) else {
+            self.error(name.span(), format!("the type of `{text}` is not known to `workflow!`, and a run saves it after every turn\nhelp: write it: `let mut {text}: Type = …;`"));
+            return (Initial::Slot(Slot::Extra(0)), quote!(()));
+        };
+        if let Form::Slot { slot, .. } = self.graph.bindings[binding].form {
+            let owner = self.graph.bindings[binding].region;
+            self.graph.bindings[binding].uses += 1;
+            return (Initial::Slot(self.graph.import(region, owner, slot)), ty);
+        }
+        let code = Code { uses: vec![binding], tokens: quote!(#Private::own(#name)) };
+        (Initial::Compute { code: self.count(code, region), ty: ty.clone() }, ty)
+    }
+
+    /// Like `block`, and afterwards notes where the loop variables ended up.
+    fn block_of_loop(&mut self, block: &ast::Block, region: RegionId, names: &[Ident]) {
+        let outside = self.scope.len();
+        for statement in &block.statements {
+            let failed = std::mem::take(&mut self.failed);
+            self.statement(statement, region, None);
+            statement.broken.set(self.failed);
+            self.failed |= failed;
+        }
+        for name in names {
+            let binding = self.lookup(&name.to_string());
+            if let Some(Form::Slot { slot, .. }) = binding.map(|binding| &self.graph.bindings[binding].form) {
+                let slot = *slot;
+                if let Some(binding) = binding {
+                    self.graph.bindings[binding].uses += 1;
+                }
+                self.graph.regions[region].carried.push(slot);
+            }
+        }
+        self.scope.truncate(outside);
+    }
+
+    pub(super) fn branch(
+        &mut self,
+        statement: &Statement,
+        branch: &ast::Branch,
+        name: String,
+        region: RegionId,
+        expected: Option<&TokenStream>,
+    ) -> (Slot, TokenStream) {
+        let choose = self.choose(branch, region);
+        let mut arms = Vec::new();
+        for arm in &branch.arms {
+            let body = self.region(Some(region), arm.label.clone(), 0);
+            self.follow_tail(statement, region, body);
+            let outside = self.scope.len();
+            match &arm.test {
+                Test::If(condition) => {
+                    for part in conjunction(condition) {
+                        if let Expr::Let(part) = part {
+                            self.bind_matched(body, &part.pat, &part.expr);
+                        }
+                    }
+                }
+                Test::Pattern { pat, .. } => {
+                    if let Some(scrutinee) = &branch.scrutinee {
+                        self.bind_matched(body, pat, scrutinee);
+                    }
+                }
+                Test::Else => {}
+            }
+            let ty = if arm.body.tail().is_none() { Some(quote!(())) } else { None };
+            let found = self.block(&arm.body, body, expected).or(ty);
+            self.scope.truncate(outside);
+            arms.push((body, &arm.body, found));
+        }
+        let ty = self.settle(&arms, expected.cloned(), statement);
+        let arms = arms.iter().map(|(region, ..)| *region).collect();
+        let kind = Kind::Branch { word: branch.word, choose, arms };
+        let span = bound_name(&statement.binding).map_or(branch.keyword, Ident::span);
+        let slot = self.push_step(statement, name, span, kind, vec![ty.clone()], Failure::FailRun, region);
+        (slot, ty)
+    }
+
+    /// The expression that says which arm is taken, as a number.
+    fn choose(&mut self, branch: &ast::Branch, region: RegionId) -> Code {
+        let mut uses = Vec::new();
+        let mut take = |code: Code| {
+            uses.extend(code.uses);
+            code.tokens
+        };
+        let tokens = if let Some(scrutinee) = &branch.scrutinee {
+            let (mode, looked_at) = self.looked_at(scrutinee, region, &[]);
+            let looked_at = take(looked_at);
+            let arms = branch.arms.iter().enumerate().map(|(index, arm)| {
+                let Test::Pattern { pat, guard } = &arm.test else { return quote!(_ => #index,) };
+                let guard = guard.as_ref().map(|guard| {
+                    let guard = take(self.code_with(guard, region, &bound_by(pat, mode)));
+                    quote!(if #guard)
+                });
+                quote!(#pat #guard => #index,)
+            });
+            let arms = arms.collect::<TokenStream>();
+            quote!(match #looked_at { #arms })
+        } else {
+            let mut arms = TokenStream::new();
+            for (index, arm) in branch.arms.iter().enumerate() {
+                let Test::If(condition) = &arm.test else {
+                    arms.extend(quote!(#index));
+                    continue;
+                };
+                // Nested, because `let` chains need the user's crate to be of
+                // edition 2024.
+                let mut bound = Vec::new();
+                let mut heads = Vec::new();
+                for part in conjunction(condition) {
+                    if let Expr::Let(part) = part {
+                        let (mode, looked_at) = self.looked_at(&part.expr, region, &bound);
+                        let (pat, looked_at) = (&part.pat, take(looked_at));
+                        heads.push(quote!(if let #pat = #looked_at));
+                        bound.extend(bound_by(pat, mode));
+                    } else {
+                        let test = take(self.code_with(part, region, &bound));
+                        heads.push(quote!(if #test));
+                    }
+                }
+                let taken = heads.iter().rev().fold(quote!(break '__arm #index), |inner, head| quote!(#head { #inner }));
+                arms.extend(quote!(#taken));
+            }
+            quote!('__arm: { #arms })
+        };
+        Code { uses, tokens }
+    }
+
+    /// What a pattern is held against: a place is looked at where it is, any
+    /// other value is taken.
+    fn looked_at(&mut self, expr: &Expr, region: RegionId, bound: &[(Ident, Mode)]) -> (Mode, Code) {
+        let place = is_place(expr, self);
+        let code = self.code_with(expr, region, bound);
+        if place {
+            (Mode::Ref, self.wrap(code, |tokens| quote!(&#tokens)))
+        } else {
+            (Mode::Place, code)
+        }
+    }
+
+    /// Binds the names of an arm's pattern: the expression is evaluated again
+    /// where they are used, and fits, because it is pure.
+    fn bind_matched(&mut self, region: RegionId, pat: &Pat, expr: &Expr) {
+        let mut errors = Vec::new();
+        crate::workflow::rewrite::check_pattern(pat, &mut errors);
+        self.report(errors);
+        let mut names = Vec::new();
+        pattern_names(pat, &mut names);
+        if names.is_empty() {
+            return;
+        }
+        let by_ref = is_place(expr, self);
+        let mut code = self.uncounted(expr);
+        if by_ref {
+            let tokens = code.tokens;
+            code.tokens = quote!(&#tokens);
+        }
+        let form = Form::Pure { pat: pat.to_token_stream(), ty: None, code, refutable: true, by_ref };
+        self.bind(Binding { names, region, form, mutable: false, uses: 0 });
+    }
+
+    /// An arm of the last `if` or `match` of a workflow ends like the workflow.
+    fn follow_tail(&mut self, statement: &Statement, region: RegionId, arm: RegionId) {
+        if matches!(statement.binding, Bound::Tail)
+            && !matches!(statement.value, Value::Ok(_))
+            && self.tails.contains(&region)
+        {
+            self.tails.push(arm);
+        }
+    }
+
+    pub(super) fn select(
+        &mut self,
+        statement: &Statement,
+        select: &ast::Select,
+        name: String,
+        region: RegionId,
+        expected: Option<&TokenStream>,
+    ) -> (Slot, TokenStream) {
+        if select.arms.len() < 2 {
+            self.error(select.keyword.span(), "`select!` needs at least two arms to choose from");
+        }
+        let race = self.region(Some(region), String::new(), 0);
+        let mut triggers = Vec::new();
+        for arm in &select.arms {
+            let trigger = &arm.trigger;
+            if !matches!(
+                trigger.value,
+                Value::Call(_) | Value::Signal(_) | Value::Sleep { .. } | Value::SleepUntil { .. }
+            ) {
+                if !matches!(trigger.value, Value::Broken) {
+                    self.error(trigger.span, "an arm of `select!` waits for a step: a task, a `signal` or a `sleep`");
+                }
+                triggers.push((Slot::Extra(0), quote!(())));
+                continue;
+            }
+            let name = match &arm.pat {
+                Pat::Ident(pat) => Some(plain(&pat.ident)),
+                _ => None,
+            };
+            let found = self.step(trigger, &trigger.value, race, None);
+            if let (Some(name), Some(step)) = (name, self.graph.regions[race].steps.last_mut()) {
+                step.name = name;
+            }
+            triggers.push(found);
+        }
+        let mut arms = Vec::new();
+        for (index, (arm, (_, ty))) in select.arms.iter().zip(triggers).enumerate() {
+            let body = self.region(Some(region), index.to_string(), 1);
+            self.follow_tail(statement, region, body);
+            let outside = self.scope.len();
+            if !matches!(arm.pat, Pat::Wild(_)) {
+                self.bind_pattern(body, &arm.pat, Slot::Extra(0), ty);
+            }
+            let found = self.block(&arm.body, body, expected);
+            let found = found.or_else(|| arm.body.tail().is_none().then(|| quote!(())));
+            self.scope.truncate(outside);
+            arms.push((body, &arm.body, found));
+        }
+        let ty = self.settle(&arms, expected.cloned(), statement);
+        let arms = arms.iter().map(|(region, ..)| *region).collect();
+        let kind = Kind::Select { race, arms };
+        let span = bound_name(&statement.binding).map_or(select.keyword.span(), Ident::span);
+        let slot = self.push_step(statement, name, span, kind, vec![ty.clone()], Failure::FailRun, region);
+        (slot, ty)
+    }
+
+    /// Agrees on one type for the values of some regions: the one written
+    /// down, or the first that is known. Fills it in where it was missing.
+    fn settle(
+        &mut self,
+        arms: &[(RegionId, &ast::Block, Option<TokenStream>)],
+        expected: Option<TokenStream>,
+        statement: &Statement,
+    ) -> TokenStream {
+        let known = expected.or_else(|| arms.iter().find_map(|(_, _, ty)| ty.clone()));
+        let discarded = matches!(statement.binding, Bound::Discard);
+        let Some(ty) = known else {
+            if arms.iter().all(|(_, block, _)| block.tail().is_none()) {
+                return quote!(());
+            }
+            if discarded {
+                for (region, ..) in arms {
+                    self.graph.regions[*region].result = Result::Nothing;
+                }
+                return quote!(());
+            }
+            if !self.failed {
+                let span = arms.iter().find_map(|(_, block, _)| block.tail()).map_or(statement.span, |tail| tail.span);
+                let name = bound_name(&statement.binding).map_or_else(|| "value".to_owned(), ToString::to_string);
+                self.error(span, format!("the type of this value is not known to `workflow!`, and a run saves it\nhelp: write it: `let {name}: Type = …`"));
+            }
+            return quote!(());
+        };
+        for (region, ..) in arms {
+            if let Result::Compute { ty: missing, .. } = &mut self.graph.regions[*region].result
+                && missing.is_empty()
+            {
+                *missing = ty.clone();
+            }
+        }
+        ty
+    }
+}
+
+/// The parts of `a && b && c`.
+fn conjunction(expr: &Expr) -> Vec<&Expr> {
+    match expr {
+        Expr::Binary(binary) if matches!(binary.op, BinOp::And(_)) => {
+            let mut parts = conjunction(&binary.left);
+            parts.extend(conjunction(&binary.right));
+            parts
+        }
+        Expr::Paren(inner) if path_ident(&inner.expr).is_none() => conjunction(&inner.expr),
+        expr => vec![expr],
+    }
+}
+
+fn bound_by(pat: &Pat, mode: Mode) -> Vec<(Ident, Mode)> {
+    let mut names = Vec::new();
+    pattern_names(pat, &mut names);
+    names.into_iter().map(|name| (name, mode)).collect()
+}

@@ -1,0 +1,397 @@
+//! Expressions as the expansion needs them.
+//!
+//! A step's value is shared, so in the functions of the expansion its name is
+//! a reference, while the user's expression takes the name for the value.
+//! This pass puts a `*` before each such name, finds out which names an
+//! expression uses, and refuses what cannot stand in a workflow. It knows
+//! nothing of steps and graphs.
+
+use proc_macro2::{Group, Span, TokenStream, TokenTree};
+use quote::{ToTokens, quote_spanned};
+use syn::parse::Parser;
+use syn::punctuated::Punctuated;
+use syn::spanned::Spanned;
+use syn::visit_mut::{self, VisitMut};
+use syn::{Expr, Ident, Lit, Pat, Token};
+
+use super::parse::{is_step_call, path_ident};
+
+/// What a name is in the expansion.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Mode {
+    /// A reference to the value.
+    Ref,
+    /// The value itself, in a local variable.
+    Place,
+}
+
+/// The names of a workflow that an expression may use.
+pub(crate) trait Names {
+    fn mode(&self, name: &Ident) -> Option<Mode>;
+    /// Whether a step of the workflow calls a task of this name.
+    fn is_step(&self, name: &Ident) -> bool;
+}
+
+/// An expression made ready.
+pub(crate) struct Rewritten {
+    pub tokens: TokenStream,
+    /// The workflow's names in it, in order, with repetitions.
+    pub uses: Vec<Ident>,
+    /// Lower-case names that are neither the workflow's nor the expression's.
+    pub unknown: Vec<Ident>,
+    pub errors: Vec<syn::Error>,
+}
+
+/// Rewrites an expression. `bound` are names that a pattern around it binds.
+pub(crate) fn rewrite(expr: &Expr, names: &dyn Names, bound: &[(Ident, Mode)]) -> Rewritten {
+    let mut expr = expr.clone();
+    let mut rewriter = Rewriter {
+        names,
+        locals: bound.iter().map(|(name, mode)| (name.to_string(), *mode)).collect(),
+        uses: Vec::new(),
+        unknown: Vec::new(),
+        errors: Vec::new(),
+        closures: 0,
+        loops: 0,
+    };
+    rewriter.visit_expr_mut(&mut expr);
+    Rewritten {
+        tokens: expr.into_token_stream(),
+        uses: rewriter.uses,
+        unknown: rewriter.unknown,
+        errors: rewriter.errors,
+    }
+}
+
+struct Rewriter<'a> {
+    names: &'a dyn Names,
+    /// Names bound inside the expression, innermost last.
+    locals: Vec<(String, Mode)>,
+    uses: Vec<Ident>,
+    unknown: Vec<Ident>,
+    errors: Vec<syn::Error>,
+    closures: usize,
+    loops: usize,
+}
+
+impl Rewriter<'_> {
+    /// What the name is, if it is one of ours; notes its use.
+    fn resolve(&mut self, name: &Ident) -> Option<Mode> {
+        let text = name.to_string();
+        if let Some((_, mode)) = self.locals.iter().rev().find(|(local, _)| *local == text) {
+            return Some(*mode);
+        }
+        let mode = self.names.mode(name);
+        if mode.is_some() {
+            self.uses.push(name.clone());
+        } else if text.starts_with(|c: char| c.is_lowercase() || c == '_') && text != "self" {
+            self.unknown.push(name.clone());
+        }
+        mode
+    }
+
+    fn scoped(&mut self, visit: impl FnOnce(&mut Self)) {
+        let outside = self.locals.len();
+        visit(self);
+        self.locals.truncate(outside);
+    }
+
+    fn bind(&mut self, pat: &Pat) {
+        let mut idents = Vec::new();
+        pattern_names(pat, &mut idents);
+        self.locals.extend(idents.into_iter().map(|ident| (ident.to_string(), Mode::Place)));
+    }
+
+    fn error(&mut self, span: Span, message: &str) {
+        self.errors.push(syn::Error::new(span, message));
+    }
+
+    /// Macro arguments are tokens. Most macros take expressions; for the
+    /// others a name is a name unless something next to it says otherwise.
+    fn rewrite_macro(&mut self, mac: &mut syn::Macro) {
+        let parser = Punctuated::<Expr, Token![,]>::parse_terminated;
+        if let Ok(mut args) = parser.parse2(mac.tokens.clone()) {
+            for arg in &mut args {
+                match arg {
+                    // `name = value` in a format macro: the name is no name of ours.
+                    Expr::Assign(assign) => self.visit_expr_mut(&mut assign.right),
+                    Expr::Lit(syn::ExprLit { lit: Lit::Str(text), .. }) => self.note_captures(text),
+                    arg => self.visit_expr_mut(arg),
+                }
+            }
+            mac.tokens = args.into_token_stream();
+        } else {
+            mac.tokens = self.rewrite_tokens(mac.tokens.clone());
+        }
+    }
+
+    fn rewrite_tokens(&mut self, tokens: TokenStream) -> TokenStream {
+        let tokens: Vec<TokenTree> = tokens.into_iter().collect();
+        let punct = |index: Option<usize>, what: char| {
+            matches!(index.and_then(|index| tokens.get(index)), Some(TokenTree::Punct(punct)) if punct.as_char() == what)
+        };
+        let mut rewritten = TokenStream::new();
+        for (index, token) in tokens.iter().enumerate() {
+            let before = index.checked_sub(1);
+            match token {
+                TokenTree::Group(group) => {
+                    let mut inner = Group::new(group.delimiter(), self.rewrite_tokens(group.stream()));
+                    inner.set_span(group.span());
+                    inner.to_tokens(&mut rewritten);
+                }
+                // A field, a path, a named argument or a macro.
+                TokenTree::Ident(_)
+                    if (punct(before, '.') && !punct(index.checked_sub(2), '.'))
+                        || punct(before, ':') && punct(index.checked_sub(2), ':')
+                        || punct(Some(index + 1), ':')
+                        || punct(Some(index + 1), '!') && !punct(Some(index + 2), '=')
+                        || punct(Some(index + 1), '=') && !punct(Some(index + 2), '=') =>
+                {
+                    token.to_tokens(&mut rewritten);
+                }
+                TokenTree::Ident(ident) => match self.resolve(ident) {
+                    Some(Mode::Ref) => rewritten.extend(deref(ident)),
+                    _ => ident.to_tokens(&mut rewritten),
+                },
+                TokenTree::Literal(literal) => {
+                    if let Ok(Lit::Str(text)) = syn::parse2(literal.to_token_stream()) {
+                        self.note_captures(&text);
+                    }
+                    literal.to_tokens(&mut rewritten);
+                }
+                TokenTree::Punct(punct) => punct.to_tokens(&mut rewritten),
+            }
+        }
+        rewritten
+    }
+
+    /// `"{name}"` and `"{:>width$}"` use names without saying so in tokens.
+    /// A reference prints like the value, so the text may stay.
+    fn note_captures(&mut self, text: &syn::LitStr) {
+        let value = text.value();
+        let words = value.split(|c: char| !(c.is_alphanumeric() || c == '_'));
+        for word in words.filter(|word| !word.is_empty() && value.contains('{')) {
+            if let Ok(ident) = syn::parse_str::<Ident>(word) {
+                let ident = Ident::new(&ident.to_string(), text.span());
+                let local = self.locals.iter().any(|(local, _)| *local == word);
+                if !local && self.names.mode(&ident).is_some() {
+                    self.uses.push(ident);
+                }
+            }
+        }
+    }
+}
+
+/// `(*name)`, all at the name's span.
+fn deref(ident: &Ident) -> TokenStream {
+    quote_spanned!(ident.span()=> (*#ident))
+}
+
+impl VisitMut for Rewriter<'_> {
+    fn visit_expr_mut(&mut self, expr: &mut Expr) {
+        match expr {
+            Expr::Path(_) => {
+                if let Some(ident) = path_ident(expr).cloned()
+                    && self.resolve(&ident) == Some(Mode::Ref)
+                {
+                    *expr = Expr::Verbatim(deref(&ident));
+                }
+            }
+            Expr::Call(call) => {
+                if let Some(name) = path_ident(&call.func).cloned() {
+                    if self.closures > 0 && is_step_call(call) && self.names.is_step(&name) {
+                        self.error(name.span(), "a closure cannot hold a step\nhelp: use `for`, which runs a step per item, in parallel");
+                    }
+                    // A function is not one of our names, unless it shadows one.
+                    if self.names.mode(&name).is_some() {
+                        self.visit_expr_mut(&mut call.func);
+                    }
+                } else {
+                    self.visit_expr_mut(&mut call.func);
+                }
+                for arg in &mut call.args {
+                    self.visit_expr_mut(arg);
+                }
+            }
+            Expr::Closure(closure) => self.scoped(|this| {
+                for input in &closure.inputs {
+                    this.bind(input);
+                }
+                this.closures += 1;
+                this.visit_expr_mut(&mut closure.body);
+                this.closures -= 1;
+            }),
+            Expr::Async(block) => {
+                self.closures += 1;
+                self.visit_block_mut(&mut block.block);
+                self.closures -= 1;
+            }
+            Expr::If(expr) => {
+                self.scoped(|this| {
+                    this.visit_expr_mut(&mut expr.cond);
+                    this.visit_block_mut(&mut expr.then_branch);
+                });
+                if let Some((_, other)) = &mut expr.else_branch {
+                    self.visit_expr_mut(other);
+                }
+            }
+            Expr::Let(expr) => {
+                self.visit_expr_mut(&mut expr.expr);
+                self.bind(&expr.pat);
+            }
+            Expr::ForLoop(expr) => {
+                self.visit_expr_mut(&mut expr.expr);
+                self.loops += 1;
+                self.scoped(|this| {
+                    this.bind(&expr.pat);
+                    this.visit_block_mut(&mut expr.body);
+                });
+                self.loops -= 1;
+            }
+            Expr::While(_) | Expr::Loop(_) => {
+                self.loops += 1;
+                self.scoped(|this| visit_mut::visit_expr_mut(this, expr));
+                self.loops -= 1;
+            }
+            Expr::Await(expr) => {
+                if self.closures == 0 {
+                    self.error(expr.await_token.span, "a workflow does not wait with `.await`\nhelp: remove `.await`; a step starts when the steps it uses are done");
+                }
+                self.visit_expr_mut(&mut expr.base);
+            }
+            Expr::Return(expr) if self.closures == 0 => {
+                self.error(expr.return_token.span, "a workflow has no `return`\nhelp: end it with `Ok(…)`, and use `if` or `match` to leave steps out");
+            }
+            Expr::Break(expr) if self.closures + self.loops == 0 => {
+                self.error(expr.break_token.span, "nothing breaks out of a loop of a workflow\nhelp: put it into the condition of the `while`");
+            }
+            Expr::Continue(expr) if self.closures + self.loops == 0 => {
+                self.error(expr.continue_token.span, "a loop of a workflow has no `continue`\nhelp: use `if` inside the loop");
+            }
+            Expr::Try(expr) if self.closures == 0 => {
+                let message = match &*expr.expr {
+                    Expr::Call(call) if is_step_call(call) => {
+                        "a step cannot stand inside an expression\nhelp: give it a name first: `let value = task(…)?;`"
+                    }
+                    _ => "`?` belongs to a step, not to an expression\nhelp: make a task of what can fail",
+                };
+                self.error(expr.question_token.span(), message);
+                self.visit_expr_mut(&mut expr.expr);
+            }
+            Expr::Macro(expr) => self.rewrite_macro(&mut expr.mac),
+            other => visit_mut::visit_expr_mut(self, other),
+        }
+    }
+
+    fn visit_arm_mut(&mut self, arm: &mut syn::Arm) {
+        self.scoped(|this| {
+            this.bind(&arm.pat);
+            if let Pat::Guard(guarded) = &mut arm.pat {
+                this.visit_expr_mut(&mut guarded.guard);
+            }
+            this.visit_expr_mut(&mut arm.body);
+        });
+    }
+
+    fn visit_block_mut(&mut self, block: &mut syn::Block) {
+        self.scoped(|this| visit_mut::visit_block_mut(this, block));
+    }
+
+    fn visit_local_mut(&mut self, local: &mut syn::Local) {
+        if let Some(init) = &mut local.init {
+            self.visit_expr_mut(&mut init.expr);
+            if let Some((_, diverge)) = &mut init.diverge {
+                self.visit_expr_mut(diverge);
+            }
+        }
+        self.bind(&local.pat);
+    }
+
+    fn visit_macro_mut(&mut self, mac: &mut syn::Macro) {
+        self.rewrite_macro(mac);
+    }
+
+    fn visit_field_value_mut(&mut self, field: &mut syn::FieldValue) {
+        // `Report { total }` becomes `Report { total: (*total) }`.
+        self.visit_expr_mut(&mut field.expr);
+        if field.colon_token.is_none() && matches!(field.expr, Expr::Verbatim(_)) {
+            field.colon_token = Some(Token![:](field.member.span()));
+        }
+    }
+
+    // Patterns and types hold no values of ours.
+    fn visit_pat_mut(&mut self, _: &mut Pat) {}
+    fn visit_type_mut(&mut self, _: &mut syn::Type) {}
+    fn visit_item_mut(&mut self, _: &mut syn::Item) {}
+}
+
+/// The names a pattern binds, in order.
+pub(crate) fn pattern_names(pat: &Pat, names: &mut Vec<Ident>) {
+    match pat {
+        Pat::Ident(pat) => {
+            // `None` and `MAX` are constants, not bindings.
+            let text = pat.ident.to_string();
+            if pat.subpat.is_some() || !text.starts_with(char::is_uppercase) {
+                names.push(pat.ident.clone());
+            }
+            if let Some((_, inner)) = &pat.subpat {
+                pattern_names(inner, names);
+            }
+        }
+        Pat::Or(pat) => {
+            // Every case binds the same names.
+            if let Some(first) = pat.cases.first() {
+                pattern_names(first, names);
+            }
+        }
+        Pat::Paren(pat) => pattern_names(&pat.pat, names),
+        Pat::Guard(pat) => pattern_names(&pat.pat, names),
+        Pat::Reference(pat) => pattern_names(&pat.pat, names),
+        Pat::Slice(pat) => pat.elems.iter().for_each(|pat| pattern_names(pat, names)),
+        Pat::Struct(pat) => pat.fields.iter().for_each(|field| pattern_names(&field.pat, names)),
+        Pat::Tuple(pat) => pat.elems.iter().for_each(|pat| pattern_names(pat, names)),
+        Pat::TupleStruct(pat) => pat.elems.iter().for_each(|pat| pattern_names(pat, names)),
+        Pat::Type(pat) => pattern_names(&pat.pat, names),
+        _ => {}
+    }
+}
+
+/// Refuses the parts of a pattern that make no sense for shared values.
+pub(crate) fn check_pattern(pat: &Pat, errors: &mut Vec<syn::Error>) {
+    match pat {
+        Pat::Ident(pat) => {
+            if let Some(by_ref) = &pat.by_ref {
+                let message = "a pattern of a workflow has no `ref`\nhelp: remove it and lend the name with `&` where it is used";
+                errors.push(syn::Error::new(by_ref.span(), message));
+            }
+            if let Some((_, inner)) = &pat.subpat {
+                check_pattern(inner, errors);
+            }
+        }
+        Pat::Reference(pat) => {
+            let message = "a pattern of a workflow has no `&`: values between steps are owned\nhelp: remove the `&`";
+            errors.push(syn::Error::new(pat.and_token.span(), message));
+        }
+        Pat::Or(pat) => pat.cases.iter().for_each(|pat| check_pattern(pat, errors)),
+        Pat::Paren(pat) => check_pattern(&pat.pat, errors),
+        Pat::Slice(pat) => pat.elems.iter().for_each(|pat| check_pattern(pat, errors)),
+        Pat::Struct(pat) => pat.fields.iter().for_each(|field| check_pattern(&field.pat, errors)),
+        Pat::Tuple(pat) => pat.elems.iter().for_each(|pat| check_pattern(pat, errors)),
+        Pat::TupleStruct(pat) => pat.elems.iter().for_each(|pat| check_pattern(pat, errors)),
+        Pat::Type(pat) => check_pattern(&pat.pat, errors),
+        _ => {}
+    }
+}
+
+/// Whether an expression names a place (`order`, `order.customer`,
+/// `rows[0]`): owned, it is copied; matched, it is looked at in place.
+pub(crate) fn is_place(expr: &Expr, names: &dyn Names) -> bool {
+    match expr {
+        Expr::Path(_) => path_ident(expr).is_some_and(|name| names.mode(name).is_some()),
+        Expr::Field(field) => is_place(&field.base, names),
+        Expr::Index(index) => is_place(&index.expr, names),
+        Expr::Paren(inner) => is_place(&inner.expr, names),
+        Expr::Group(inner) => is_place(&inner.expr, names),
+        _ => false,
+    }
+}
