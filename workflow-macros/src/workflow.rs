@@ -16,6 +16,7 @@ mod graph;
 mod lower;
 mod mirror;
 mod parse;
+mod picture;
 mod rewrite;
 mod schedule;
 
@@ -31,12 +32,16 @@ pub(crate) fn compile(tokens: TokenStream) -> TokenStream {
     };
     let graph = lower::lower(&workflow, &mut errors);
     let signals = signals(&graph);
-    let tables = match check::check(&workflow, graph, &mut errors) {
-        Some(checked) => expand::tables(&workflow, &checked),
-        None => expand::stub(&workflow),
+    let (tables, picture) = match check::check(&workflow, graph, &mut errors) {
+        Some(checked) => {
+            let names = |region| expand::numbered(&checked.graph().regions[region]);
+            let picture = picture::svg(&lower::plain(&workflow.name), checked.graph(), &names);
+            (expand::tables(&workflow, &checked), picture.unwrap_or_default())
+        }
+        None => (expand::stub(&workflow), String::new()),
     };
     let mirror = mirror::mirror(&workflow);
-    let items = items(&workflow, &tables, &signals);
+    let items = items(&workflow, &tables, &signals, &picture);
     
     // The mirror comes before the tables: an editor shows what it meets first.
     quote!(#errors #mirror #items)
@@ -57,7 +62,7 @@ fn signals(graph: &graph::Graph) -> TokenStream {
 }
 
 /// Everything that stands under the workflow's name.
-fn items(workflow: &ast::Workflow, tables: &TokenStream, signals: &TokenStream) -> TokenStream {
+fn items(workflow: &ast::Workflow, tables: &TokenStream, signals: &TokenStream, picture: &str) -> TokenStream {
     let ast::Workflow { attrs, vis, name, params, .. } = workflow;
     let text = lower::plain(name);
     let result = workflow.result.as_ref().map_or_else(|| quote!(()), ToTokens::to_token_stream);
@@ -77,14 +82,21 @@ fn items(workflow: &ast::Workflow, tables: &TokenStream, signals: &TokenStream) 
     let bounds = tasks.map(|task| quote!(#task: #Private::RunsOn<#resources>,));
     let about = format!("The workflow `{text}`: its graph, its pictures and its signals.");
     let invocation = quote_spanned!(name.span()=> #Private::Invocation<#name>);
+    // Raw HTML in a doc comment has to be a block of its own.
+    let drawing = (!picture.is_empty()).then(|| {
+        let html = format!("<div>{picture}</div>");
+        quote!(#[doc = ""] #[doc = #html])
+    });
     quote! {
         #(#attrs)*
+        #drawing
         #[allow(clippy::too_many_arguments, clippy::missing_const_for_fn)]
         #vis fn #name(#(#names: #types),*) -> #invocation {
             #Private::Invocation::new(#values)
         }
 
         #[doc = #about]
+        #drawing
         #[allow(non_camel_case_types, clippy::empty_enums)]
         #vis enum #name {}
 
@@ -103,6 +115,12 @@ fn items(workflow: &ast::Workflow, tables: &TokenStream, signals: &TokenStream) 
             #[must_use]
             pub fn dot() -> #Private::String {
                 Self::GRAPH.dot()
+            }
+
+            /// The graph as a picture.
+            #[must_use]
+            pub fn svg() -> &'static str {
+                #picture
             }
 
             #signals

@@ -153,13 +153,9 @@ pub fn changed() -> ! {
     )
 }
 
-/// The items of a `for`, each a value of its own.
-pub fn items<I>(items: I) -> Vec<Value>
-where
-    I: IntoIterator,
-    I::Item: Durable,
-{
-    items.into_iter().map(Value::new).collect()
+/// One item of a `for`.
+pub fn item<T: Durable>(item: T) -> Value {
+    Value::new(item)
 }
 
 /// The results of a `for` as one value.

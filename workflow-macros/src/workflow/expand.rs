@@ -21,7 +21,7 @@ use syn::Ident;
 use super::ast::Workflow;
 use super::check::{Checked, is_numbered};
 use super::graph::*;
-use super::lower::{copied, plain};
+use super::lower::{copied, plain, private_at};
 use crate::private::Private;
 
 /// The expression of the workflow's [`Graph`] table.
@@ -302,18 +302,14 @@ impl Tables<'_> {
         let args = args.iter().map(|arg| match arg {
             Arg::Own { binding, name } => match consumed.iter().position(|(moved, _)| moved == binding) {
                 Some(index) => {
-                    let (span, ty) = (name.span(), &consumed[index].1);
-                    quote_spanned!(span=> #Private::Take::<#ty>::new(moved, #index).take())
+                    taken(name.span(), &consumed[index].1, index)
                 }
                 None => copied(&quote_spanned!(name.span()=> (*#name))),
             },
             Arg::Step { lend, binding, span } => {
                 let name = &self.graph.bindings[*binding].names[0];
                 match (lend, consumed.iter().position(|(moved, _)| moved == binding)) {
-                    (None, Some(index)) => {
-                        let ty = &consumed[index].1;
-                        quote_spanned!(*span=> #Private::Take::<#ty>::new(moved, #index).take())
-                    }
+                    (None, Some(index)) => taken(*span, &consumed[index].1, index),
                     (Some(and), _) => quote!(#and (*#name)),
                     (None, None) => copied(&quote!((*#name))),
                 }
@@ -465,9 +461,15 @@ pub(crate) fn call_tokens(path: &syn::Path, paren: &syn::token::Paren, args: imp
     quote_spanned!(name.map_or_else(Span::call_site, Ident::span)=> <#path>::#name #arguments)
 }
 
+/// A moved argument, at the user's token.
+fn taken(span: Span, ty: &TokenStream, index: usize) -> TokenStream {
+    let private = private_at(span);
+    quote_spanned!(span=> #private::Take::<#ty>::new(moved, #index).take())
+}
+
 /// The names of a region's steps. Steps named after their keyword are told
 /// apart by numbers: `if`, `if-2`.
-fn numbered(region: &Region) -> Vec<String> {
+pub(crate) fn numbered(region: &Region) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for (index, step) in region.steps.iter().enumerate() {
         let earlier = region.steps[..index].iter().filter(|other| other.name == step.name).count();

@@ -410,6 +410,11 @@ impl Lower<'_> {
                 Out::Nothing
             }
             ast::Binding::Discard => {
+                let code = rewrite(expr, self, &[]);
+                if !code.errors.is_empty() {
+                    self.report(code.errors);
+                    return Out::Nothing;
+                }
                 self.error(
                     statement.span,
                     "this expression has no effect: an expression is evaluated where a step uses it\nhelp: make a task of it",
@@ -676,18 +681,26 @@ impl Lower<'_> {
 /// `own(&place)`, every token where the user's expression stands, so that
 /// rustc points there.
 pub(crate) fn copied(place: &TokenStream) -> TokenStream {
-    spanning(place, quote!(own), quote!(&#place))
+    spanning(place, "own", quote!(&#place))
 }
 
 /// `private::function(inner)`, spanning the user's `original` tokens.
-pub(crate) fn spanning(original: &TokenStream, function: TokenStream, inner: TokenStream) -> TokenStream {
+pub(crate) fn spanning(original: &TokenStream, function: &str, inner: TokenStream) -> TokenStream {
     let mut tokens = original.clone().into_iter();
     let first = tokens.next().map_or_else(Span::call_site, |token| token.span());
     let last = tokens.last().map_or(first, |token| token.span());
     let mut arguments = proc_macro2::Group::new(proc_macro2::Delimiter::Parenthesis, inner);
     arguments.set_span(last);
-    let path = quote_spanned!(first=> #Private::#function);
+    let private = private_at(first);
+    let function = Ident::new(function, first);
+    let path = quote_spanned!(first=> #private::#function);
     quote!(#path #arguments)
+}
+
+/// The runtime's private module, at a place of the user's: rustc says that an
+/// expression begins where its first token does.
+pub(crate) fn private_at(span: Span) -> TokenStream {
+    quote_spanned!(span=> ::workflow_runtime::__private)
 }
 
 /// The name a statement binds its step to.

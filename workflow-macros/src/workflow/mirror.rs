@@ -80,6 +80,12 @@ impl Mirror<'_> {
 
     fn statement(&mut self, statement: &Statement, tail: bool) -> Option<TokenStream> {
         let ends_workflow = tail && matches!(statement.binding, Binding::Tail);
+        // A mistake may well be a misspelt use of any of them.
+        let used = self.scope.iter().filter(|_| statement.broken.get()).map(|(name, _)| {
+            let name = syn::parse_str::<Ident>(name).unwrap_or_else(|_| Ident::new_raw(name, Span::call_site()));
+            quote!(let _ = &#name;)
+        });
+        let used = used.collect::<TokenStream>();
         let value = match (&statement.value, statement.broken.get()) {
             (Value::Call(call), true) => {
                 let path = &call.path;
@@ -106,7 +112,7 @@ impl Mirror<'_> {
             Binding::Discard => quote!(#value;),
             Binding::Tail => value,
         };
-        Some(quote!(#after #tokens))
+        Some(quote!(#used #after #tokens))
     }
 
     fn bind(&mut self, pat: &Pat, mode: Mode) {
@@ -317,7 +323,7 @@ impl Mirror<'_> {
 }
 
 fn moved(place: &TokenStream) -> TokenStream {
-    spanning(place, quote!(moved), quote!(&#place))
+    spanning(place, "moved", quote!(&#place))
 }
 
 /// The tasks a workflow calls, each once, for the resources it needs.

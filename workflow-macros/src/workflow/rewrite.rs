@@ -268,6 +268,9 @@ impl VisitMut for Rewriter<'_> {
             Expr::Continue(expr) if self.closures + self.loops == 0 => {
                 self.error(expr.continue_token.span, "a loop of a workflow has no `continue`\nhelp: use `if` inside the loop");
             }
+            Expr::Try(expr) if self.closures == 0 && matches!(&*expr.expr, Expr::Await(_)) => {
+                self.visit_expr_mut(&mut expr.expr);
+            }
             Expr::Try(expr) if self.closures == 0 => {
                 let message = match &*expr.expr {
                     Expr::Call(call) if is_step_call(call) => {

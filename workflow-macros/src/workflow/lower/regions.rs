@@ -30,7 +30,18 @@ impl Lower<'_> {
         };
         let items_type = self.type_of(&value.items);
         let items = self.owned(&value.items, region);
-        let items = self.wrap(items, |tokens| quote!(#Private::items(#tokens)));
+        // A loop and not a function, so that rustc says what it says of every
+        // `for` over what is no iterator.
+        let keyword = value.keyword;
+        let items = self.wrap(items, |tokens| {
+            quote!({
+                let mut values = #Private::Vec::new();
+                #keyword item in #tokens {
+                    values.push(#Private::item(item));
+                }
+                values
+            })
+        });
         if items_type.is_none() && !self.failed {
             self.error(value.items.span(), "the type of these items is not known to `workflow!`, and a run saves each of them\nhelp: bind them first: `let items: Vec<Item> = …;`");
         }
