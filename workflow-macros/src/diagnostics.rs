@@ -64,7 +64,8 @@ pub(crate) fn help_with_names(word: &str, names: &[&str], kind: &str) -> String 
 /// The name nearest to `word`, if it is near enough to be meant: one letter
 /// in three may differ.
 pub(crate) fn did_you_mean<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let (distance, name) = names.into_iter().map(|name| (distance(word, name), name)).min_by_key(|near| near.0)?;
+    let (distance, name) =
+        names.into_iter().map(|name| (distance(word, name), name)).min_by_key(|near| near.0)?;
     (distance <= word.chars().count().max(3) / 3).then_some(name)
 }
 

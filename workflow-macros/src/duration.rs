@@ -9,7 +9,8 @@ use syn::LitStr;
 use crate::diagnostics::Errors;
 use crate::private::Private;
 
-const FORM: &str = "write whole numbers with units (`d`, `h`, `m`, `s`, `ms`), such as `250ms`, `10s` or `1h30m`";
+const FORM: &str =
+    "write whole numbers with units (`d`, `h`, `m`, `s`, `ms`), such as `250ms`, `10s` or `1h30m`";
 
 /// The units, longest first: the order in which they may be combined.
 const UNITS: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];

@@ -2,16 +2,19 @@
 
 use proc_macro::TokenStream;
 
+mod backoff;
 mod diagnostics;
 mod duration;
+mod entries;
 mod options;
 mod private;
+mod task;
 mod workflow;
 
 /// Makes a task of a function.
 #[proc_macro_attribute]
-pub fn task(_options: TokenStream, item: TokenStream) -> TokenStream {
-    item
+pub fn task(options: TokenStream, item: TokenStream) -> TokenStream {
+    task::expand(options.into(), item.into()).into()
 }
 
 /// Makes a workflow.

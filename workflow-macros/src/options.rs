@@ -1,10 +1,252 @@
-//! stub
-use proc_macro2::TokenStream;
-use syn::Attribute;
+//! The options that a task and a step of a workflow have in common: retries
+//! and time limits. A step's attributes override the task's options.
+//!
+//! Task: `#[task(retry(attempts = 5), timeout = "10s")]`.
+//! Step: `#[retry(attempts = 5)] #[timeout("10s")]`.
+
+use std::time::Duration;
+
+use proc_macro2::{Span, TokenStream};
+use quote::quote;
+use syn::{Attribute, Lit, LitInt, LitStr, Meta, Path};
+
+use crate::backoff::Backoff;
 use crate::diagnostics::Errors;
-#[derive(Default, Clone)]
-pub(crate) struct StepOptions;
-impl StepOptions {
-    pub(crate) fn parse_attribute(&mut self, _attr: &Attribute, _errors: &mut Errors) {}
+use crate::duration::{expand_duration, positive_duration};
+use crate::entries::{self, Entry, Value};
+use crate::private::Private;
+
+/// Retries and time limits, as far as they are given.
+#[derive(Default)]
+pub(crate) struct PolicyOverride {
+    pub(crate) attempts: Option<(u32, Span)>,
+    pub(crate) backoff: Option<Backoff>,
+    pub(crate) jitter: Option<f64>,
+    pub(crate) budget: Option<Duration>,
+    /// The predicate on the error. Only a task may have it: the error's type
+    /// is the task's business.
+    pub(crate) when: Option<Path>,
+    pub(crate) timeout: Option<(Duration, Span)>,
+    pub(crate) deadline: Option<(Duration, Span)>,
 }
-pub(crate) fn expand_policy(_o: &StepOptions, base: &TokenStream) -> TokenStream { base.clone() }
+
+/// What the attributes of one statement of a workflow say about its step.
+#[derive(Default)]
+pub(crate) struct StepOptions {
+    pub(crate) policy: PolicyOverride,
+    pub(crate) limit: Option<(u32, Span)>,
+    pub(crate) name: Option<LitStr>,
+    /// The options seen, so that the second of two can be reported.
+    seen: Vec<String>,
+}
+
+impl StepOptions {
+    /// Takes an attribute if it is `#[retry(..)]`, `#[timeout(..)]`,
+    /// `#[deadline(..)]`, `#[limit(..)]` or `#[name = ".."]`. Any other is
+    /// left alone: `false`.
+    pub(crate) fn read(&mut self, attribute: &Attribute, errors: &mut Errors) -> bool {
+        let Some(name) = attribute.path().get_ident() else { return false };
+        let text = name.to_string();
+        if !["retry", "timeout", "deadline", "limit", "name"].contains(&text.as_str()) {
+            return false;
+        }
+        if self.seen.contains(&text) {
+            errors.at(
+                name.span(),
+                format_args!("the attribute `{text}` is given twice\nhelp: remove one of them"),
+            );
+            return true;
+        }
+        let value = match &attribute.meta {
+            Meta::Path(_) => Value::Nothing,
+            Meta::List(list) => Value::List(list.tokens.clone()),
+            Meta::NameValue(pair) => Value::Equals(quote::ToTokens::to_token_stream(&pair.value)),
+        };
+        let entry = Entry { name: name.clone(), value };
+        match text.as_str() {
+            "retry" => {
+                self.policy.read_retry(&entry, errors);
+                if let Some(when) = self.policy.when.take() {
+                    errors.on(when, "`when` belongs to the task\nhelp: give it in the task's `retry(..)`");
+                }
+            }
+            "timeout" => {
+                let literal = entry.argument("a duration in quotes", "#[timeout(\"10s\")]", errors);
+                self.policy.timeout = limit_of("timeout", literal, errors);
+            }
+            "deadline" => {
+                let literal = entry.argument("a duration in quotes", "#[deadline(\"1m\")]", errors);
+                self.policy.deadline = limit_of("deadline", literal, errors);
+            }
+            "limit" => {
+                const TAKES: &str = "a whole number above zero";
+                let literal: Option<LitInt> = entry.argument(TAKES, "#[limit(8)]", errors);
+                self.limit = literal.and_then(|literal| count(&entry, &literal, errors));
+            }
+            _ => self.name = entry.parse("a text in quotes", "#[name = \"..\"]", errors),
+        }
+        self.seen.push(text);
+        true
+    }
+
+    /// Once all attributes are read: reports options that contradict.
+    pub(crate) fn check(&self, errors: &mut Errors) {
+        self.policy.check(errors);
+    }
+}
+
+impl PolicyOverride {
+    /// Reads `retry(..)`.
+    pub(crate) fn read_retry(&mut self, entry: &Entry, errors: &mut Errors) {
+        const KNOWN: [&str; 5] = ["attempts", "backoff", "jitter", "when", "budget"];
+        const EXAMPLE: &str = "retry(attempts = 5)";
+        let Value::List(list) = &entry.value else {
+            entry.refuse("a list of options", EXAMPLE, errors);
+            return;
+        };
+        let (plain, named) = entries::split(list.clone());
+        for value in &plain {
+            errors.on(value, format_args!("expected an option of `retry`\nhelp: write `{EXAMPLE}`"));
+        }
+        if plain.is_empty() && named.is_empty() {
+            entry.refuse("at least one option", EXAMPLE, errors);
+        }
+        for entry in entries::check_names(named, &KNOWN, "retry", errors) {
+            match entry.name.to_string().as_str() {
+                "attempts" => {
+                    let literal: Option<LitInt> = entry.parse("a whole number", "attempts = 5", errors);
+                    self.attempts = literal.and_then(|literal| count(&entry, &literal, errors));
+                }
+                "backoff" => self.backoff = Backoff::read(&entry, errors),
+                "jitter" => self.jitter = jitter(&entry, errors),
+                "when" => {
+                    self.when =
+                        entry.parse("the path of a function", "when = FetchError::is_transient", errors);
+                }
+                _ => {
+                    let literal = entry.duration_literal("budget = \"5m\"", errors);
+                    self.budget = literal.and_then(|literal| positive_duration(&literal, "budget", errors));
+                }
+            }
+        }
+    }
+
+    /// Reads `timeout = ".."`.
+    pub(crate) fn read_timeout(&mut self, entry: &Entry, errors: &mut Errors) {
+        let literal = entry.duration_literal("timeout = \"10s\"", errors);
+        self.timeout = limit_of("timeout", literal, errors);
+    }
+
+    /// Reads `deadline = ".."`.
+    pub(crate) fn read_deadline(&mut self, entry: &Entry, errors: &mut Errors) {
+        let literal = entry.duration_literal("deadline = \"1m\"", errors);
+        self.deadline = limit_of("deadline", literal, errors);
+    }
+
+    /// Reports limits that contradict each other.
+    pub(crate) fn check(&self, errors: &mut Errors) {
+        if let (Some((timeout, _)), Some((deadline, span))) = (self.timeout, self.deadline)
+            && deadline < timeout
+        {
+            errors.at(
+                span,
+                "the deadline is shorter than the timeout\n\
+                 help: make `deadline` longer, or `timeout` shorter\n\
+                 note: `timeout` limits one attempt, `deadline` all attempts together",
+            );
+        }
+    }
+
+    /// Whether no override is given.
+    pub(crate) fn changes_nothing(&self) -> bool {
+        self.expand(TokenStream::new()).is_empty()
+    }
+
+    /// A constant expression: the policy `base` with these overrides.
+    pub(crate) fn expand(&self, base: TokenStream) -> TokenStream {
+        let mut changes = TokenStream::new();
+        if let Some((attempts, _)) = self.attempts {
+            changes.extend(quote!(policy.retry.attempts = #attempts;));
+        }
+        if let Some(backoff) = &self.backoff {
+            changes.extend(quote!(policy.retry.backoff = #backoff;));
+        }
+        if let Some(jitter) = self.jitter {
+            changes.extend(quote!(policy.retry.jitter = #jitter;));
+        }
+        if let Some(budget) = self.budget.map(expand_duration) {
+            changes.extend(quote!(policy.retry.budget = #Private::Option::Some(#budget);));
+        }
+        if let Some(timeout) = self.timeout.map(|(timeout, _)| expand_duration(timeout)) {
+            changes.extend(quote!(policy.timeout = #Private::Option::Some(#timeout);));
+        }
+        if let Some(deadline) = self.deadline.map(|(deadline, _)| expand_duration(deadline)) {
+            changes.extend(quote!(policy.deadline = #Private::Option::Some(#deadline);));
+        }
+        if changes.is_empty() {
+            return base;
+        }
+        quote!({ let mut policy: #Private::Policy = #base; #changes policy })
+    }
+}
+
+impl Entry {
+    /// The value of a statement's `#[name(value)]`.
+    fn argument<T: syn::parse::Parse>(&self, takes: &str, example: &str, errors: &mut Errors) -> Option<T> {
+        match &self.value {
+            Value::List(value) if !value.is_empty() => {
+                entries::parse(value, &self.name, takes, example, errors)
+            }
+            _ => {
+                self.refuse(takes, example, errors);
+                None
+            }
+        }
+    }
+}
+
+/// A number that counts something, and so is not zero.
+pub(crate) fn count(entry: &Entry, literal: &LitInt, errors: &mut Errors) -> Option<(u32, Span)> {
+    let name = &entry.name;
+    match literal.base10_parse::<u32>() {
+        Ok(0) => errors.at(literal.span(), format_args!("`{name}` must be at least 1")),
+        Ok(count) => return Some((count, literal.span())),
+        Err(_) => errors.on(literal, format_args!("`{name}` takes a whole number from 1 to {}", u32::MAX)),
+    }
+    None
+}
+
+fn limit_of(name: &str, literal: Option<LitStr>, errors: &mut Errors) -> Option<(Duration, Span)> {
+    let literal = literal?;
+    positive_duration(&literal, name, errors).map(|duration| (duration, literal.span()))
+}
+
+fn jitter(entry: &Entry, errors: &mut Errors) -> Option<f64> {
+    const TAKES: &str = "a number from 0 to 1";
+    const EXAMPLE: &str = "jitter = 0.2";
+    let literal: Lit = entry.parse(TAKES, EXAMPLE, errors)?;
+    match number(&literal) {
+        Some(jitter) if (0.0..=1.0).contains(&jitter) => Some(jitter),
+        Some(_) => {
+            errors.on(
+                literal,
+                "`jitter` must be from 0 to 1\n\
+                 help: `0.2` makes each wait up to a fifth longer or shorter",
+            );
+            None
+        }
+        None => {
+            errors.on(literal, format_args!("`jitter` takes {TAKES}\nhelp: write `{EXAMPLE}`"));
+            None
+        }
+    }
+}
+
+/// A number, with or without a point.
+pub(crate) fn number(literal: &Lit) -> Option<f64> {
+    match literal {
+        Lit::Float(literal) => literal.base10_parse().ok(),
+        Lit::Int(literal) => literal.base10_parse().ok(),
+        _ => None,
+    }
+}

@@ -44,23 +44,68 @@ impl<T, E> Fallible for Result<T, E> {
     }
 }
 
+/// The contract of a task without options.
+#[must_use]
+pub const fn plain_task<T: Task>(name: &'static str) -> TaskDef {
+    TaskDef {
+        name,
+        version: 1,
+        fallible: false,
+        blocking: false,
+        at_most_once: false,
+        policy: Policy::DEFAULT,
+        concurrency: None,
+        rate: None,
+        cache: None,
+        undo: None,
+        child: None,
+        // Named through the task, whose own bound on its output is the only
+        // one that a user hears of.
+        output: Codec::of::<T::Ok>(),
+    }
+}
+
+/// The end of an attempt of a task that cannot fail.
+pub fn succeed<T: Task>(output: T::Ok) -> Ended {
+    Ended::Ok(Value::new(output))
+}
+
 /// The end of an attempt of a fallible task.
-pub fn finish<T, E>(returned: Result<T, E>, retryability: impl FnOnce(&E) -> Retryability) -> Ended
-where
-    T: Durable,
-    E: Into<Box<dyn StdError + Send + Sync>>,
-{
+pub fn finish<T: Task, E>(
+    returned: Result<T::Ok, E>,
+    retryability: impl FnOnce(&E) -> Retryability,
+    explain: impl FnOnce(E) -> Box<dyn StdError + Send + Sync>,
+) -> Ended {
     match returned {
-        Ok(value) => Ended::Ok(Value::new(value)),
+        Ok(output) => succeed::<T>(output),
         Err(error) => {
             let retryability = retryability(&error);
             let cause = match retryability {
                 Retryability::Fatal => Cause::Fatal,
                 Retryability::Retry | Retryability::RetryAfter(_) => Cause::Error,
             };
-            let error: Box<dyn StdError + Send + Sync> = error.into();
+            let error = explain(error);
             Ended::Err(Failure::from_error(cause, &*error), retryability)
         }
+    }
+}
+
+/// An error whose words, and those of its causes, a run can keep.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the error of a task",
+    label = "this type is not an error",
+    note = "a run keeps the words of a task's error, and those of the errors that caused it",
+    note = "implement `std::error::Error` for `{Self}`; it must also be `Send + Sync + 'static`"
+)]
+pub trait Explain {
+    /// The error, its type forgotten.
+    fn explain(self) -> Box<dyn StdError + Send + Sync>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<E: Into<Box<dyn StdError + Send + Sync>>> Explain for E {
+    fn explain(self) -> Box<dyn StdError + Send + Sync> {
+        self.into()
     }
 }
 

@@ -4,64 +4,63 @@
 use std::cell::Cell;
 
 use proc_macro2::Span;
-use syn::{Attribute, Expr, Ident, LitInt, LitStr, Pat, Path, Token, Type, Visibility};
+use syn::{Attribute, Expr, Ident, LitStr, Pat, Path, Token, Type, Visibility};
 
 use crate::options::StepOptions;
 
 /// A whole workflow.
 pub(crate) struct Workflow {
     /// Doc comments and other attributes that are passed on.
-    pub attrs: Vec<Attribute>,
-    pub schedule: Option<Schedule>,
-    pub vis: Visibility,
-    pub name: Ident,
-    pub params: Vec<Param>,
+    pub(crate) attrs: Vec<Attribute>,
+    pub(crate) schedule: Option<Schedule>,
+    pub(crate) vis: Visibility,
+    pub(crate) name: Ident,
+    pub(crate) params: Vec<Param>,
     /// The `T` of the result type `Result<T>`; absent where that was wrong.
-    pub result: Option<Type>,
-    pub body: Block,
+    pub(crate) result: Option<Type>,
+    pub(crate) body: Block,
 }
 
 pub(crate) struct Param {
-    pub name: Ident,
-    pub ty: Type,
+    pub(crate) name: Ident,
+    pub(crate) ty: Type,
 }
 
 /// `#[schedule("cron", timezone = "…", param = expr, …)]`
 pub(crate) struct Schedule {
-    pub cron: LitStr,
-    pub timezone: Option<LitStr>,
-    pub fills: Vec<(Ident, Expr)>,
-    pub span: Span,
+    pub(crate) cron: LitStr,
+    pub(crate) timezone: Option<LitStr>,
+    pub(crate) fills: Vec<(Ident, Expr)>,
+    pub(crate) span: Span,
 }
 
 /// The statements of a region, and the value it ends with.
 #[derive(Default)]
 pub(crate) struct Block {
-    pub statements: Vec<Statement>,
+    pub(crate) statements: Vec<Statement>,
 }
 
 pub(crate) struct Statement {
-    pub options: Options,
-    pub binding: Binding,
-    pub value: Value,
+    pub(crate) options: Options,
+    pub(crate) binding: Binding,
+    pub(crate) value: Value,
     /// The token the statement starts with, for messages about all of it.
-    pub span: Span,
+    pub(crate) span: Span,
     /// Set once a mistake in it has been reported, so that the mirror leaves
     /// it out and rustc does not report it again.
-    pub broken: Cell<bool>,
+    pub(crate) broken: Cell<bool>,
 }
 
 /// The attributes of a statement.
 #[derive(Default)]
 pub(crate) struct Options {
-    pub after: Vec<Ident>,
-    pub limit: Option<LitInt>,
-    pub always: Option<Span>,
-    pub name: Option<LitStr>,
-    /// Retries and time limits, as for a task.
-    pub policy: StepOptions,
-    /// Where the first of `policy` stands, to say that it does not belong.
-    pub policy_span: Option<Span>,
+    pub(crate) after: Vec<Ident>,
+    pub(crate) always: Option<Span>,
+    /// Name, limit, retries and time limits.
+    pub(crate) step: StepOptions,
+    /// Where the first of the retries and time limits stands, to say that
+    /// they do not belong.
+    pub(crate) policy_span: Option<Span>,
 }
 
 /// What a statement does with its value.
@@ -96,10 +95,10 @@ pub(crate) enum Value {
 
 /// `path(args)` or `path(args)?`
 pub(crate) struct Call {
-    pub path: Path,
-    pub args: Vec<Arg>,
-    pub paren: syn::token::Paren,
-    pub question: Option<Token![?]>,
+    pub(crate) path: Path,
+    pub(crate) args: Vec<Arg>,
+    pub(crate) paren: syn::token::Paren,
+    pub(crate) question: Option<Token![?]>,
 }
 
 pub(crate) enum Arg {
@@ -110,40 +109,40 @@ pub(crate) enum Arg {
 
 /// `signal::<T>("name").within("3d")?`
 pub(crate) struct Signal {
-    pub keyword: Ident,
-    pub ty: Type,
-    pub name: LitStr,
-    pub within: Option<Expr>,
-    pub question: Option<Token![?]>,
+    pub(crate) keyword: Ident,
+    pub(crate) ty: Type,
+    pub(crate) name: LitStr,
+    pub(crate) within: Option<Expr>,
+    pub(crate) question: Option<Token![?]>,
 }
 
 pub(crate) struct For {
-    pub keyword: Token![for],
-    pub pat: Pat,
-    pub items: Expr,
-    pub body: Block,
+    pub(crate) keyword: Token![for],
+    pub(crate) pat: Pat,
+    pub(crate) items: Expr,
+    pub(crate) body: Block,
 }
 
 pub(crate) struct While {
-    pub keyword: Token![while],
-    pub condition: Expr,
-    pub body: Block,
+    pub(crate) keyword: Token![while],
+    pub(crate) condition: Expr,
+    pub(crate) body: Block,
 }
 
 /// `if` chains and `match` alike.
 pub(crate) struct Branch {
-    pub keyword: Span,
+    pub(crate) keyword: Span,
     /// `if` or `match`.
-    pub word: &'static str,
+    pub(crate) word: &'static str,
     /// What a `match` looks at.
-    pub scrutinee: Option<Expr>,
-    pub arms: Vec<Arm>,
+    pub(crate) scrutinee: Option<Expr>,
+    pub(crate) arms: Vec<Arm>,
 }
 
 pub(crate) struct Arm {
-    pub label: String,
-    pub test: Test,
-    pub body: Block,
+    pub(crate) label: String,
+    pub(crate) test: Test,
+    pub(crate) body: Block,
 }
 
 /// When an arm is chosen.
@@ -157,12 +156,12 @@ pub(crate) enum Test {
 }
 
 pub(crate) struct Select {
-    pub keyword: Ident,
-    pub arms: Vec<SelectArm>,
+    pub(crate) keyword: Ident,
+    pub(crate) arms: Vec<SelectArm>,
 }
 
 pub(crate) struct SelectArm {
-    pub pat: Pat,
-    pub trigger: Statement,
-    pub body: Block,
+    pub(crate) pat: Pat,
+    pub(crate) trigger: Statement,
+    pub(crate) body: Block,
 }

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use proc_macro2::Span;
-use syn::{Ident, LitInt};
+use syn::Ident;
 
 use super::ast::Workflow;
 use super::graph::{Graph, Kind, StepId};
@@ -185,23 +185,9 @@ fn cycle_span(cycle: &[StepId], steps: &[super::graph::Step]) -> Span {
 
 fn check_limits(graph: &Graph, errors: &mut Errors) {
     for step in graph.regions.iter().flat_map(|region| &region.steps) {
-        match &step.kind {
-            Kind::Loop { limit: None, .. } => {
+        if let Kind::Loop { limit: None, .. } = &step.kind {
                 errors.at(step.span, "a `while` needs a limit, so that a mistake cannot make it run for ever\nhelp: write `#[limit(20)]` above it: the most turns that make sense");
-            }
-            Kind::Loop { limit: Some(limit), .. } | Kind::Map { limit: Some(limit), .. } => {
-                check_limit(limit, errors);
-            }
-            _ => {}
         }
-    }
-}
-
-fn check_limit(limit: &LitInt, errors: &mut Errors) {
-    match limit.base10_parse::<u32>() {
-        Ok(0) => errors.at(limit.span(), "a limit of 0 would let nothing run\nhelp: use at least 1"),
-        Ok(_) => {}
-        Err(error) => errors.add(error),
     }
 }
 

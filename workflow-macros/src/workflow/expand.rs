@@ -281,7 +281,7 @@ impl Tables<'_> {
         path: &syn::Path,
         paren: &syn::token::Paren,
         args: &[Arg],
-        policy: Option<&crate::options::StepOptions>,
+        policy: Option<&TokenStream>,
     ) -> TokenStream {
         let mut lent = Vec::new();
         let mut moves: Vec<usize> = Vec::new();
@@ -330,10 +330,13 @@ impl Tables<'_> {
         let moves = moves.iter().map(|slot| short(*slot));
         let policy = match policy {
             None => quote!(&<#path as #Private::Task>::CONTRACT.policy),
-            Some(options) => {
-                let base = quote!(<#path as #Private::Task>::CONTRACT.policy);
-                let policy = crate::options::expand_policy(options, &base);
-                quote!(&#policy)
+            Some(policy) => {
+                let name = self.name();
+                self.functions.extend(quote! {
+                    #[allow(non_upper_case_globals)]
+                    const #name: #Private::Policy = #policy;
+                });
+                quote!(&#name)
             }
         };
         quote! {

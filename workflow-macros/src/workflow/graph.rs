@@ -6,34 +6,32 @@ use std::collections::BTreeSet;
 
 use proc_macro2::{Span, TokenStream};
 use quote::ToTokens;
-use syn::{Ident, LitInt, Path, Token};
-
-use crate::options::StepOptions;
+use syn::{Ident, Path, Token};
 
 /// A workflow's regions and everything its expressions can name.
 #[derive(Default)]
 pub(crate) struct Graph {
     /// The first is the body.
-    pub regions: Vec<Region>,
+    pub(crate) regions: Vec<Region>,
     /// In the order they come into being, which is the order in which an
     /// expression's prelude has to repeat them.
-    pub bindings: Vec<Binding>,
-    pub signals: Vec<Signal>,
+    pub(crate) bindings: Vec<Binding>,
+    pub(crate) signals: Vec<Signal>,
 }
 
 pub(crate) struct Region {
-    pub parent: Option<RegionId>,
-    pub label: String,
+    pub(crate) parent: Option<RegionId>,
+    pub(crate) label: String,
     /// How many imports the opening step makes itself.
-    pub extras: usize,
+    pub(crate) extras: usize,
     /// The slots of the parent that the region takes over.
-    pub captures: Vec<Slot>,
-    pub steps: Vec<Step>,
+    pub(crate) captures: Vec<Slot>,
+    pub(crate) steps: Vec<Step>,
     /// For each output slot, the step that fills it.
-    pub outputs: Vec<StepId>,
-    pub result: Result,
+    pub(crate) outputs: Vec<StepId>,
+    pub(crate) result: Result,
     /// The last slot of each loop variable.
-    pub carried: Vec<Slot>,
+    pub(crate) carried: Vec<Slot>,
 }
 
 pub(crate) type RegionId = usize;
@@ -57,12 +55,12 @@ pub(crate) enum Result {
 
 /// One or more names that expressions can use.
 pub(crate) struct Binding {
-    pub names: Vec<Ident>,
-    pub region: RegionId,
-    pub form: Form,
-    pub mutable: bool,
+    pub(crate) names: Vec<Ident>,
+    pub(crate) region: RegionId,
+    pub(crate) form: Form,
+    pub(crate) mutable: bool,
     /// How often expressions and regions use it.
-    pub uses: usize,
+    pub(crate) uses: usize,
 }
 
 pub(crate) enum Form {
@@ -75,31 +73,31 @@ pub(crate) enum Form {
 /// An expression with the bindings it uses.
 #[derive(Clone, Default)]
 pub(crate) struct Code {
-    pub uses: Vec<BindingId>,
-    pub tokens: TokenStream,
+    pub(crate) uses: Vec<BindingId>,
+    pub(crate) tokens: TokenStream,
 }
 
 pub(crate) struct Signal {
-    pub name: Ident,
-    pub ty: syn::Type,
+    pub(crate) name: Ident,
+    pub(crate) ty: syn::Type,
 }
 
 pub(crate) struct Step {
-    pub name: String,
-    pub span: Span,
-    pub kind: Kind,
+    pub(crate) name: String,
+    pub(crate) span: Span,
+    pub(crate) kind: Kind,
     /// Steps of the same region that must end first.
-    pub needs: BTreeSet<StepId>,
+    pub(crate) needs: BTreeSet<StepId>,
     /// As written; resolved once the region is complete.
-    pub after: Vec<Ident>,
+    pub(crate) after: Vec<Ident>,
     /// The first of its output slots.
-    pub output: usize,
+    pub(crate) output: usize,
     /// The type of each output slot.
-    pub types: Vec<TokenStream>,
-    pub failure: Failure,
-    pub always: Option<Span>,
+    pub(crate) types: Vec<TokenStream>,
+    pub(crate) failure: Failure,
+    pub(crate) always: Option<Span>,
     /// The step's statement, for its fingerprint.
-    pub source: String,
+    pub(crate) source: String,
 }
 
 /// What a failure means, as far as the macro can tell.
@@ -113,11 +111,12 @@ pub(crate) enum Failure {
 }
 
 pub(crate) enum Kind {
-    Call { path: Path, paren: syn::token::Paren, args: Vec<Arg>, policy: Option<StepOptions> },
+    /// `policy` is the step's own, where it overrides the task's.
+    Call { path: Path, paren: syn::token::Paren, args: Vec<Arg>, policy: Option<TokenStream> },
     Signal { name: String, ty: syn::Type, within: Option<Code> },
     Sleep { until: Code },
-    Map { items: Code, region: RegionId, limit: Option<LitInt>, item: TokenStream },
-    Loop { initial: Vec<Initial>, test: Code, region: RegionId, limit: Option<LitInt> },
+    Map { items: Code, region: RegionId, limit: Option<u32>, item: TokenStream },
+    Loop { initial: Vec<Initial>, test: Code, region: RegionId, limit: Option<u32> },
     Branch { word: &'static str, choose: Code, arms: Vec<RegionId> },
     Select { race: RegionId, arms: Vec<RegionId> },
     Compute { code: Code, ty: TokenStream },

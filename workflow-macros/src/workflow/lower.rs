@@ -402,7 +402,7 @@ impl Lower<'_> {
                     return Out::Nothing;
                 };
                 let code = self.owned(expr, region);
-                let step_name = statement.options.name.as_ref().map_or_else(|| plain(&name), syn::LitStr::value);
+                let step_name = statement.options.step.name.as_ref().map_or_else(|| plain(&name), syn::LitStr::value);
                 let kind = Kind::Compute { code, ty: ty.clone() };
                 let slot = self.push_step(statement, step_name, name.span(), kind, vec![ty.clone()], Failure::FailRun, region);
                 let binding = self.bind_slot(region, &name, slot, ty);
@@ -451,8 +451,8 @@ impl Lower<'_> {
     fn check_options(&mut self, statement: &Statement) {
         let options = &statement.options;
         let looping = matches!(statement.value, Value::For(_) | Value::While(_));
-        if let Some(limit) = options.limit.as_ref().filter(|_| !looping) {
-            self.error(limit.span(), "`limit` belongs on a `for` or a `while`");
+        if let Some((_, span)) = options.step.limit.filter(|_| !looping) {
+            self.error(span, "`limit` belongs on a `for` or a `while`");
         }
         let call = matches!(&statement.value, Value::Call(_))
             || matches!(&statement.value, Value::Ok(inner) if matches!(**inner, Value::Call(_)));
@@ -471,7 +471,7 @@ impl Lower<'_> {
     ) -> (Slot, TokenStream) {
         let bound = bound_name(&statement.binding).map(plain);
         let named = |default: String| {
-            let named = statement.options.name.as_ref().map(syn::LitStr::value);
+            let named = statement.options.step.name.as_ref().map(syn::LitStr::value);
             named.or_else(|| bound.clone()).unwrap_or(default)
         };
         match value {
@@ -480,7 +480,10 @@ impl Lower<'_> {
                     && self.tails.contains(&region)
                     && !matches!(statement.value, Value::Ok(_));
                 let name = named(task_name(call));
-                let policy = statement.options.policy_span.is_some().then(|| statement.options.policy.clone());
+                let path = &call.path;
+                let policy = &statement.options.step.policy;
+                let policy = (!policy.changes_nothing())
+                    .then(|| policy.expand(quote!(<#path as #Private::Task>::CONTRACT.policy)));
                 let name_span = bound_name(&statement.binding).map_or_else(|| call.path.span(), Ident::span);
                 self.call(statement, call, name, name_span, policy, tail_of_workflow, region)
             }
@@ -527,7 +530,7 @@ impl Lower<'_> {
         call: &ast::Call,
         name: String,
         name_span: Span,
-        policy: Option<crate::options::StepOptions>,
+        policy: Option<TokenStream>,
         fails_run: bool,
         region: RegionId,
     ) -> (Slot, TokenStream) {

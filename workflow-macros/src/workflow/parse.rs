@@ -6,7 +6,7 @@ use std::cell::Cell;
 use proc_macro2::{Span, TokenStream, TokenTree};
 use syn::parse::{Parse, ParseStream, Parser};
 use syn::spanned::Spanned;
-use syn::{Attribute, Expr, Ident, Lit, LitInt, LitStr, Meta, Pat, Path, Stmt, Token, Type, Visibility};
+use syn::{Attribute, Expr, Ident, Lit, Pat, Path, Stmt, Token, Type, Visibility};
 
 use super::ast::*;
 use crate::diagnostics::Errors;
@@ -311,25 +311,24 @@ fn options(attrs: Vec<Attribute>, errors: &mut Errors) -> Options {
             continue;
         };
         let span = path.span();
+        if options.step.read(&attr, errors) {
+            if matches!(name.as_str(), "retry" | "timeout" | "deadline") {
+                options.policy_span.get_or_insert(span);
+            }
+            continue;
+        }
         let result = match name.as_str() {
             "after" => attr
                 .parse_args_with(syn::punctuated::Punctuated::<Ident, Token![,]>::parse_terminated)
                 .map(|names| options.after.extend(names)),
-            "limit" if options.limit.is_some() => Err(syn::Error::new(span, "`limit` is given twice")),
-            "limit" => attr.parse_args::<LitInt>().map(|limit| options.limit = Some(limit)),
-            "name" if options.name.is_some() => Err(syn::Error::new(span, "`name` is given twice")),
-            "name" => parse_name(&attr.meta).map(|name| options.name = Some(name)),
-            "always" if options.always.is_some() => Err(syn::Error::new(span, "`always` is given twice")),
+            "always" if options.always.is_some() => {
+                Err(syn::Error::new(span, "the attribute `always` is given twice\nhelp: remove one of them"))
+            }
             "always" => attr.meta.require_path_only().map(|_| options.always = Some(span)),
             "doc" => Ok(()),
-            "retry" | "timeout" | "deadline" => {
-                options.policy_span.get_or_insert(span);
-                options.policy.parse_attribute(&attr, errors);
-                Ok(())
-            }
             unknown => {
                 let known = ["after", "limit", "name", "always", "retry", "timeout", "deadline"];
-                let help = crate::diagnostics::help_with_names(unknown, &known, "statement attribute");
+                let help = crate::diagnostics::help_with_names(unknown, &known, "attribute");
                 Err(syn::Error::new(span, format!("a step of a workflow has no attribute `{unknown}`\n{help}")))
             }
         };
@@ -337,19 +336,8 @@ fn options(attrs: Vec<Attribute>, errors: &mut Errors) -> Options {
             errors.add(error);
         }
     }
+    options.step.check(errors);
     options
-}
-
-/// `#[name = "…"]` or `#[name("…")]`
-fn parse_name(meta: &Meta) -> syn::Result<LitStr> {
-    match meta {
-        Meta::NameValue(pair) => match &pair.value {
-            Expr::Lit(syn::ExprLit { lit: Lit::Str(name), .. }) => Ok(name.clone()),
-            other => Err(syn::Error::new(other.span(), "a name is a text: `#[name = \"…\"]`")),
-        },
-        Meta::List(list) => list.parse_args(),
-        Meta::Path(path) => Err(syn::Error::new(path.span(), "expected `#[name = \"…\"]`")),
-    }
 }
 
 /// Sorts an expression into step, region or pure expression.

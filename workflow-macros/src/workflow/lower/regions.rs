@@ -56,7 +56,7 @@ impl Lower<'_> {
         let result = self.settle(&[(body, &value.body, found)], wanted, statement);
 
         let ty = quote!(#Private::Vec<#result>);
-        let limit = statement.options.limit.clone();
+        let limit = statement.options.step.limit.map(|(limit, _)| limit);
         let kind = Kind::Map { items, region: body, limit, item: result };
         let span = bound_name(&statement.binding).map_or(value.keyword.span, Ident::span);
         let slot = self.push_step(statement, name, span, kind, vec![ty.clone()], Failure::FailRun, region);
@@ -101,8 +101,8 @@ impl Lower<'_> {
         self.loops.pop();
         self.scope.truncate(outside);
 
-        let name = statement.options.name.as_ref().map_or_else(|| "while".to_owned(), syn::LitStr::value);
-        let limit = statement.options.limit.clone();
+        let name = statement.options.step.name.as_ref().map_or_else(|| "while".to_owned(), syn::LitStr::value);
+        let limit = statement.options.step.limit.map(|(limit, _)| limit);
         let kind = Kind::Loop { initial, test, region: body, limit };
         let count = types.len();
         let slot = self.push_step(statement, name, keyword, kind, types.clone(), Failure::FailRun, region);

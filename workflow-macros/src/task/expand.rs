@@ -1,0 +1,368 @@
+//! What stands beside the function: a type of its name that carries the
+//! contract. Cannot fail, checks nothing.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
+use syn::Type;
+use syn::ext::IdentExt;
+
+use super::function::Function;
+use super::options::Options;
+use super::signature::{Output, Param, Role, Signature, referent};
+use super::types;
+use crate::duration::expand_duration;
+use crate::private::Private;
+
+/// The whole contract.
+///
+/// ```text
+/// enum charge {}
+/// impl Task for charge { .. }
+/// impl charge { fn charge<'task>(order: &'task Order, cents: u64) -> Call<'task, charge> { .. } }
+/// impl<R> RunsOn<R> for charge where R: Provides<Bank> {}
+/// ```
+///
+/// The enum and the function share their name, so that one `use` brings both;
+/// it comes after the function, so that editors show the function first.
+pub(super) fn contract(function: &Function, signature: &Signature, options: &Options) -> TokenStream {
+    let marker = marker(function);
+    let task = implement_task(function, signature, options);
+    let call = constructor(function, signature);
+    let runs_on = runs_on(function, signature, options);
+    let undo = options.undo.as_ref().map(|undo| implement_undone(function, signature, undo));
+    quote!(#marker #task #call #runs_on #undo)
+}
+
+/// The contract of a function that cannot be a task, so that the workflows
+/// that use it are not blamed too.
+pub(super) fn stub(function: &Function) -> TokenStream {
+    // Beside a method there is no place for a type.
+    if function.signature.receiver().is_some() {
+        return TokenStream::new();
+    }
+    let marker = marker(function);
+    let name = &function.signature.ident;
+    let text = name.unraw().to_string();
+    let visibility = &function.visibility;
+    let conditions: Vec<_> = function.conditions().collect();
+    let types: Vec<_> =
+        (0..function.signature.inputs.len()).map(|index| format_ident!("__T{index}")).collect();
+    quote! {
+        #marker
+        #(#conditions)*
+        #[automatically_derived]
+        impl #Private::Task for #name {
+            type Args<'task> = ();
+            type Return = ();
+            type Ok = ();
+            type Outcome = ();
+            const DEF: #Private::TaskDef = #Private::plain_task::<Self>(#text);
+            fn start<'task>(_: (), _: &'task #Private::Context) -> #Private::Running<'task> {
+                ::core::unreachable!()
+            }
+            fn finish(_: ()) -> #Private::Ended {
+                ::core::unreachable!()
+            }
+        }
+        #(#conditions)*
+        #[automatically_derived]
+        #[allow(dead_code, clippy::all, clippy::pedantic)]
+        impl #name {
+            #[doc(hidden)]
+            #visibility fn #name<#(#types),*>(#(_: #types),*) -> #Private::Call<'static, #name> {
+                #Private::Call::new(())
+            }
+        }
+        #(#conditions)*
+        impl<__Engine> #Private::RunsOn<__Engine> for #name {}
+    }
+}
+
+fn marker(function: &Function) -> TokenStream {
+    let name = &function.signature.ident;
+    let visibility = &function.visibility;
+    let conditions = function.conditions();
+    quote! {
+        #(#conditions)*
+        #[doc(hidden)]
+        #[allow(non_camel_case_types, dead_code)]
+        #visibility enum #name {}
+    }
+}
+
+/// ```text
+/// impl Task for charge {
+///     type Args<'task> = (&'task Order, u64);
+///     type Return = Result<Receipt, CardError>;
+///     type Ok = <Result<Receipt, CardError> as Fallible>::Ok;
+///     type Outcome = Result<Self::Ok, StepError>;
+///     const DEF: TaskDef = TaskDef { fallible: true, ..plain_task::<Self>("charge") };
+///     fn start<'task>(args: Self::Args<'task>, context: &'task Context) -> Running<'task> {
+///         let (arg0, arg1) = args;
+///         Box::pin(async move {
+///             Self::finish(charge(arg0, arg1, Context::resource::<Bank>(context), context).await)
+///         })
+///     }
+///     fn finish(returned: Self::Return) -> Ended {
+///         fail_or_succeed::<Self, _>(returned.into_result(), |error| Ask(error).retryability())
+///     }
+/// }
+/// ```
+fn implement_task(function: &Function, signature: &Signature, options: &Options) -> TokenStream {
+    let name = &function.signature.ident;
+    let conditions = function.conditions();
+    let args = args(signature, types::name_lifetimes);
+    let outputs = output_types(name, &signature.output);
+    let def = definition(function, signature, options);
+    let start = start(function, signature);
+    let finish = finish(&signature.output, options);
+    let undo = options.undo.as_ref().map(|_| {
+        quote! {
+            fn undo<'task>(
+                args: Self::Args<'task>,
+                output: &'task Self::Ok,
+                context: &'task #Private::Context,
+            ) -> #Private::Running<'task> {
+                <<Self as #Private::Undone>::By as #Private::Undoes<Self, _>>::begin(args, output, context)
+            }
+        }
+    });
+    quote! {
+        #(#conditions)*
+        #[automatically_derived]
+        #[allow(unused, deprecated, clippy::all, clippy::pedantic, clippy::nursery)]
+        impl #Private::Task for #name {
+            type Args<'task> = #args;
+            #outputs
+            const DEF: #Private::TaskDef = #def;
+            #start
+            #finish
+            #undo
+        }
+    }
+}
+
+/// Nothing, one type, or a tuple.
+fn args(signature: &Signature, each: impl Fn(&Type) -> TokenStream) -> TokenStream {
+    one_or_tuple(signature.arguments().map(|param| each(&param.ty)))
+}
+
+fn one_or_tuple(items: impl Iterator<Item = TokenStream>) -> TokenStream {
+    let items: Vec<_> = items.collect();
+    match &items[..] {
+        [only] => only.clone(),
+        items => quote!((#(#items),*)),
+    }
+}
+
+/// `type Return`, `type Ok` and `type Outcome`. The bound on `Ok` is stated
+/// by the trait alone, so an output that cannot be saved is one error:
+///
+/// ```text
+/// async fn report() -> Result<Report, Error>
+///                             ^^^^^^ this type is not durable
+/// ```
+fn output_types(name: &Ident, output: &Output) -> TokenStream {
+    match output {
+        Output::Unit => {
+            let unit = quote_spanned!(name.span()=> ());
+            quote! { type Return = #unit; type Ok = #unit; type Outcome = #unit; }
+        }
+        Output::Plain(ty) => quote! { type Return = #ty; type Ok = #ty; type Outcome = #ty; },
+        Output::Fallible { ty, ok, .. } => {
+            let ok = fallible(ty, "Ok", ok);
+            quote! {
+                type Return = #ty;
+                type Ok = #ok;
+                type Outcome = #Private::Result<Self::Ok, #Private::StepError>;
+            }
+        }
+    }
+}
+
+/// `<ty as Fallible>::part`, which rustc underlines as `at`: it draws from the
+/// first token of the path to the last.
+fn fallible(ty: &Type, part: &str, at: &TokenStream) -> TokenStream {
+    let (first, last) = ends(at);
+    let part = Ident::new(part, last);
+    let open = quote_spanned!(first=> <);
+    quote!(#open #ty as #Private::Fallible>::#part)
+}
+
+/// The spans of the first and the last token.
+fn ends(tokens: &TokenStream) -> (Span, Span) {
+    let mut spans = tokens.clone().into_iter().map(|token| token.span());
+    let first = spans.next().unwrap_or_else(Span::call_site);
+    (first, spans.last().unwrap_or(first))
+}
+
+/// Only what differs from a plain task is written.
+fn definition(function: &Function, signature: &Signature, options: &Options) -> TokenStream {
+    let name = match &options.name {
+        Some(name) => name.to_token_stream(),
+        None => function.signature.ident.unraw().to_string().to_token_stream(),
+    };
+    let plain = quote!(#Private::plain_task::<Self>(#name));
+    let mut fields = TokenStream::new();
+    if let Some(version) = options.version {
+        fields.extend(quote!(version: #version,));
+    }
+    if matches!(signature.output, Output::Fallible { .. }) {
+        fields.extend(quote!(fallible: true,));
+    }
+    if function.signature.asyncness.is_none() {
+        fields.extend(quote!(blocking: true,));
+    }
+    if options.at_most_once.is_some() {
+        fields.extend(quote!(at_most_once: true,));
+    }
+    if !options.policy.changes_nothing() {
+        let policy = options.policy.expand(quote!(#Private::Policy::DEFAULT));
+        fields.extend(quote!(policy: #policy,));
+    }
+    if let Some(concurrency) = options.concurrency {
+        fields.extend(quote!(concurrency: #Private::Option::Some(#concurrency),));
+    }
+    if let Some((count, per)) = options.rate {
+        let per = expand_duration(per);
+        fields.extend(quote!(rate: #Private::Option::Some(#Private::Rate { count: #count, per: #per }),));
+    }
+    if let Some(cache) = options.cache.map(expand_duration) {
+        fields.extend(quote!(cache: #Private::Option::Some(#cache),));
+    }
+    if options.undo.is_some() {
+        fields.extend(quote!(undo: #Private::Option::Some(#Private::undo_of::<Self>()),));
+    }
+    if fields.is_empty() { plain } else { quote!(#Private::TaskDef { #fields ..#plain }) }
+}
+
+fn start(function: &Function, signature: &Signature) -> TokenStream {
+    let name = &function.signature.ident;
+    // Hygienic, so that no argument hides the function or the context.
+    let local = |name: String, at: &Param| Ident::new(&name, Span::mixed_site().located_at(at.name.span()));
+    let context = Ident::new("context", Span::mixed_site());
+    let args = Ident::new("args", Span::mixed_site());
+    let mut names = Vec::new();
+    let mut values = Vec::new();
+    for (index, param) in signature.params.iter().enumerate() {
+        values.push(match param.role {
+            Role::Argument => {
+                let name = local(format!("arg{index}"), param).to_token_stream();
+                names.push(name.clone());
+                name
+            }
+            Role::Resource => {
+                let ty = referent(&param.ty);
+                quote!(#Private::Context::resource::<#ty>(#context))
+            }
+            Role::Context => context.to_token_stream(),
+        });
+    }
+    let names = one_or_tuple(names.into_iter());
+    let wait = function.signature.asyncness.map(|_| quote!(.await));
+    // A future that is not `Send` is reported at the function's name.
+    let body = quote!(Self::finish(#name(#(#values),*)#wait));
+    let future = quote_spanned!(name.span()=> async move { #body });
+    quote! {
+        fn start<'task>(#args: Self::Args<'task>, #context: &'task #Private::Context) -> #Private::Running<'task> {
+            let #names = #args;
+            #Private::Box::pin(#future)
+        }
+    }
+}
+
+fn finish(output: &Output, options: &Options) -> TokenStream {
+    let Output::Fallible { ty, error, .. } = output else {
+        return quote! {
+            fn finish(returned: Self::Return) -> #Private::Ended {
+                #Private::succeed::<Self>(returned)
+            }
+        };
+    };
+    let error_type = fallible(ty, "Error", error);
+    let opinion = match &options.policy.when {
+        Some(when) => {
+            // The predicate's type is stated where the predicate stands, so
+            // that rustc points there when it has another.
+            let (first, _) = ends(&when.to_token_stream());
+            let predicate = quote_spanned!(first=> fn(&#error_type) -> ::core::primitive::bool);
+            quote! {
+                let when: #predicate = #when;
+                if when(error) { #Private::Retryability::Retry } else { #Private::Retryability::Fatal }
+            }
+        }
+        None => quote! {
+            use #Private::NoOpinion as _;
+            #Private::Ask(error).retryability()
+        },
+    };
+    quote! {
+        fn finish(returned: Self::Return) -> #Private::Ended {
+            #Private::finish::<Self, _>(
+                #Private::Fallible::into_result(returned),
+                |error| { #opinion },
+                <#error_type as #Private::Explain>::explain,
+            )
+        }
+    }
+}
+
+/// What a workflow's step is to rustc: a function with the user's parameters
+/// that rustc knows by the user's tokens.
+fn constructor(function: &Function, signature: &Signature) -> TokenStream {
+    let name = &function.signature.ident;
+    let visibility = &function.visibility;
+    let conditions = function.conditions();
+    let deprecation = function.deprecation();
+    let names: Vec<_> = signature.arguments().map(|param| &param.name).collect();
+    let types = signature.arguments().map(|param| types::name_lifetimes(&param.ty));
+    let values = one_or_tuple(names.iter().map(|name| name.to_token_stream()));
+    quote! {
+        #(#conditions)*
+        #[automatically_derived]
+        #[allow(unused, clippy::all, clippy::pedantic, clippy::nursery)]
+        impl #name {
+            #[doc(hidden)]
+            #(#deprecation)*
+            #visibility fn #name<'task>(#(#names: #types),*) -> #Private::Call<'task, #name> {
+                #Private::Call::new(#values)
+            }
+        }
+    }
+}
+
+fn runs_on(function: &Function, signature: &Signature, options: &Options) -> TokenStream {
+    let name = &function.signature.ident;
+    let conditions = function.conditions();
+    let resources = signature.resources();
+    // In a repetition `quote` takes no name of a constant.
+    let provides = quote!(#Private::Provides);
+    let undo =
+        options.undo.as_ref().map(|_| quote!(<#name as #Private::Undone>::By: #Private::RunsOn<__Engine>,));
+    quote! {
+        #(#conditions)*
+        #[automatically_derived]
+        impl<__Engine> #Private::RunsOn<__Engine> for #name
+        where
+            #(__Engine: #provides<#resources>,)*
+            #undo
+        {}
+    }
+}
+
+/// The undoing task is named once, here: a mistake in it is one error.
+///
+/// ```text
+/// impl Undone for charge {
+///     type By = refund;
+///     type Lent<'task> = (&'task Receipt, &'task Order, &'task u64);
+///     fn lend<'task, 'args: 'task>(args: &'task Self::Args<'args>, output: &'task Self::Ok) -> Self::Lent<'task> {
+///         let (arg0, arg1) = args;
+///         (output, arg0, arg1)
+///     }
+/// }
+/// ```
+fn implement_undone(function: &Function, signature: &Signature, undo: &syn::Path) -> TokenStream {
+    let _ = (function, signature, undo);
+    TokenStream::new()
+}

@@ -1,0 +1,147 @@
+//! The options of `#[task(..)]`.
+
+use std::time::Duration;
+
+use proc_macro2::{Span, TokenStream};
+use syn::{LitInt, LitStr, Path};
+
+use super::function::Function;
+use super::signature::{Output, Signature};
+use crate::diagnostics::Errors;
+use crate::duration;
+use crate::entries::{self, Entry};
+use crate::options::{PolicyOverride, count};
+
+/// The options as given; what is not given, or not understood and reported,
+/// is absent.
+#[derive(Default)]
+pub(super) struct Options {
+    pub(super) policy: PolicyOverride,
+    pub(super) blocking: Option<Span>,
+    pub(super) at_most_once: Option<Span>,
+    pub(super) undo: Option<Path>,
+    pub(super) cache: Option<Duration>,
+    pub(super) concurrency: Option<u32>,
+    pub(super) rate: Option<(u32, Duration)>,
+    pub(super) name: Option<LitStr>,
+    pub(super) version: Option<u32>,
+}
+
+const KNOWN: [&str; 12] = [
+    "retry",
+    "timeout",
+    "deadline",
+    "blocking",
+    "at_most_once",
+    "undo",
+    "cache",
+    "concurrency",
+    "rate",
+    "name",
+    "version",
+    "transaction",
+];
+
+impl Options {
+    pub(super) fn read(list: TokenStream, errors: &mut Errors) -> Self {
+        let mut options = Self::default();
+        let (plain, named) = entries::split(list);
+        for value in &plain {
+            errors.on(
+                value,
+                "expected an option of the task\nhelp: write `name`, `name = value` or `name(values)`, such as `timeout = \"10s\"`",
+            );
+        }
+        for entry in entries::check_names(named, &KNOWN, "task", errors) {
+            options.read_entry(&entry, errors);
+        }
+        options
+    }
+
+    fn read_entry(&mut self, entry: &Entry, errors: &mut Errors) {
+        match entry.name.to_string().as_str() {
+            "retry" => self.policy.read_retry(entry, errors),
+            "timeout" => self.policy.read_timeout(entry, errors),
+            "deadline" => self.policy.read_deadline(entry, errors),
+            "blocking" => self.blocking = entry.flag(errors),
+            "at_most_once" => self.at_most_once = entry.flag(errors),
+            "undo" => self.undo = entry.parse("the path of a task", "undo = refund", errors),
+            "cache" => {
+                let literal = entry.duration_literal("cache = \"24h\"", errors);
+                self.cache =
+                    literal.and_then(|literal| duration::positive_duration(&literal, "cache", errors));
+            }
+            "concurrency" => {
+                let literal: Option<LitInt> = entry.parse("a whole number", "concurrency = 4", errors);
+                self.concurrency =
+                    literal.and_then(|literal| count(entry, &literal, errors)).map(|count| count.0);
+            }
+            "rate" => {
+                let literal: Option<LitStr> = entry.parse("a rate in quotes", "rate = \"10/s\"", errors);
+                self.rate = literal.and_then(|literal| duration::rate(&literal, errors));
+            }
+            "name" => self.name = read_name(entry, errors),
+            "version" => {
+                let literal: Option<LitInt> = entry.parse("a whole number", "version = 2", errors);
+                self.version =
+                    literal.and_then(|literal| count(entry, &literal, errors)).map(|count| count.0);
+            }
+            _ => errors.at(
+                entry.name.span(),
+                "the `transaction` option needs a store with SQL, which this version does not have yet",
+            ),
+        }
+    }
+
+    /// Reports options that contradict each other or the function.
+    pub(super) fn check(&self, function: &Function, signature: Option<&Signature>, errors: &mut Errors) {
+        self.policy.check(errors);
+        if let (Some((attempts @ 2.., span)), Some(_)) = (self.policy.attempts, self.at_most_once) {
+            errors.at(
+                span,
+                format_args!(
+                    "`at_most_once` contradicts {attempts} attempts\n\
+                     help: remove `at_most_once`, or write `attempts = 1`\n\
+                     note: an attempt that failed may have had its effect"
+                ),
+            );
+        }
+        match (&function.signature.asyncness, self.blocking) {
+            (Some(_), Some(span)) => errors.at(
+                span,
+                "`blocking` is for functions that are not `async`\nhelp: remove `blocking`, or `async`",
+            ),
+            (None, None) => errors.at(
+                function.signature.fn_token.span,
+                "a task is `async`, or says that it blocks\n\
+                 help: write `async fn`, or `#[task(blocking)]` for a function that computes or waits for long",
+            ),
+            _ => {}
+        }
+        if let Some(when) = &self.policy.when
+            && let Some(Signature { output: Output::Unit | Output::Plain(_), .. }) = signature
+        {
+            errors.on(
+                when,
+                "`when` asks an error, and this task returns none\n\
+                 help: remove `when`, or return a `Result`",
+            );
+        }
+    }
+}
+
+/// A name is part of every path that people read and write.
+fn read_name(entry: &Entry, errors: &mut Errors) -> Option<LitStr> {
+    let literal: LitStr = entry.parse("a text in quotes", "name = \"charge\"", errors)?;
+    let text = literal.value();
+    let fits = |c: char| !c.is_whitespace() && !c.is_control() && !['/', '[', ']', '"'].contains(&c);
+    if text.is_empty() || !text.chars().all(fits) {
+        errors.at(
+            literal.span(),
+            "a task's name has at least one letter, and no space, `/`, `[`, `]` or quote\n\
+             note: it is part of paths such as `nightly/priced[3]/quote`",
+        );
+        return None;
+    }
+    Some(literal)
+}
