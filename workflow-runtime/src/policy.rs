@@ -150,7 +150,10 @@ mod tests {
             waits(Backoff::Exponential { start: s(1), factor: 3.0, max: s(10) }),
             [s(1), s(3), s(9), s(10)]
         );
-        assert_eq!(waits(Backoff::List(&[s(1), s(5)])), [s(1), s(5), s(5), s(5)]);
+        assert_eq!(
+            waits(Backoff::List(const { &[Duration::from_secs(1), Duration::from_secs(5)] })),
+            [s(1), s(5), s(5), s(5)]
+        );
     }
 
     #[test]

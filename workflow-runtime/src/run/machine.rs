@@ -1,64 +1,103 @@
-//! The machine itself.
+//! The machine itself: what a run is at a moment, and the door for events.
+//!
+//! The rules live in the modules below, one noun each: [`begin`] starts
+//! steps, [`attempt`] hears how they went, [`region`] opens and ends frames,
+//! [`halt`] stops what has failed or was cancelled, [`undo`] takes back what
+//! was finished, [`signal`] brings waiting steps and signals together. All of
+//! them work on a [`Transition`](transition::Transition).
+
+mod attempt;
+mod begin;
+mod frame;
+mod halt;
+mod region;
+mod signal;
+#[cfg(test)]
+mod tests;
+mod transition;
+mod undo;
+mod view;
+
+pub use view::{Parent, StepView};
+
+use frame::Frames;
+use signal::Mailboxes;
+use transition::{Transition, Work};
 
 use super::effect::Effects;
 use super::event::{Event, Refused};
-use super::state::{FrameId, Key, RunState, StepState, Timestamp};
-use crate::definition::{Graph, Region, Step};
+use super::state::{RunState, Timestamp};
+use crate::definition::Graph;
 
 /// The state of one run.
 #[derive(Debug)]
 pub struct Machine {
     graph: &'static Graph,
+    frames: Frames,
+    mailboxes: Mailboxes,
+    state: RunState,
+    /// How many answers the driver owes: attempts, expressions, values.
+    busy: usize,
+    /// Whether someone asked the run to stop.
+    cancelling: bool,
+    /// Whether the end of the grace time is awaited.
+    in_grace: bool,
+    /// The number of the next undoable step to finish.
+    finished: u64,
+    /// What follows from the current event and is not done yet. Empty between
+    /// events; kept for its memory, like `walk`.
+    work: Vec<Work>,
+    /// Frames or steps still to visit.
+    walk: Vec<u32>,
 }
 
 impl Machine {
     /// A run that has not begun.
     #[must_use]
     pub fn new(graph: &'static Graph) -> Self {
-        Self { graph }
+        Self {
+            graph,
+            frames: Frames::default(),
+            mailboxes: Mailboxes::default(),
+            state: RunState::Queued,
+            busy: 0,
+            cancelling: false,
+            in_grace: false,
+            finished: 0,
+            work: Vec::new(),
+            walk: Vec::new(),
+        }
     }
 
-    /// Takes an event: changes the state and says what follows.
+    /// Takes an event: changes the state and says what follows. Appends to
+    /// the effects; emptying them is the caller's part. Frames that the event
+    /// closes can be looked at until the next one.
     ///
     /// # Errors
     /// When the event does not fit; the state is then unchanged.
-    pub fn apply(&mut self, _now: Timestamp, _event: Event, _effects: &mut Effects) -> Result<(), Refused> {
-        todo!()
-    }
-
-    /// The state of the run.
-    #[must_use]
-    pub fn run_state(&self) -> RunState {
-        todo!()
-    }
-
-    /// The state of a step, or `None` when its frame is closed.
-    #[must_use]
-    pub fn state(&self, _key: Key) -> Option<StepState> {
-        todo!()
-    }
-
-    /// The graph a frame is part of: the run's, or a child workflow's.
-    #[must_use]
-    pub fn graph_of(&self, _frame: FrameId) -> Option<&'static Graph> {
-        Some(self.graph)
-    }
-
-    /// The region a frame was opened of.
-    #[must_use]
-    pub fn region_of(&self, _frame: FrameId) -> Option<&'static Region> {
-        todo!()
-    }
-
-    /// The step behind a key.
-    #[must_use]
-    pub fn step(&self, _key: Key) -> Option<&'static Step> {
-        todo!()
-    }
-
-    /// A step's path, such as `nightly/priced[3]/quote`.
-    #[must_use]
-    pub fn path(&self, _key: Key) -> Option<String> {
-        todo!()
+    pub fn apply(&mut self, now: Timestamp, event: Event, effects: &mut Effects) -> Result<(), Refused> {
+        if self.state.is_ended() {
+            return Err(Refused::Ended);
+        }
+        if (self.state == RunState::Queued) != (event == Event::Begun) {
+            return Err(Refused::Unexpected);
+        }
+        self.frames.sweep();
+        let mut transition = Transition { machine: self, now, effects };
+        match event {
+            Event::Begun => transition.begin_run(),
+            Event::Answered { key, answer } => transition.answered(key, answer)?,
+            Event::Yielded { frame, result } => transition.yielded(frame, result)?,
+            Event::Granted { key, epoch } => transition.granted(key, epoch)?,
+            Event::AttemptEnded { key, epoch, end, roll } => {
+                transition.attempt_ended(key, epoch, end, roll)?;
+            }
+            Event::TimerFired { key, epoch } => transition.timer_fired(key, epoch)?,
+            Event::Signalled { name } => transition.signalled(name),
+            Event::CancelRequested => transition.cancel_requested(),
+            Event::GraceOver => transition.grace_over()?,
+        }
+        transition.settle_down();
+        Ok(())
     }
 }

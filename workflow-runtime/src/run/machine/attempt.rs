@@ -1,0 +1,172 @@
+//! How attempts went: another one, a value, or a failure that is final.
+
+use super::frame::Activity;
+use super::transition::Transition;
+use crate::definition::{Kind, OnFailure, TaskStep};
+use crate::error::{Cause, Failure};
+use crate::policy::Policy;
+use crate::run::effect::Action;
+use crate::run::event::{AttemptEnd, Refused};
+use crate::run::state::{Key, StepState, Timestamp, Wait};
+use crate::task::Retryability;
+
+/// Attempts lost one after the other before the step fails: a task that kills
+/// its process would otherwise do so for ever.
+const LOSSES: u8 = 3;
+
+impl Transition<'_> {
+    /// An attempt of a task or of its undo has ended.
+    pub fn attempt_ended(&mut self, key: Key, epoch: u32, end: AttemptEnd, roll: f64) -> Result<(), Refused> {
+        let node = self.expect(key)?;
+        if node.epoch != epoch {
+            return Err(Refused::Stale);
+        }
+        if node.activity != Activity::Attempt {
+            return Err(Refused::Unexpected);
+        }
+        // Only tasks have attempts.
+        let Kind::Task(task) = self.step(key).kind else { return Err(Refused::Unexpected) };
+        self.set_activity(key, Activity::Idle);
+        if self.node(key).state == StepState::Undoing {
+            self.undo_ended(key, &task, end, roll);
+            return Ok(());
+        }
+        match end {
+            AttemptEnd::Ok => {
+                self.node_mut(key).losses = 0;
+                self.succeed(key);
+            }
+            AttemptEnd::Failed(failure, retryability) => {
+                self.node_mut(key).losses = 0;
+                self.attempt_failed(key, &task, failure, retryability, roll);
+            }
+            AttemptEnd::Lost | AttemptEnd::Interrupted => self.attempt_lost(key, &task, &end),
+            AttemptEnd::Cancelled if self.is_halted(key) => self.cancel_step(key),
+            // Nobody cancelled this one. It must not leave its dependants
+            // waiting for ever, so it counts as failed.
+            AttemptEnd::Cancelled => {
+                let failure = Failure::new(Cause::Cancelled, "the attempt was cancelled");
+                self.fail(key, failure, None);
+            }
+        }
+        Ok(())
+    }
+
+    fn attempt_failed(
+        &mut self,
+        key: Key,
+        task: &TaskStep,
+        failure: Failure,
+        retryability: Retryability,
+        roll: f64,
+    ) {
+        let next = if self.is_halted(key) {
+            None
+        } else {
+            let (attempt, first) = (self.node(key).attempt, self.first_start(key));
+            next_attempt(task.policy, attempt, first, self.now, retryability, roll)
+        };
+        match next {
+            Some(until) => {
+                self.node_mut(key).failure = Some(Box::new(failure));
+                self.await_time(key, Wait::Backoff { until }, until);
+            }
+            None => self.fail(key, failure, None),
+        }
+    }
+
+    /// The attempt did not end by itself: the next one has its number.
+    fn attempt_lost(&mut self, key: Key, task: &TaskStep, end: &AttemptEnd) {
+        if task.task.at_most_once {
+            self.node_mut(key).unresolved = true;
+            self.set(key, StepState::OutcomeUnknown);
+            // A run that has failed or was cancelled ends nevertheless.
+            if self.gives_up(key) {
+                self.resolve(key);
+            }
+            return;
+        }
+        let failure = match end {
+            AttemptEnd::Lost => Failure::new(Cause::Lost, "the process ended while the attempt ran"),
+            _ => Failure::new(Cause::Interrupted, "the engine shut down while the attempt ran"),
+        };
+        let node = self.node_mut(key);
+        // An engine that shuts down says nothing about the task.
+        node.losses += u8::from(*end == AttemptEnd::Lost);
+        if node.losses >= LOSSES {
+            self.fail(key, failure, None);
+        } else if self.is_halted(key) {
+            self.node_mut(key).failure = Some(Box::new(failure));
+            self.cancel_step(key);
+        } else {
+            let node = self.node_mut(key);
+            node.failure = Some(Box::new(failure));
+            node.attempt -= 1;
+            self.begin_attempt(key, task);
+        }
+    }
+
+    /// Ends the step without a value and without a failure.
+    pub fn cancel_step(&mut self, key: Key) {
+        self.set(key, StepState::Cancelled);
+        self.settle(key);
+    }
+
+    /// Ends the step with the failure that it has.
+    pub fn conclude_failure(&mut self, key: Key) {
+        if let OnFailure::Value(_) = self.step(key).on_failure {
+            let node = self.node_mut(key);
+            node.valued = true;
+            let attempts = node.attempt;
+            if let Some(failure) = node.failure.as_deref().cloned() {
+                self.act(Action::Fail { key, attempts, failure });
+            }
+        }
+        self.set(key, StepState::Failed);
+        self.settle(key);
+    }
+
+    /// A time has come.
+    pub fn timer_fired(&mut self, key: Key, epoch: u32) -> Result<(), Refused> {
+        let node = self.expect(key)?;
+        if node.epoch != epoch {
+            return Err(Refused::Stale);
+        }
+        match (node.state, self.step(key).kind) {
+            (StepState::Waiting(Wait::Timer { .. }), _) => self.succeed(key),
+            (StepState::Waiting(Wait::Signal { until: Some(_) }), Kind::Signal { name, .. }) => {
+                self.next_epoch(key);
+                let words = format!("signal `{name}` did not come within its time");
+                self.fail(key, Failure::new(Cause::Timeout, words), None);
+            }
+            (StepState::Waiting(Wait::Backoff { .. }), Kind::Task(task)) => self.begin_attempt(key, &task),
+            (StepState::Undoing, _) if node.activity == Activity::Idle => self.start_undo(key),
+            _ => return Err(Refused::Unexpected),
+        }
+        Ok(())
+    }
+}
+
+/// When the next attempt starts, or `None` when this failure is final.
+pub(super) fn next_attempt(
+    policy: &Policy,
+    attempt: u32,
+    first: Timestamp,
+    now: Timestamp,
+    retryability: Retryability,
+    roll: f64,
+) -> Option<Timestamp> {
+    if attempt >= policy.retry.attempts {
+        return None;
+    }
+    let delay = match retryability {
+        Retryability::Fatal => return None,
+        Retryability::Retry => policy.retry.delay(attempt, roll),
+        Retryability::RetryAfter(delay) => delay,
+    };
+    let until = now.after(delay);
+    // An attempt that starts at the deadline has no time left.
+    let too_late = policy.deadline.is_some_and(|deadline| until >= first.after(deadline))
+        || policy.retry.budget.is_some_and(|budget| until > first.after(budget));
+    (!too_late).then_some(until)
+}

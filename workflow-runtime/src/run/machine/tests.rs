@@ -1,0 +1,12 @@
+//! Tests of the machine: its rules by example, a file for each module, and
+//! all of them at once by random workflows.
+
+mod graph;
+mod harness;
+
+mod attempts;
+mod regions;
+mod signals;
+mod stopping;
+mod undoing;
+mod views;

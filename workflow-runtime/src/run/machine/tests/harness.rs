@@ -1,0 +1,246 @@
+//! A run in the hands of a test: steps are named by their paths, expressions
+//! are answered from a script, and what the machine wants is read as words.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use crate::definition::{Graph, Kind};
+use crate::error::{Cause, Failure};
+use crate::run::machine::Machine;
+use crate::run::{
+    Action, Answer, AttemptEnd, Effects, Event, FrameId, Key, Refused, RunState, StepState, Timestamp,
+};
+use crate::task::Retryability;
+
+pub struct Run {
+    pub machine: Machine,
+    pub effects: Effects,
+    pub now: Timestamp,
+    /// The answers to come, by path. Without one: a value, one second, the
+    /// first arm, two items, no turn.
+    answers: BTreeMap<String, VecDeque<Result<Answer, Failure>>>,
+    /// The paths of steps whose next region has no value.
+    bad_regions: Vec<String>,
+    /// The last epoch told for each step, and the time it waits for.
+    told: BTreeMap<Key, (u32, Timestamp)>,
+    log: Vec<String>,
+}
+
+pub fn failure(message: &str) -> Failure {
+    Failure::new(Cause::Error, message)
+}
+
+pub fn second() -> Duration {
+    Duration::from_secs(1)
+}
+
+impl Run {
+    pub fn begin(graph: &'static Graph) -> Self {
+        Self::scripted(graph, &[])
+    }
+
+    pub fn scripted(graph: &'static Graph, answers: &[(&str, Answer)]) -> Self {
+        let mut run = Self {
+            machine: Machine::new(graph),
+            effects: Effects { observed: true, ..Effects::default() },
+            now: Timestamp(0),
+            answers: BTreeMap::new(),
+            bad_regions: Vec::new(),
+            told: BTreeMap::new(),
+            log: Vec::new(),
+        };
+        for &(path, answer) in answers {
+            run.will_answer(path, Ok(answer));
+        }
+        run.event(Event::Begun).expect("a run begins");
+        run
+    }
+
+    pub fn will_answer(&mut self, path: &str, answer: Result<Answer, Failure>) {
+        self.answers.entry(path.to_owned()).or_default().push_back(answer);
+    }
+
+    /// The next region of the step that yields panics at it.
+    pub fn will_not_yield(&mut self, path: &str) {
+        self.bad_regions.push(path.to_owned());
+    }
+
+    /// Applies an event and answers the questions that follow.
+    pub fn event(&mut self, event: Event) -> Result<(), Refused> {
+        let mut answers = VecDeque::new();
+        self.machine.apply(self.now, event, &mut self.effects)?;
+        loop {
+            for action in std::mem::take(&mut self.effects.actions) {
+                self.tell(&action);
+                answers.extend(self.respond(&action));
+            }
+            let Some(answer) = answers.pop_front() else { return Ok(()) };
+            // It is refused when the step has been stopped meanwhile.
+            let _late = self.machine.apply(self.now, answer, &mut self.effects);
+        }
+    }
+
+    fn respond(&mut self, action: &Action) -> Option<Event> {
+        match *action {
+            Action::Evaluate { key, .. } => Some(Event::Answered { key, answer: self.answer(key) }),
+            Action::Yield { frame } => {
+                let path = self.frame_path(frame);
+                let bad = self.bad_regions.iter().position(|bad| *bad == path);
+                let bad = bad.map(|bad| self.bad_regions.remove(bad)).is_some();
+                let result = if bad { Err(Failure::new(Cause::Panic, "no value")) } else { Ok(()) };
+                Some(Event::Yielded { frame, result })
+            }
+            _ => None,
+        }
+    }
+
+    fn answer(&mut self, key: Key) -> Result<Answer, Failure> {
+        let scripted = self.answers.get_mut(&self.path(key)).and_then(VecDeque::pop_front);
+        scripted.unwrap_or_else(|| {
+            Ok(match self.machine.step(key).expect("an open step").kind {
+                Kind::Task(_) | Kind::Compute(_) => Answer::Value,
+                Kind::Sleep(_) | Kind::Signal { .. } => Answer::Until(self.now.after(second())),
+                Kind::Map { .. } => Answer::Items(2),
+                Kind::Loop { .. } => Answer::Turn(false),
+                Kind::Branch { .. } | Kind::Select { .. } => Answer::Arm(0),
+            })
+        })
+    }
+
+    /// The path of a step without the name of the workflow.
+    fn path(&self, key: Key) -> String {
+        let path = self.machine.path(key).unwrap_or_else(|| "?/?".to_owned());
+        path.split_once('/').map_or(path.clone(), |(_, rest)| rest.to_owned())
+    }
+
+    fn frame_path(&self, frame: FrameId) -> String {
+        match self.machine.frame_parent(frame) {
+            None if frame == FrameId::ROOT => "body".to_owned(),
+            None => "?".to_owned(),
+            Some(parent) => match self.machine.step(parent.key).map(|step| step.kind) {
+                Some(Kind::Map { .. } | Kind::Loop { .. }) => {
+                    format!("{}[{}]", self.path(parent.key), parent.index)
+                }
+                _ => format!("{}:{}", self.path(parent.key), parent.region),
+            },
+        }
+    }
+
+    fn tell(&mut self, action: &Action) {
+        let line = match action {
+            Action::Open { frame, .. } => format!("open {}", self.frame_path(*frame)),
+            Action::Evaluate { key, turn: 0 } => format!("evaluate {}", self.path(*key)),
+            Action::Evaluate { key, turn } => format!("evaluate {} {turn}", self.path(*key)),
+            Action::Yield { frame } => format!("yield {}", self.frame_path(*frame)),
+            Action::Collect { key } => format!("collect {}", self.path(*key)),
+            Action::Close { frame } => format!("close {}", self.frame_path(*frame)),
+            Action::Start { key, epoch, attempt, last, .. } => {
+                self.told.insert(*key, (*epoch, self.now));
+                let last = if *last { "" } else { " of more" };
+                format!("start {} {attempt}{last}", self.path(*key))
+            }
+            Action::Acquire { key, epoch } => {
+                self.told.insert(*key, (*epoch, self.now));
+                format!("acquire {}", self.path(*key))
+            }
+            Action::Release { key, .. } => format!("release {}", self.path(*key)),
+            Action::Timer { key, epoch, at } => {
+                self.told.insert(*key, (*epoch, *at));
+                format!("timer {} +{:?}", self.path(*key), at.since(self.now))
+            }
+            Action::Deliver { key, name } => format!("deliver {} {name}", self.path(*key)),
+            Action::Fail { key, attempts, failure } => {
+                format!("fail {} {attempts} {failure}", self.path(*key))
+            }
+            Action::Stop { key, .. } => format!("stop {}", self.path(*key)),
+            Action::Abort { key, graceful: true, .. } => format!("give up {}", self.path(*key)),
+            Action::Abort { key, .. } => format!("abort {}", self.path(*key)),
+            Action::AwaitGrace => "await grace".to_owned(),
+            Action::Undo { key, epoch, attempt } => {
+                self.told.insert(*key, (*epoch, self.now));
+                format!("undo {} {attempt}", self.path(*key))
+            }
+            Action::Finish { state, cause: None } => format!("finish {state}"),
+            Action::Finish { state, cause: Some((key, attempts, failure)) } => {
+                format!("finish {state}: {} {attempts} {failure}", self.path(*key))
+            }
+        };
+        self.log.push(line);
+    }
+
+    /// What the machine wanted since the last time, without the bookkeeping
+    /// of frames and expressions.
+    pub fn log(&mut self) -> Vec<String> {
+        let bookkeeping = ["open", "close", "evaluate", "yield", "collect"];
+        let mut log = self.full_log();
+        log.retain(|line| !bookkeeping.iter().any(|word| line.starts_with(word)));
+        log
+    }
+
+    pub fn full_log(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.log)
+    }
+
+    pub fn key(&self, path: &str) -> Key {
+        let found = self.machine.steps().find(|view| self.path(view.key) == path);
+        found.unwrap_or_else(|| panic!("no open step {path}")).key
+    }
+
+    pub fn state(&self, path: &str) -> StepState {
+        self.machine.state(self.key(path)).expect("an open step")
+    }
+
+    /// The states of all open steps, `a succeeded, b running`.
+    pub fn states(&self) -> String {
+        let steps = self.machine.steps().map(|view| format!("{} {}", self.path(view.key), view.state));
+        steps.collect::<Vec<_>>().join(", ")
+    }
+
+    pub fn run_state(&self) -> RunState {
+        self.machine.run_state()
+    }
+
+    pub fn try_end(&mut self, path: &str, end: AttemptEnd) -> Result<(), Refused> {
+        let key = self.key(path);
+        let (epoch, _) = self.told[&key];
+        self.event(Event::AttemptEnded { key, epoch, end, roll: 0.5 })
+    }
+
+    pub fn end(&mut self, path: &str, end: AttemptEnd) {
+        self.try_end(path, end).unwrap_or_else(|refused| panic!("{path}: {refused}"));
+    }
+
+    pub fn ok(&mut self, path: &str) {
+        self.end(path, AttemptEnd::Ok);
+    }
+
+    pub fn fail(&mut self, path: &str) {
+        self.end(path, AttemptEnd::Failed(failure("no luck"), Retryability::Retry));
+    }
+
+    pub fn fatal(&mut self, path: &str) {
+        self.end(path, AttemptEnd::Failed(failure("no way"), Retryability::Fatal));
+    }
+
+    /// Lets the time pass that the step waits for.
+    pub fn timer(&mut self, path: &str) {
+        let key = self.key(path);
+        let (epoch, at) = self.told[&key];
+        self.now = self.now.max(at);
+        self.event(Event::TimerFired { key, epoch }).expect("the step waits for the time");
+    }
+
+    pub fn grant(&mut self, path: &str) {
+        let key = self.key(path);
+        let (epoch, _) = self.told[&key];
+        self.event(Event::Granted { key, epoch }).expect("the step waits for room");
+    }
+
+    pub fn signal(&mut self, name: &'static str) {
+        self.event(Event::Signalled { name }).expect("the run goes on");
+    }
+
+    pub fn cancel(&mut self) {
+        self.event(Event::CancelRequested).expect("the run goes on");
+    }
+}

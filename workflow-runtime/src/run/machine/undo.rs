@@ -1,0 +1,162 @@
+//! Taking back: the finished steps of a failed workflow are undone, one at a
+//! time, the last one first.
+
+use super::attempt::next_attempt;
+use super::frame::Activity;
+use super::transition::{Transition, Work};
+use crate::definition::TaskStep;
+use crate::error::{Cause, Failure};
+use crate::run::effect::Action;
+use crate::run::event::AttemptEnd;
+use crate::run::state::{FrameId, Key, StepState};
+use crate::task::Retryability;
+
+/// As for attempts: an undo that kills its process is given up.
+const LOSSES: u8 = 3;
+
+impl Transition<'_> {
+    /// Notes a finished step that can be undone. What `#[always]` steps did
+    /// stays done: they are the cleaning up.
+    pub fn remember_undo(&mut self, key: Key) {
+        let frame = self.machine.frames.at(key.frame.index);
+        if frame.exempt || self.step(key).always {
+            return;
+        }
+        let scope = frame.scope;
+        let order = self.machine.finished;
+        self.machine.finished += 1;
+        self.machine.frames.at_mut(key.frame.index).keeps += 1;
+        if let Some(body) = &mut self.machine.frames.at_mut(scope).body {
+            body.undoable.push((order, key));
+        }
+    }
+
+    /// A child workflow has ended well: from now on its steps are undone with
+    /// the workflow around it.
+    pub fn hand_over_undos(&mut self, index: u32) {
+        let frame = self.machine.frames.at_mut(index);
+        let (Some(body), Some(parent)) = (&mut frame.body, frame.parent) else { return };
+        let mut undoable = std::mem::take(&mut body.undoable);
+        if undoable.is_empty() {
+            return;
+        }
+        let around = self.machine.frames.at(parent.frame.index);
+        if around.exempt || self.step(parent).always {
+            for (_, key) in undoable {
+                self.forget_undo(key);
+            }
+            return;
+        }
+        let scope = around.scope;
+        if let Some(body) = &mut self.machine.frames.at_mut(scope).body {
+            body.undoable.append(&mut undoable);
+            body.unsorted = true;
+        }
+    }
+
+    fn forget_undo(&mut self, key: Key) {
+        self.machine.frames.at_mut(key.frame.index).keeps -= 1;
+        self.try_close(key.frame.index);
+    }
+
+    /// Undoes the next step of a failed workflow. False when there is none.
+    pub fn undo_next(&mut self, scope: FrameId) -> bool {
+        let now = self.now;
+        let Some(body) = &mut self.machine.frames.at_mut(scope.index).body else { return false };
+        if body.undoing.is_some() {
+            return true;
+        }
+        if std::mem::take(&mut body.unsorted) {
+            body.undoable.sort_unstable();
+        }
+        let Some((_, key)) = body.undoable.pop() else { return false };
+        body.undoing = Some(key);
+        body.undo_since = now;
+        let node = self.node_mut(key);
+        node.attempt = 0;
+        node.losses = 0;
+        self.set(key, StepState::Undoing);
+        self.start_undo(key);
+        true
+    }
+
+    /// Starts the next attempt of an undo.
+    pub fn start_undo(&mut self, key: Key) {
+        let epoch = self.next_epoch(key);
+        let node = self.node_mut(key);
+        node.attempt += 1;
+        let attempt = node.attempt;
+        self.set_activity(key, Activity::Attempt);
+        self.act(Action::Undo { key, epoch, attempt });
+    }
+
+    /// An attempt of an undo has ended.
+    pub fn undo_ended(&mut self, key: Key, task: &TaskStep, end: AttemptEnd, roll: f64) {
+        let (failure, retryability) = match end {
+            AttemptEnd::Ok => {
+                self.set(key, StepState::Undone);
+                return self.undo_concluded(key);
+            }
+            AttemptEnd::Failed(failure, retryability) => {
+                self.node_mut(key).losses = 0;
+                (failure, retryability)
+            }
+            AttemptEnd::Lost | AttemptEnd::Interrupted => {
+                let node = self.node_mut(key);
+                node.losses += u8::from(end == AttemptEnd::Lost);
+                let once = task.task.undo.is_some_and(|undo| undo.task.at_most_once);
+                if node.losses < LOSSES && !once {
+                    node.attempt -= 1;
+                    return self.start_undo(key);
+                }
+                let words = "the process ended while the undo ran";
+                (Failure::new(Cause::Lost, words), Retryability::Fatal)
+            }
+            // An undo is never cancelled; if one ends so, it has failed.
+            AttemptEnd::Cancelled => {
+                (Failure::new(Cause::Cancelled, "the undo was cancelled"), Retryability::Fatal)
+            }
+        };
+        let since = self.undoing_scope(key).map_or(self.now, |(_, since)| since);
+        let attempt = self.node(key).attempt;
+        // Only tasks with an undo are undone.
+        let next = task
+            .task
+            .undo
+            .and_then(|undo| next_attempt(&undo.task.policy, attempt, since, self.now, retryability, roll));
+        self.node_mut(key).failure = Some(Box::new(failure));
+        if let Some(at) = next {
+            let epoch = self.next_epoch(key);
+            self.act(Action::Timer { key, epoch, at });
+        } else {
+            self.set(key, StepState::Failed);
+            self.undo_concluded(key);
+        }
+    }
+
+    /// The undo is over, one way or the other: on to the next.
+    fn undo_concluded(&mut self, key: Key) {
+        if let Some((scope, _)) = self.undoing_scope(key) {
+            if let Some(body) = &mut self.machine.frames.at_mut(scope).body {
+                body.undoing = None;
+            }
+            let scope = self.machine.frames.id(scope);
+            self.machine.work.push(Work::Advance(scope));
+        }
+        self.forget_undo(key);
+    }
+
+    /// The workflow frame that undoes the step: its own, or one further out
+    /// when its own has ended well.
+    fn undoing_scope(&self, key: Key) -> Option<(u32, crate::run::state::Timestamp)> {
+        let mut frame = self.machine.frames.at(key.frame.index);
+        loop {
+            let scope = frame.scope;
+            frame = self.machine.frames.at(scope);
+            match &frame.body {
+                Some(body) if body.undoing == Some(key) => return Some((scope, body.undo_since)),
+                _ => frame = self.machine.frames.at(frame.parent?.frame.index),
+            }
+        }
+    }
+}

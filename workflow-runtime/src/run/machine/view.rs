@@ -1,0 +1,134 @@
+//! Looking at a run: the frames and steps that are open, for snapshots and
+//! for people.
+
+use super::Machine;
+use super::frame::{NEVER, Node};
+use crate::definition::{Graph, Kind, Region, Step};
+use crate::error::Failure;
+use crate::run::state::{FrameId, Key, RunState, StepState, Timestamp};
+
+/// A step of a run as it is now.
+#[derive(Clone, Copy, Debug)]
+pub struct StepView<'a> {
+    /// Which step.
+    pub key: Key,
+    /// Its definition.
+    pub step: &'static Step,
+    /// Its state.
+    pub state: StepState,
+    /// The attempt it is at, from 1; 0 before the first. Of its undo, once
+    /// that has begun.
+    pub attempt: u32,
+    /// When its first attempt or wait began.
+    pub started: Option<Timestamp>,
+    /// When it ended.
+    pub ended: Option<Timestamp>,
+    /// Why its last failed attempt did.
+    pub failure: Option<&'a Failure>,
+}
+
+/// What opened a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parent {
+    /// The step.
+    pub key: Key,
+    /// The number of the region in the frame's graph.
+    pub region: u16,
+    /// Which item of a `for`, which turn of a `while`.
+    pub index: u32,
+}
+
+impl Machine {
+    /// The state of the run.
+    #[must_use]
+    pub fn run_state(&self) -> RunState {
+        self.state
+    }
+
+    /// The state of a step, or `None` when its frame is closed.
+    #[must_use]
+    pub fn state(&self, key: Key) -> Option<StepState> {
+        self.frames.node(key).map(|node| node.state)
+    }
+
+    /// The graph a frame is part of: the run's, or a child workflow's.
+    #[must_use]
+    pub fn graph_of(&self, frame: FrameId) -> Option<&'static Graph> {
+        self.frames.get(frame).map(|frame| frame.graph)
+    }
+
+    /// The region a frame was opened of.
+    #[must_use]
+    pub fn region_of(&self, frame: FrameId) -> Option<&'static Region> {
+        self.frames.get(frame).map(|frame| frame.region)
+    }
+
+    /// The step behind a key.
+    #[must_use]
+    pub fn step(&self, key: Key) -> Option<&'static Step> {
+        self.region_of(key.frame)?.steps.get(key.step as usize)
+    }
+
+    /// What opened a frame; `None` for the body of the run.
+    #[must_use]
+    pub fn frame_parent(&self, frame: FrameId) -> Option<Parent> {
+        let frame = self.frames.get(frame)?;
+        Some(Parent { key: frame.parent?, region: frame.number, index: frame.index })
+    }
+
+    /// The open frames.
+    pub fn frames(&self) -> impl Iterator<Item = FrameId> {
+        self.frames.iter().map(|(id, _)| id)
+    }
+
+    /// The steps of all open frames.
+    pub fn steps(&self) -> impl Iterator<Item = StepView<'_>> {
+        self.frames.iter().flat_map(|(id, frame)| {
+            (0..)
+                .zip(frame.region.steps)
+                .zip(&frame.nodes)
+                .map(move |((number, step), node)| view(Key { frame: id, step: number }, step, node))
+        })
+    }
+
+    /// A step as it is now, or `None` when its frame is closed.
+    #[must_use]
+    pub fn view(&self, key: Key) -> Option<StepView<'_>> {
+        Some(view(key, self.step(key)?, self.frames.node(key)?))
+    }
+
+    /// A step's path, such as `nightly/priced[3]/quote`.
+    #[must_use]
+    pub fn path(&self, key: Key) -> Option<String> {
+        let mut parts = vec![self.step(key)?.name.to_owned()];
+        let mut id = key.frame;
+        while let Some(parent) = self.frame_parent(id) {
+            let step = self.step(parent.key)?;
+            let label = self.region_of(id)?.label;
+            parts.push(match step.kind {
+                Kind::Map { .. } | Kind::Loop { .. } => format!("{}[{}]", step.name, parent.index),
+                // The body of a child workflow is that step.
+                Kind::Task(_) => step.name.to_owned(),
+                _ if label.is_empty() => step.name.to_owned(),
+                _ => format!("{}[{label}]", step.name),
+            });
+            id = parent.key.frame;
+        }
+        parts.push(self.graph.name.to_owned());
+        parts.reverse();
+        Some(parts.join("/"))
+    }
+}
+
+fn view<'a>(key: Key, step: &'static Step, node: &'a Node) -> StepView<'a> {
+    let time = |time: Timestamp| (time != NEVER).then_some(time);
+    StepView {
+        key,
+        step,
+        state: node.state,
+        attempt: node.attempt,
+        started: time(node.started),
+        ended: time(node.ended),
+        failure: node.failure.as_deref(),
+    }
+}
