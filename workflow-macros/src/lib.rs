@@ -8,6 +8,7 @@ mod duration;
 mod entries;
 mod options;
 mod private;
+mod resources;
 mod task;
 mod workflow;
 
@@ -25,6 +26,6 @@ pub fn workflow(input: TokenStream) -> TokenStream {
 
 /// Makes the fields of a struct the resources of an engine.
 #[proc_macro_derive(Resources)]
-pub fn resources(_input: TokenStream) -> TokenStream {
-    TokenStream::new()
+pub fn resources(input: TokenStream) -> TokenStream {
+    resources::expand(input.into()).into()
 }

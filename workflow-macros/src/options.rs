@@ -96,13 +96,13 @@ impl StepOptions {
 }
 
 impl PolicyOverride {
-    /// Reads `retry(..)`.
-    pub(crate) fn read_retry(&mut self, entry: &Entry, errors: &mut Errors) {
+    /// Reads `retry(..)`. Returns the names of the options in it.
+    pub(crate) fn read_retry(&mut self, entry: &Entry, errors: &mut Errors) -> Vec<String> {
         const KNOWN: [&str; 5] = ["attempts", "backoff", "jitter", "when", "budget"];
         const EXAMPLE: &str = "retry(attempts = 5)";
         let Value::List(list) = &entry.value else {
             entry.refuse("a list of options", EXAMPLE, errors);
-            return;
+            return Vec::new();
         };
         let (plain, named) = entries::split(list.clone());
         for value in &plain {
@@ -111,6 +111,7 @@ impl PolicyOverride {
         if plain.is_empty() && named.is_empty() {
             entry.refuse("at least one option", EXAMPLE, errors);
         }
+        let names = named.iter().map(|entry| entry.name.to_string()).collect();
         for entry in entries::check_names(named, &KNOWN, "retry", errors) {
             match entry.name.to_string().as_str() {
                 "attempts" => {
@@ -129,6 +130,7 @@ impl PolicyOverride {
                 }
             }
         }
+        names
     }
 
     /// Reads `timeout = ".."`.

@@ -12,37 +12,15 @@ pub use std::vec::Vec;
 pub use crate::codec::Durable;
 pub use crate::context::Context;
 pub use crate::definition::*;
-pub use crate::error::{Cause, Failure, StepError};
+pub use crate::error::{Cause, Failure, StepError, TaskError};
 pub use crate::policy::{Backoff, Policy, Rate, Retry};
 pub use crate::resources::{Provides, Resources};
 pub use crate::task::{
-    Call, Ended, Env, Moved, Retryability, Retryable, Running, RunsOn, Take, TakeByCodec, Task,
+    Call, Ended, Env, Fallible, Moved, Retryability, Retryable, Running, RunsOn, Take, TakeByCodec, Task,
 };
+pub use crate::undo::{NoArguments, Undoes, Undone, undo_of};
 pub use crate::value::{Codec, Value};
 pub use jiff::Zoned;
-
-/// A task's `Result`, taken apart by the type system: the attribute sees only
-/// tokens, and `io::Result<T>` hides the error type.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a `Result`",
-    label = "a task's return type that is called `Result` has to be one"
-)]
-pub trait Fallible {
-    /// What success is worth.
-    type Ok;
-    /// What failure says.
-    type Error;
-    /// The standard type behind the alias.
-    fn into_result(self) -> Result<Self::Ok, Self::Error>;
-}
-
-impl<T, E> Fallible for Result<T, E> {
-    type Ok = T;
-    type Error = E;
-    fn into_result(self) -> Result<T, E> {
-        self
-    }
-}
 
 /// The contract of a task without options.
 #[must_use]
@@ -63,6 +41,26 @@ pub const fn plain_task<T: Task>(name: &'static str) -> TaskDef {
         // one that a user hears of.
         output: Codec::of::<T::Ok>(),
     }
+}
+
+/// The policy of a step that overrides its task's: checked when the workflow
+/// compiles, since `workflow!` does not see the task's options.
+#[must_use]
+pub const fn step_policy(task: &TaskDef, policy: Policy) -> Policy {
+    assert!(
+        !task.at_most_once || policy.retry.attempts == 1,
+        "the task is `at_most_once`, and this step repeats it\n\
+         help: remove `retry` from the step"
+    );
+    if let (Some(timeout), Some(deadline)) = (policy.timeout, policy.deadline) {
+        assert!(
+            deadline.as_nanos() >= timeout.as_nanos(),
+            "the step's deadline is shorter than its timeout\n\
+             help: make `deadline` longer, or `timeout` shorter\n\
+             note: what the step does not say, its task says"
+        );
+    }
+    policy
 }
 
 /// The end of an attempt of a task that cannot fail.
@@ -90,33 +88,15 @@ pub fn finish<T: Task, E>(
     }
 }
 
-/// An error whose words, and those of its causes, a run can keep.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be the error of a task",
-    label = "this type is not an error",
-    note = "a run keeps the words of a task's error, and those of the errors that caused it",
-    note = "implement `std::error::Error` for `{Self}`; it must also be `Send + Sync + 'static`"
-)]
-pub trait Explain {
-    /// The error, its type forgotten.
-    fn explain(self) -> Box<dyn StdError + Send + Sync>;
-}
-
-#[diagnostic::do_not_recommend]
-impl<E: Into<Box<dyn StdError + Send + Sync>>> Explain for E {
-    fn explain(self) -> Box<dyn StdError + Send + Sync> {
-        self.into()
-    }
-}
-
 /// Asks an error about another attempt, if it has an opinion: the inherent
-/// method wins where `E: Retryable`, the trait method stands in elsewhere.
+/// method wins where `E: Retryable`, the trait method stands in elsewhere. The
+/// name is one that no trait in the user's scope has.
 pub struct Ask<'e, E>(pub &'e E);
 
 impl<E: Retryable> Ask<'_, E> {
     /// The error's own opinion.
     #[must_use]
-    pub fn retryability(&self) -> Retryability {
+    pub fn __retryability(&self) -> Retryability {
         self.0.retryability()
     }
 }
@@ -124,7 +104,7 @@ impl<E: Retryable> Ask<'_, E> {
 /// The other half of [`Ask`].
 pub trait NoOpinion {
     /// Try again.
-    fn retryability(&self) -> Retryability {
+    fn __retryability(&self) -> Retryability {
         Retryability::Retry
     }
 }

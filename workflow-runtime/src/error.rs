@@ -64,6 +64,26 @@ impl fmt::Display for Failure {
     }
 }
 
+/// An error that a task may return: every `std::error::Error`, and every error
+/// that becomes a boxed one, such as that of `anyhow`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the error of a task",
+    label = "this type is not an error",
+    note = "a run keeps the words of a task's error, and those of the errors that caused it",
+    note = "implement `std::error::Error` for `{Self}`; it must also be `Send + Sync + 'static`"
+)]
+pub trait TaskError {
+    /// The error, its type forgotten.
+    fn boxed(self) -> Box<dyn StdError + Send + Sync>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<E: Into<Box<dyn StdError + Send + Sync>>> TaskError for E {
+    fn boxed(self) -> Box<dyn StdError + Send + Sync> {
+        self.into()
+    }
+}
+
 /// Why a step failed: what a step without `?` hands to the steps that use it.
 ///
 /// ```

@@ -30,7 +30,7 @@ pub trait Task: Sized + 'static {
     /// What it is called with: nothing, one type, or a tuple.
     type Args<'a>: Send;
     /// What the function returns, as written.
-    type Return: Send + 'static;
+    type Return;
     /// What a successful attempt leaves to the steps that use it.
     type Ok: Durable;
     /// What the step's name stands for without `?`.
@@ -50,6 +50,36 @@ pub trait Task: Sized + 'static {
     /// Begins to undo a finished step.
     fn undo<'a>(_args: Self::Args<'a>, _output: &'a Self::Ok, _context: &'a Context) -> Running<'a> {
         unreachable!("only a task with `undo` in its contract is undone")
+    }
+}
+
+/// What a fallible task returns: a `Result`, by whatever alias.
+///
+/// `#[task]` sees only tokens, and `io::Result<T>` hides the error type, so
+/// the type system takes it apart.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a `Result`",
+    label = "this names another type",
+    note = "a task whose return type is called `Result` is one that can fail"
+)]
+pub trait Fallible {
+    /// What success is worth.
+    type Ok;
+    /// What failure says.
+    type Error;
+    /// The standard type behind the alias.
+    ///
+    /// # Errors
+    /// When it is one.
+    fn into_result(self) -> Result<Self::Ok, Self::Error>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T, E> Fallible for Result<T, E> {
+    type Ok = T;
+    type Error = E;
+    fn into_result(self) -> Result<T, E> {
+        self
     }
 }
 

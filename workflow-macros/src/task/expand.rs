@@ -3,12 +3,12 @@
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
-use syn::Type;
 use syn::ext::IdentExt;
+use syn::{Path, Type};
 
 use super::function::Function;
 use super::options::Options;
-use super::signature::{Output, Param, Role, Signature, referent};
+use super::signature::{Output, Param, Role, Signature, is_reference, referent};
 use super::types;
 use crate::duration::expand_duration;
 use crate::private::Private;
@@ -82,7 +82,10 @@ fn marker(function: &Function) -> TokenStream {
     let name = &function.signature.ident;
     let visibility = &function.visibility;
     let conditions = function.conditions();
-    quote! {
+    // All of it at the name: rustc shows the type where the function is, and
+    // lints still see that a macro wrote it.
+    let at = Span::call_site().located_at(name.span());
+    quote_spanned! {at=>
         #(#conditions)*
         #[doc(hidden)]
         #[allow(non_camel_case_types, dead_code)]
@@ -104,7 +107,7 @@ fn marker(function: &Function) -> TokenStream {
 ///         })
 ///     }
 ///     fn finish(returned: Self::Return) -> Ended {
-///         fail_or_succeed::<Self, _>(returned.into_result(), |error| Ask(error).retryability())
+///         fail_or_succeed::<Self, _>(returned.into_result(), |error| Ask(error).__retryability())
 ///     }
 /// }
 /// ```
@@ -116,14 +119,18 @@ fn implement_task(function: &Function, signature: &Signature, options: &Options)
     let def = definition(function, signature, options);
     let start = start(function, signature);
     let finish = finish(&signature.output, options);
-    let undo = options.undo.as_ref().map(|_| {
+    let undo = options.undo.as_ref().map(|undo| {
+        // Where it is called is where rustc says that it does not fit.
+        let at = undo.to_token_stream();
+        let by = qualified(quote!(Self), quote!(Undone), "By", &at);
+        let begin = qualified(by, quote!(Undoes<Self, _>), "begin", &at);
         quote! {
             fn undo<'task>(
                 args: Self::Args<'task>,
                 output: &'task Self::Ok,
                 context: &'task #Private::Context,
             ) -> #Private::Running<'task> {
-                <<Self as #Private::Undone>::By as #Private::Undoes<Self, _>>::begin(args, output, context)
+                #begin(args, output, context)
             }
         }
     });
@@ -170,7 +177,7 @@ fn output_types(name: &Ident, output: &Output) -> TokenStream {
         }
         Output::Plain(ty) => quote! { type Return = #ty; type Ok = #ty; type Outcome = #ty; },
         Output::Fallible { ty, ok, .. } => {
-            let ok = fallible(ty, "Ok", ok);
+            let ok = qualified(ty, quote!(Fallible), "Ok", ok);
             quote! {
                 type Return = #ty;
                 type Ok = #ok;
@@ -180,13 +187,14 @@ fn output_types(name: &Ident, output: &Output) -> TokenStream {
     }
 }
 
-/// `<ty as Fallible>::part`, which rustc underlines as `at`: it draws from the
-/// first token of the path to the last.
-fn fallible(ty: &Type, part: &str, at: &TokenStream) -> TokenStream {
+/// `<ty as trait_>::item`, drawn by rustc as if it stood at `at`: a path is
+/// underlined from its first token to its last. The names between keep the
+/// macro's own spans, so that an editor at `at` finds only what is the user's.
+fn qualified(ty: impl ToTokens, trait_: TokenStream, item: &str, at: &TokenStream) -> TokenStream {
     let (first, last) = ends(at);
-    let part = Ident::new(part, last);
+    let item = Ident::new(item, last);
     let open = quote_spanned!(first=> <);
-    quote!(#open #ty as #Private::Fallible>::#part)
+    quote!(#open #ty as #Private::#trait_>::#item)
 }
 
 /// The spans of the first and the last token.
@@ -255,18 +263,27 @@ fn start(function: &Function, signature: &Signature) -> TokenStream {
                 let ty = referent(&param.ty);
                 quote!(#Private::Context::resource::<#ty>(#context))
             }
-            Role::Context => context.to_token_stream(),
+            Role::Context => {
+                let mut context = context.clone();
+                context.set_span(Span::mixed_site().located_at(ends(&param.ty.to_token_stream()).0));
+                context.to_token_stream()
+            }
         });
     }
     let names = one_or_tuple(names.into_iter());
     let wait = function.signature.asyncness.map(|_| quote!(.await));
-    // A future that is not `Send` is reported at the function's name.
     let body = quote!(Self::finish(#name(#(#values),*)#wait));
-    let future = quote_spanned!(name.span()=> async move { #body });
+    // A future that is not `Send` is reported at the function's name, since
+    // the call that rustc blames begins and ends there.
+    let at = name.span();
+    let future = quote_spanned!(at=> async move { #body });
+    let open = quote_spanned!(at=> ::);
+    let future = quote_spanned!(at=> (#future));
+    let boxed = quote!(#open workflow_runtime::__private::Box::pin #future);
     quote! {
         fn start<'task>(#args: Self::Args<'task>, #context: &'task #Private::Context) -> #Private::Running<'task> {
             let #names = #args;
-            #Private::Box::pin(#future)
+            #boxed
         }
     }
 }
@@ -279,7 +296,9 @@ fn finish(output: &Output, options: &Options) -> TokenStream {
             }
         };
     };
-    let error_type = fallible(ty, "Error", error);
+    let into_result = qualified(ty, quote!(Fallible), "into_result", &ty.to_token_stream());
+    let error_type = qualified(ty, quote!(Fallible), "Error", error);
+    let boxed = qualified(&error_type, quote!(TaskError), "boxed", error);
     let opinion = match &options.policy.when {
         Some(when) => {
             // The predicate's type is stated where the predicate stands, so
@@ -293,15 +312,15 @@ fn finish(output: &Output, options: &Options) -> TokenStream {
         }
         None => quote! {
             use #Private::NoOpinion as _;
-            #Private::Ask(error).retryability()
+            #Private::Ask(error).__retryability()
         },
     };
     quote! {
         fn finish(returned: Self::Return) -> #Private::Ended {
             #Private::finish::<Self, _>(
-                #Private::Fallible::into_result(returned),
+                #into_result(returned),
                 |error| { #opinion },
-                <#error_type as #Private::Explain>::explain,
+                #boxed,
             )
         }
     }
@@ -334,9 +353,12 @@ fn constructor(function: &Function, signature: &Signature) -> TokenStream {
 fn runs_on(function: &Function, signature: &Signature, options: &Options) -> TokenStream {
     let name = &function.signature.ident;
     let conditions = function.conditions();
-    let resources = signature.resources();
-    // In a repetition `quote` takes no name of a constant.
-    let provides = quote!(#Private::Provides);
+    let resources = signature.resources().map(|ty| {
+        // The reason that rustc gives is the parameter's type.
+        let (first, last) = ends(&ty.to_token_stream());
+        let (open, close) = (quote_spanned!(first=> ::), quote_spanned!(last=> >));
+        quote!(__Engine: #open workflow_runtime::__private::Provides<#ty #close)
+    });
     let undo =
         options.undo.as_ref().map(|_| quote!(<#name as #Private::Undone>::By: #Private::RunsOn<__Engine>,));
     quote! {
@@ -344,7 +366,7 @@ fn runs_on(function: &Function, signature: &Signature, options: &Options) -> Tok
         #[automatically_derived]
         impl<__Engine> #Private::RunsOn<__Engine> for #name
         where
-            #(__Engine: #provides<#resources>,)*
+            #(#resources,)*
             #undo
         {}
     }
@@ -362,7 +384,40 @@ fn runs_on(function: &Function, signature: &Signature, options: &Options) -> Tok
 ///     }
 /// }
 /// ```
-fn implement_undone(function: &Function, signature: &Signature, undo: &syn::Path) -> TokenStream {
-    let _ = (function, signature, undo);
-    TokenStream::new()
+fn implement_undone(function: &Function, signature: &Signature, undo: &Path) -> TokenStream {
+    let name = &function.signature.ident;
+    let conditions = function.conditions();
+    let names: Vec<_> = (0..signature.arguments().count()).map(|index| format_ident!("arg{index}")).collect();
+    let (lent, lend) = match names.is_empty() {
+        true => (quote!(#Private::NoArguments), quote!(::core::unreachable!())),
+        false => {
+            let types = signature.arguments().map(|param| lent(&param.ty));
+            let pattern = one_or_tuple(names.iter().map(ToTokens::to_token_stream));
+            (quote!((&'task Self::Ok, #(#types),*)), quote! { let #pattern = args; (output, #(#names),*) })
+        }
+    };
+    quote! {
+        #(#conditions)*
+        #[automatically_derived]
+        #[allow(unused, clippy::all, clippy::pedantic, clippy::nursery)]
+        impl #Private::Undone for #name {
+            type By = #undo;
+            type Lent<'task> = #lent;
+            fn lend<'task, 'args: 'task>(
+                args: &'task Self::Args<'args>,
+                output: &'task Self::Ok,
+            ) -> Self::Lent<'task> {
+                #lend
+            }
+        }
+    }
+}
+
+/// What is borrowed is lent on; what is owned is lent.
+fn lent(ty: &Type) -> TokenStream {
+    let named = types::name_lifetimes(ty);
+    match is_reference(ty) {
+        true => named,
+        false => quote!(&'task #named),
+    }
 }

@@ -62,10 +62,9 @@ pub(super) fn is_marker(attribute: &Attribute) -> bool {
 /// Why the item is not a function: that it is another thing, which is the
 /// user's mistake, or that it does not parse, which is syn's to explain.
 pub(super) fn explain(item: &TokenStream, error: syn::Error) -> syn::Error {
-    const OTHER: [&str; 11] =
-        ["struct", "enum", "union", "trait", "impl", "mod", "type", "static", "use", "macro_rules", "let"];
-    let words = item.clone().into_iter();
-    for token in words {
+    const OTHER: [&str; 10] =
+        ["struct", "enum", "union", "trait", "impl", "mod", "type", "static", "use", "macro_rules"];
+    for token in item.clone() {
         match token {
             TokenTree::Ident(word) if word == "fn" => return error,
             TokenTree::Ident(word) if OTHER.iter().any(|other| word == other) => {

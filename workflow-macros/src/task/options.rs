@@ -27,7 +27,7 @@ pub(super) struct Options {
     pub(super) version: Option<u32>,
 }
 
-const KNOWN: [&str; 12] = [
+const KNOWN: [&str; 11] = [
     "retry",
     "timeout",
     "deadline",
@@ -39,17 +39,23 @@ const KNOWN: [&str; 12] = [
     "rate",
     "name",
     "version",
-    "transaction",
 ];
 
 impl Options {
     pub(super) fn read(list: TokenStream, errors: &mut Errors) -> Self {
         let mut options = Self::default();
-        let (plain, named) = entries::split(list);
+        let (plain, mut named) = entries::split(list);
         for value in &plain {
             errors.on(
                 value,
                 "expected an option of the task\nhelp: write `name`, `name = value` or `name(values)`, such as `timeout = \"10s\"`",
+            );
+        }
+        // Planned, and so worth more than "unknown".
+        for planned in named.extract_if(.., |entry| entry.name == "transaction") {
+            errors.at(
+                planned.name.span(),
+                "the `transaction` option needs a store with SQL, which this version does not have yet",
             );
         }
         for entry in entries::check_names(named, &KNOWN, "task", errors) {
@@ -60,7 +66,15 @@ impl Options {
 
     fn read_entry(&mut self, entry: &Entry, errors: &mut Errors) {
         match entry.name.to_string().as_str() {
-            "retry" => self.policy.read_retry(entry, errors),
+            "retry" => {
+                let names = self.policy.read_retry(entry, errors);
+                if !names.is_empty() && !names.iter().any(|name| name == "attempts") {
+                    errors.at(
+                        entry.name.span(),
+                        "`retry` does not say how often\nhelp: add `attempts = 5`, the first attempt included",
+                    );
+                }
+            }
             "timeout" => self.policy.read_timeout(entry, errors),
             "deadline" => self.policy.read_deadline(entry, errors),
             "blocking" => self.blocking = entry.flag(errors),
@@ -86,10 +100,7 @@ impl Options {
                 self.version =
                     literal.and_then(|literal| count(entry, &literal, errors)).map(|count| count.0);
             }
-            _ => errors.at(
-                entry.name.span(),
-                "the `transaction` option needs a store with SQL, which this version does not have yet",
-            ),
+            _ => {}
         }
     }
 

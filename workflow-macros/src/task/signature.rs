@@ -89,6 +89,25 @@ pub(super) fn referent(ty: &Type) -> &Type {
     }
 }
 
+pub(super) fn is_reference(ty: &Type) -> bool {
+    match ty {
+        Type::Reference(_) => true,
+        Type::Group(group) => is_reference(&group.elem),
+        Type::Paren(paren) => is_reference(&paren.elem),
+        _ => false,
+    }
+}
+
+/// As far as the tokens tell.
+fn is_unsized(ty: &Type) -> bool {
+    match ty {
+        Type::Slice(_) | Type::TraitObject(_) => true,
+        Type::Paren(paren) => is_unsized(&paren.elem),
+        Type::Path(path) => path.path.is_ident("str"),
+        _ => false,
+    }
+}
+
 fn check_qualifiers(signature: &syn::Signature, errors: &mut Errors) -> bool {
     let mut fit = true;
     let mut refuse = |tokens: TokenStream, message: &str| {
@@ -251,9 +270,8 @@ fn check_type(ty: &Type, role: Role, errors: &mut Errors) -> bool {
         errors.at(span, format_args!("a task cannot take `&mut`\n{help}{note}"));
         return false;
     }
-    let is_reference = !std::ptr::eq(referent(ty), ty) || matches!(ty, Type::Reference(_));
     match role {
-        Role::Resource if !is_reference => {
+        Role::Resource if !is_reference(ty) => {
             errors.on(
                 ty,
                 format_args!(
@@ -263,7 +281,15 @@ fn check_type(ty: &Type, role: Role, errors: &mut Errors) -> bool {
             );
             false
         }
-        Role::Context if !is_reference => {
+        Role::Resource if is_unsized(referent(ty)) => {
+            errors.on(
+                referent(ty),
+                "a resource is found by its type, so it has a type of its own\n\
+                 help: wrap it, such as `struct Mailer(Box<dyn Mail>)`, and take `&Mailer`",
+            );
+            false
+        }
+        Role::Context if !is_reference(ty) => {
             errors.on(ty, "the context is borrowed from the engine\nhelp: write `&Context`");
             false
         }

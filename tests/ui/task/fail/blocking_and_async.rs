@@ -1,0 +1,8 @@
+use workflow_runtime::task;
+
+#[task(blocking)]
+async fn count(page: &str) -> u64 {
+    page.len() as u64
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use workflow_runtime::task;
+
+#[task(transaction)]
+async fn fetch() {}
+
+fn main() {}

@@ -1,0 +1,90 @@
+//! The expansion is quiet under strict lints.
+
+#![deny(warnings, missing_docs, unused, clippy::all, clippy::pedantic, unreachable_pub, single_use_lifetimes)]
+#![deny(unused_qualifications, unused_lifetimes, elided_lifetimes_in_paths, private_interfaces, missing_debug_implementations)]
+
+/// Tasks.
+pub mod tasks {
+    use workflow_runtime::{Context, Resources, task};
+
+    /// Resources.
+    #[derive(Resources, Debug)]
+    pub struct App {
+        /// One.
+        pub base: u64,
+    }
+
+    /// Nothing.
+    #[task]
+    pub async fn nothing() {
+        std::future::ready(()).await;
+    }
+
+    /// Everything.
+    ///
+    /// # Errors
+    /// Never.
+    #[task(
+        retry(
+            attempts = 5,
+            backoff = linear("200ms", step = "1s", max = "30s"),
+            jitter = 0.25,
+            when = is_transient,
+            budget = "5m"
+        ),
+        timeout = "10s",
+        deadline = "1m",
+        cache = "24h",
+        concurrency = 4,
+        rate = "10/s",
+        name = "another",
+        version = 2,
+        undo = uncount
+    )]
+    pub async fn count(
+        text: &str,
+        mut numbers: Vec<u64>,
+        #[resource] base: &u64,
+        #[context] cx: &Context,
+    ) -> Result<u64, std::fmt::Error> {
+        cx.cancelled().await;
+        numbers.push(*base);
+        Ok(numbers.len() as u64 + text.len() as u64)
+    }
+
+    /// Undo.
+    #[task(blocking)]
+    pub fn uncount(output: &u64) {
+        assert!(*output > 0);
+    }
+
+    /// A use of it warns, its expansion does not.
+    #[deprecated = "old"]
+    #[task]
+    pub async fn old() {
+        std::future::ready(()).await;
+    }
+
+    /// A use of it warns, its expansion does not.
+    #[task]
+    #[deprecated = "old"]
+    pub async fn older() {
+        std::future::ready(()).await;
+    }
+
+    /// Not there.
+    #[task]
+    #[cfg(any())]
+    pub async fn absent(unknown: Unknown) -> Unknown {
+        unknown
+    }
+
+    fn is_transient(_: &std::fmt::Error) -> bool {
+        true
+    }
+}
+
+fn main() {
+    let _ = tasks::nothing::nothing();
+    let _ = tasks::count::count("", vec![]);
+}

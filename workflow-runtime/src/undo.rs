@@ -1,0 +1,79 @@
+//! How one task undoes another: which shapes of arguments fit, found by the
+//! type checker.
+//!
+//! `#[task(undo = refund)]` on `charge` names `refund` once, in
+//! [`Undone::By`]; that `refund` can be called with what `charge` leaves is
+//! [`Undoes`].
+
+use crate::context::Context;
+use crate::definition::UndoDef;
+use crate::task::{Running, Task};
+
+/// A task that another task undoes.
+pub trait Undone: Task {
+    /// The task that does it.
+    type By: Task;
+    /// Its arguments, if it takes those of this task: the output and every
+    /// argument, all of them lent.
+    type Lent<'a>;
+    /// Lends them.
+    fn lend<'a, 'args: 'a>(args: &'a Self::Args<'args>, output: &'a Self::Ok) -> Self::Lent<'a>;
+}
+
+/// A task that can undo `T`.
+///
+/// `Shape` only keeps the two implementations apart: rustc infers it, since
+/// at most one of them fits.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot undo `{T}`",
+    label = "takes other arguments",
+    note = "a task that undoes `{T}` takes what `{T}` returns, by reference",
+    note = "it may also take, after that, every argument of `{T}`, each by reference"
+)]
+pub trait Undoes<T: Task, Shape>: Task {
+    /// Begins to undo.
+    fn begin<'a>(args: T::Args<'a>, output: &'a T::Ok, context: &'a Context) -> Running<'a>;
+}
+
+/// `refund(&receipt)`
+pub enum OutputOnly {}
+
+/// `refund(&receipt, &order, &cents)`
+pub enum WithArguments {}
+
+#[diagnostic::do_not_recommend]
+impl<T, U> Undoes<T, OutputOnly> for U
+where
+    T: Task,
+    U: for<'a> Task<Args<'a> = &'a <T as Task>::Ok>,
+{
+    fn begin<'a>(_: T::Args<'a>, output: &'a T::Ok, context: &'a Context) -> Running<'a> {
+        U::start(output, context)
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<T, U> Undoes<T, WithArguments> for U
+where
+    T: Undone,
+    U: for<'a> Task<Args<'a> = <T as Undone>::Lent<'a>>,
+{
+    fn begin<'a>(args: T::Args<'a>, output: &'a T::Ok, context: &'a Context) -> Running<'a> {
+        // The arguments live in this future while the undoing task borrows
+        // them.
+        Box::pin(async move {
+            let undoing = U::start(T::lend(&args, output), context);
+            undoing.await
+        })
+    }
+}
+
+/// What a task without arguments lends: no task takes it, so that its undo
+/// has one shape.
+pub enum NoArguments {}
+
+/// The undo part of a contract.
+#[must_use]
+pub const fn undo_of<T: Undone>() -> UndoDef {
+    UndoDef { task: const { &<T::By as Task>::DEF } }
+}
