@@ -25,10 +25,10 @@ impl Transition<'_> {
             return Err(Refused::Unexpected);
         }
         // Only tasks have attempts.
-        let Kind::Task(task) = self.step(key).kind else { return Err(Refused::Unexpected) };
+        let Kind::Task(task) = &self.step(key).kind else { return Err(Refused::Unexpected) };
         self.set_activity(key, Activity::Idle);
         if self.node(key).state == StepState::Undoing {
-            self.undo_ended(key, &task, end, roll);
+            self.undo_ended(key, task, end, roll);
             return Ok(());
         }
         match end {
@@ -38,9 +38,9 @@ impl Transition<'_> {
             }
             AttemptEnd::Failed(failure, retryability) => {
                 self.node_mut(key).losses = 0;
-                self.attempt_failed(key, &task, failure, retryability, roll);
+                self.attempt_failed(key, task, failure, retryability, roll);
             }
-            AttemptEnd::Lost | AttemptEnd::Interrupted => self.attempt_lost(key, &task, &end),
+            AttemptEnd::Lost | AttemptEnd::Interrupted => self.attempt_lost(key, task, &end),
             AttemptEnd::Cancelled if self.is_halted(key) => self.cancel_step(key),
             // Nobody cancelled this one. It must not leave its dependants
             // waiting for ever, so it counts as failed.
@@ -132,14 +132,14 @@ impl Transition<'_> {
         if node.epoch != epoch {
             return Err(Refused::Stale);
         }
-        match (node.state, self.step(key).kind) {
+        match (node.state, &self.step(key).kind) {
             (StepState::Waiting(Wait::Timer { .. }), _) => self.succeed(key),
             (StepState::Waiting(Wait::Signal { until: Some(_) }), Kind::Signal { name, .. }) => {
                 self.next_epoch(key);
                 let words = format!("signal `{name}` did not come within its time");
                 self.fail(key, Failure::new(Cause::Timeout, words), None);
             }
-            (StepState::Waiting(Wait::Backoff { .. }), Kind::Task(task)) => self.begin_attempt(key, &task),
+            (StepState::Waiting(Wait::Backoff { .. }), Kind::Task(task)) => self.begin_attempt(key, task),
             (StepState::Undoing, _) if node.activity == Activity::Idle => self.start_undo(key),
             _ => return Err(Refused::Unexpected),
         }

@@ -42,8 +42,8 @@ impl Transition<'_> {
                 return;
             }
         }
-        match step.kind {
-            Kind::Task(task) if task.task.child.is_none() => self.begin_attempt(key, &task),
+        match &step.kind {
+            Kind::Task(task) if task.task.child.is_none() => self.begin_attempt(key, task),
             Kind::Signal { name, within: None } => {
                 self.node_mut(key).attempt = 1;
                 self.await_signal(key, name, None);
@@ -60,7 +60,7 @@ impl Transition<'_> {
             }
             Kind::Select { race, .. } => {
                 self.run_once(key);
-                self.open_child(key, race, 0, true);
+                self.open_child(key, *race, 0, true);
             }
         }
     }
@@ -110,8 +110,8 @@ impl Transition<'_> {
         if node.epoch != epoch {
             return Err(Refused::Stale);
         }
-        match (node.state, self.step(key).kind) {
-            (StepState::Waiting(Wait::Slot), Kind::Task(task)) => self.start_attempt(key, &task),
+        match (node.state, &self.step(key).kind) {
+            (StepState::Waiting(Wait::Slot), Kind::Task(task)) => self.start_attempt(key, task),
             _ => return Err(Refused::Unexpected),
         }
         Ok(())
@@ -122,7 +122,7 @@ impl Transition<'_> {
         if self.expect(key)?.activity != Activity::Asked {
             return Err(Refused::Unexpected);
         }
-        let kind = self.step(key).kind;
+        let kind = &self.step(key).kind;
         let fits = match (&answer, kind) {
             (Err(_), _)
             | (Ok(Answer::Value), Kind::Task(_) | Kind::Compute(_))
@@ -138,7 +138,7 @@ impl Transition<'_> {
         self.set_activity(key, Activity::Idle);
         match (answer, kind) {
             (Err(failure), _) => self.fail(key, failure, None),
-            (Ok(Answer::Value), Kind::Task(task)) => self.open_workflow(key, &task),
+            (Ok(Answer::Value), Kind::Task(task)) => self.open_workflow(key, task),
             (Ok(Answer::Value), _) => self.succeed(key),
             (Ok(Answer::Until(until)), Kind::Signal { name, .. }) => {
                 self.await_signal(key, name, Some(until));

@@ -105,7 +105,7 @@ impl Transition<'_> {
     /// halted, then the frame too, and a halted frame has no value.
     fn child_yielded(&mut self, key: Key) {
         let node = self.node(key);
-        match self.step(key).kind {
+        match &self.step(key).kind {
             Kind::Map { .. } if node.next < node.total => self.open_item(key),
             Kind::Map { .. } if node.live == 0 => self.collected(key),
             Kind::Map { .. } => {}

@@ -5,6 +5,7 @@ mod graph;
 mod harness;
 
 mod attempts;
+mod random;
 mod regions;
 mod signals;
 mod stopping;

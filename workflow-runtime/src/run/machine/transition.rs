@@ -80,14 +80,17 @@ impl Transition<'_> {
         frame.nodes.get(key.step as usize).ok_or(Refused::Unexpected)
     }
 
+    #[inline]
     pub fn node(&self, key: Key) -> &Node {
         &self.machine.frames.at(key.frame.index).nodes[key.step as usize]
     }
 
+    #[inline]
     pub fn node_mut(&mut self, key: Key) -> &mut Node {
         &mut self.machine.frames.at_mut(key.frame.index).nodes[key.step as usize]
     }
 
+    #[inline]
     pub fn step(&self, key: Key) -> &'static Step {
         &self.machine.frames.at(key.frame.index).region.steps[key.step as usize]
     }
@@ -98,11 +101,14 @@ impl Transition<'_> {
         self.machine.frames.at(key.frame.index).halted && !self.step(key).always
     }
 
+    #[inline]
     pub fn act(&mut self, action: Action) {
         self.effects.actions.push(action);
     }
 
-    /// The one place where a step's state changes.
+    /// The one place where a step's state changes. Inlined, so that a state
+    /// known here is written as it is and not copied around.
+    #[inline]
     pub fn set(&mut self, key: Key, state: StepState) {
         let now = self.now;
         let node = self.node_mut(key);
@@ -111,12 +117,17 @@ impl Transition<'_> {
             node.ended = now;
         }
         if self.effects.observed {
-            let node = self.node(key);
-            let tells = matches!(state, StepState::Failed | StepState::Waiting(Wait::Backoff { .. }));
-            let failure = if tells { node.failure.as_deref().cloned() } else { None };
-            let attempt = node.attempt;
-            self.effects.changes.push(Change::Step { key, state, attempt, failure });
+            self.tell(key);
         }
+    }
+
+    #[inline(never)]
+    fn tell(&mut self, key: Key) {
+        let node = self.node(key);
+        let (state, attempt) = (node.state, node.attempt);
+        let is_failure = matches!(state, StepState::Failed | StepState::Waiting(Wait::Backoff { .. }));
+        let failure = if is_failure { node.failure.as_deref().cloned() } else { None };
+        self.effects.changes.push(Change::Step { key, state, attempt, failure });
     }
 
     /// Keeps count of the answers that the driver owes.
@@ -146,7 +157,7 @@ impl Transition<'_> {
     pub fn succeed(&mut self, key: Key) {
         self.node_mut(key).valued = true;
         self.set(key, StepState::Succeeded { cached: false });
-        if let Kind::Task(task) = self.step(key).kind
+        if let Kind::Task(task) = &self.step(key).kind
             && task.task.undo.is_some()
         {
             self.remember_undo(key);
