@@ -42,7 +42,7 @@ pub(crate) fn compile(tokens: TokenStream) -> TokenStream {
     };
     let mirror = mirror::mirror(&workflow);
     let items = items(&workflow, &tables, &signals, &picture);
-    
+
     // The mirror comes before the tables: an editor shows what it meets first.
     quote!(#errors #mirror #items)
 }
@@ -62,7 +62,12 @@ fn signals(graph: &graph::Graph) -> TokenStream {
 }
 
 /// Everything that stands under the workflow's name.
-fn items(workflow: &ast::Workflow, tables: &TokenStream, signals: &TokenStream, picture: &str) -> TokenStream {
+fn items(
+    workflow: &ast::Workflow,
+    tables: &TokenStream,
+    signals: &TokenStream,
+    picture: &str,
+) -> TokenStream {
     let ast::Workflow { attrs, vis, name, params, .. } = workflow;
     let text = lower::plain(name);
     let result = workflow.result.as_ref().map_or_else(|| quote!(()), ToTokens::to_token_stream);

@@ -37,10 +37,8 @@ impl Graph {
     /// The graph in the language of Graphviz (`dot -Tsvg`).
     #[must_use]
     pub fn dot(&self) -> String {
-        let mut pen = Dot(format!(
-            "digraph \"{}\" {{\n  rankdir=TB;\n  node [shape=box, style=rounded];\n",
-            self.name
-        ));
+        let mut pen =
+            Dot(format!("digraph \"{}\" {{\n  rankdir=TB;\n  node [shape=box, style=rounded];\n", self.name));
         draw(self, &mut pen);
         pen.0.push_str("}\n");
         pen.0
@@ -100,7 +98,9 @@ fn draw_region(graph: &Graph, region: &Region, prefix: &str, pen: &mut dyn Pen) 
 
 /// The regions a step opens, with the graphs they belong to.
 fn opened<'g>(graph: &'g Graph, step: &Step) -> Vec<(String, (&'g Graph, &'g Region))> {
-    let region = |number: u16, title: String| graph.regions.get(usize::from(number)).map(|region| (title, (graph, region)));
+    let region = |number: u16, title: String| {
+        graph.regions.get(usize::from(number)).map(|region| (title, (graph, region)))
+    };
     let regions = match step.kind {
         Kind::Map { region: body, limit, .. } => vec![region(
             body,

@@ -182,6 +182,11 @@ impl Env {
         Self { values, purpose, context }
     }
 
+    #[cfg(test)]
+    pub(crate) fn context(&self) -> &Context {
+        &self.context
+    }
+
     /// Lends the value of the `index`th slot that the expression reads.
     pub fn lend<T: Send + Sync + 'static>(&self, index: usize) -> &T {
         self.values.get(index).and_then(Value::get).unwrap_or_else(|| wrong_type::<T>())

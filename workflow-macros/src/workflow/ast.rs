@@ -78,8 +78,14 @@ pub(crate) enum Binding {
 /// What stands on the right of a statement.
 pub(crate) enum Value {
     Call(Call),
-    Sleep { name: Ident, arg: Expr },
-    SleepUntil { name: Ident, arg: Expr },
+    Sleep {
+        name: Ident,
+        arg: Expr,
+    },
+    SleepUntil {
+        name: Ident,
+        arg: Expr,
+    },
     Signal(Signal),
     For(Box<For>),
     While(Box<While>),
@@ -104,7 +110,10 @@ pub(crate) struct Call {
 pub(crate) enum Arg {
     Expr(Expr),
     /// A step called where it is used: `summarise(&fetch(url)?)`.
-    Step { lend: Option<Token![&]>, call: Call },
+    Step {
+        lend: Option<Token![&]>,
+        call: Call,
+    },
 }
 
 /// `signal::<T>("name").within("3d")?`

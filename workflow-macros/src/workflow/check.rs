@@ -95,7 +95,12 @@ fn resolve_after(workflow: &Workflow, graph: &mut Graph, errors: &mut Errors) {
                             None => format!("help: the steps of this region are {}", list(&names)),
                         };
                         let workflow = &workflow.name;
-                        errors.at(wanted.span(), format!("cannot find step `{text}` in this region of workflow `{workflow}`\n{help}"));
+                        errors.at(
+                            wanted.span(),
+                            format!(
+                                "cannot find step `{text}` in this region of workflow `{workflow}`\n{help}"
+                            ),
+                        );
                     }
                 }
             }
@@ -186,7 +191,7 @@ fn cycle_span(cycle: &[StepId], steps: &[super::graph::Step]) -> Span {
 fn check_limits(graph: &Graph, errors: &mut Errors) {
     for step in graph.regions.iter().flat_map(|region| &region.steps) {
         if let Kind::Loop { limit: None, .. } = &step.kind {
-                errors.at(step.span, "a `while` needs a limit, so that a mistake cannot make it run for ever\nhelp: write `#[limit(20)]` above it: the most turns that make sense");
+            errors.at(step.span, "a `while` needs a limit, so that a mistake cannot make it run for ever\nhelp: write `#[limit(20)]` above it: the most turns that make sense");
         }
     }
 }

@@ -27,10 +27,14 @@ use crate::private::Private;
 /// The expression of the workflow's [`Graph`] table.
 pub(crate) fn tables(workflow: &Workflow, checked: &Checked) -> TokenStream {
     let mut tables = Tables { graph: checked.graph(), functions: TokenStream::new(), count: 0 };
-    let regions: Vec<TokenStream> = (0..tables.graph.regions.len()).map(|id| tables.region(id, workflow)).collect();
-    let fingerprint = tables.graph.regions.iter().flat_map(|region| &region.steps).fold(SEED, |hash, step| {
-        fingerprint(hash, &format!("{} {}", step.name, step.source))
-    });
+    let regions: Vec<TokenStream> =
+        (0..tables.graph.regions.len()).map(|id| tables.region(id, workflow)).collect();
+    let fingerprint = tables
+        .graph
+        .regions
+        .iter()
+        .flat_map(|region| &region.steps)
+        .fold(SEED, |hash, step| fingerprint(hash, &format!("{} {}", step.name, step.source)));
     let schedule = match &workflow.schedule {
         Some(_) => tables.schedule(workflow),
         None => quote!(#Private::Option::None),
@@ -86,7 +90,12 @@ fn docs(workflow: &Workflow) -> String {
 }
 
 fn type_text(ty: &syn::Type) -> String {
-    ty.to_token_stream().to_string().replace(" < ", "<").replace(" >", ">").replace(" :: ", "::").replace("& ", "&")
+    ty.to_token_stream()
+        .to_string()
+        .replace(" < ", "<")
+        .replace(" >", ">")
+        .replace(" :: ", "::")
+        .replace("& ", "&")
 }
 
 fn line(span: Span) -> u32 {
@@ -120,7 +129,8 @@ impl Tables<'_> {
         let mut steps = Vec::new();
         for (index, step) in region.steps.iter().enumerate() {
             // A step means what it says on what it is given.
-            let own = fingerprint(SEED, &format!("{} {} {}", plain(&workflow.name), names[index], step.source));
+            let own =
+                fingerprint(SEED, &format!("{} {} {}", plain(&workflow.name), names[index], step.source));
             let own = step.needs.iter().fold(own, |hash, need| {
                 let needed = fingerprints.get(*need).copied().unwrap_or_default();
                 fingerprint(hash, &needed.to_string())
@@ -163,7 +173,8 @@ impl Tables<'_> {
         let steps = &self.graph.regions[region].steps;
         let step = &steps[id];
         let needs = step.needs.iter().map(|need| short(*need));
-        let dependents = steps.iter().enumerate().filter(|(_, other)| other.needs.contains(&id)).map(|(id, _)| short(id));
+        let dependents =
+            steps.iter().enumerate().filter(|(_, other)| other.needs.contains(&id)).map(|(id, _)| short(id));
         let (needs, dependents) = (quote!(&[#(#needs),*]), quote!(&[#(#dependents),*]));
         let output = short(self.graph.number(region, Slot::Output(step.output)));
         let kind = self.kind(region, id);
@@ -211,7 +222,8 @@ impl Tables<'_> {
                 quote!(#Private::Kind::Sleep(#expr))
             }
             Kind::Map { items, region: body, limit, item } => {
-                let items = self.expr(region, items, &quote!(#Private::Vec<#Private::Value>), |tokens| tokens);
+                let items =
+                    self.expr(region, items, &quote!(#Private::Vec<#Private::Value>), |tokens| tokens);
                 let limit = match limit {
                     Some(limit) => quote!(#Private::Option::Some(#limit)),
                     None => quote!(#Private::Option::None),
@@ -288,7 +300,9 @@ impl Tables<'_> {
         let mut consumed: Vec<(usize, TokenStream)> = Vec::new();
         for arg in args {
             match arg {
-                Arg::Own { binding, .. } | Arg::Step { lend: None, binding, .. } if self.only_use(region, *binding) => {
+                Arg::Own { binding, .. } | Arg::Step { lend: None, binding, .. }
+                    if self.only_use(region, *binding) =>
+                {
                     if let Form::Slot { slot, ty, .. } = &self.graph.bindings[*binding].form {
                         moves.push(self.graph.number(region, *slot));
                         consumed.push((*binding, ty.clone()));
@@ -301,9 +315,7 @@ impl Tables<'_> {
         let prelude = self.prelude(region, &lent);
         let args = args.iter().map(|arg| match arg {
             Arg::Own { binding, name } => match consumed.iter().position(|(moved, _)| moved == binding) {
-                Some(index) => {
-                    taken(name.span(), &consumed[index].1, index)
-                }
+                Some(index) => taken(name.span(), &consumed[index].1, index),
                 None => copied(&quote_spanned!(name.span()=> (*#name))),
             },
             Arg::Step { lend, binding, span } => {
@@ -358,9 +370,12 @@ impl Tables<'_> {
     }
 
     fn value(&mut self, region: RegionId, code: &Code, ty: &TokenStream) -> TokenStream {
-        self.expr(region, code, &quote!(#Private::Value), |tokens| {
-            quote!({ let value: #ty = #tokens; #Private::Value::new(value) })
-        })
+        self.expr(
+            region,
+            code,
+            &quote!(#Private::Value),
+            |tokens| quote!({ let value: #ty = #tokens; #Private::Value::new(value) }),
+        )
     }
 
     fn expr(
@@ -457,7 +472,11 @@ impl Tables<'_> {
 
 /// `<price>::price(args)`: the associated function of the task's type has the
 /// task's own parameters, so rustc reports as if the function were called.
-pub(crate) fn call_tokens(path: &syn::Path, paren: &syn::token::Paren, args: impl Iterator<Item = TokenStream>) -> TokenStream {
+pub(crate) fn call_tokens(
+    path: &syn::Path,
+    paren: &syn::token::Paren,
+    args: impl Iterator<Item = TokenStream>,
+) -> TokenStream {
     let name = path.segments.last().map(|segment| &segment.ident);
     let mut arguments = proc_macro2::Group::new(proc_macro2::Delimiter::Parenthesis, quote!(#(#args),*));
     arguments.set_span(paren.span.join());

@@ -112,21 +112,55 @@ pub(crate) enum Failure {
 
 pub(crate) enum Kind {
     /// `policy` is the step's own, where it overrides the task's.
-    Call { path: Path, paren: syn::token::Paren, args: Vec<Arg>, policy: Option<TokenStream> },
-    Signal { name: String, ty: syn::Type, within: Option<Code> },
-    Sleep { until: Code },
-    Map { items: Code, region: RegionId, limit: Option<u32>, item: TokenStream },
-    Loop { initial: Vec<Initial>, test: Code, region: RegionId, limit: Option<u32> },
-    Branch { word: &'static str, choose: Code, arms: Vec<RegionId> },
-    Select { race: RegionId, arms: Vec<RegionId> },
-    Compute { code: Code, ty: TokenStream },
+    Call {
+        path: Path,
+        paren: syn::token::Paren,
+        args: Vec<Arg>,
+        policy: Option<TokenStream>,
+    },
+    Signal {
+        name: String,
+        ty: syn::Type,
+        within: Option<Code>,
+    },
+    Sleep {
+        until: Code,
+    },
+    Map {
+        items: Code,
+        region: RegionId,
+        limit: Option<u32>,
+        item: TokenStream,
+    },
+    Loop {
+        initial: Vec<Initial>,
+        test: Code,
+        region: RegionId,
+        limit: Option<u32>,
+    },
+    Branch {
+        word: &'static str,
+        choose: Code,
+        arms: Vec<RegionId>,
+    },
+    Select {
+        race: RegionId,
+        arms: Vec<RegionId>,
+    },
+    Compute {
+        code: Code,
+        ty: TokenStream,
+    },
 }
 
 /// The first value of a loop variable.
 pub(crate) enum Initial {
     /// A slot as it is.
     Slot(Slot),
-    Compute { code: Code, ty: TokenStream },
+    Compute {
+        code: Code,
+        ty: TokenStream,
+    },
 }
 
 pub(crate) enum Arg {

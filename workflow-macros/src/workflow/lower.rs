@@ -184,7 +184,12 @@ impl Lower<'_> {
     }
 
     /// Lowers the statements of a region and sets its result.
-    fn block(&mut self, block: &Block, region: RegionId, expected: Option<&TokenStream>) -> Option<TokenStream> {
+    fn block(
+        &mut self,
+        block: &Block,
+        region: RegionId,
+        expected: Option<&TokenStream>,
+    ) -> Option<TokenStream> {
         let outside = self.scope.len();
         let mut value = None;
         for statement in &block.statements {
@@ -317,13 +322,20 @@ impl Lower<'_> {
         } else if let Some(near) = did_you_mean(&text, self.scope.iter().map(|(name, _)| name.as_str())) {
             self.error(
                 name.span(),
-                format!("cannot find `{text}` in workflow `{workflow}`\nhelp: a similar name exists: `{near}`"),
+                format!(
+                    "cannot find `{text}` in workflow `{workflow}`\nhelp: a similar name exists: `{near}`"
+                ),
             );
         }
         // Otherwise it may be a function or a static; rustc knows.
     }
 
-    fn statement<'s>(&mut self, statement: &'s Statement, region: RegionId, expected: Option<&TokenStream>) -> Out<'s> {
+    fn statement<'s>(
+        &mut self,
+        statement: &'s Statement,
+        region: RegionId,
+        expected: Option<&TokenStream>,
+    ) -> Out<'s> {
         let (pat, annotated) = match &statement.binding {
             ast::Binding::Let { pat, ty } => (Some(pat), ty.as_ref().map(ToTokens::to_token_stream)),
             _ => (None, None),
@@ -398,13 +410,23 @@ impl Lower<'_> {
             }
             ast::Binding::Assign { name } => {
                 let Some(name) = self.assigned(name, region) else { return Out::Nothing };
-                let Some(ty) = self.lookup(&name.to_string()).and_then(|binding| self.slot_type(binding)) else {
+                let Some(ty) = self.lookup(&name.to_string()).and_then(|binding| self.slot_type(binding))
+                else {
                     return Out::Nothing;
                 };
                 let code = self.owned(expr, region);
-                let step_name = statement.options.step.name.as_ref().map_or_else(|| plain(&name), syn::LitStr::value);
+                let step_name =
+                    statement.options.step.name.as_ref().map_or_else(|| plain(&name), syn::LitStr::value);
                 let kind = Kind::Compute { code, ty: ty.clone() };
-                let slot = self.push_step(statement, step_name, name.span(), kind, vec![ty.clone()], Failure::FailRun, region);
+                let slot = self.push_step(
+                    statement,
+                    step_name,
+                    name.span(),
+                    kind,
+                    vec![ty.clone()],
+                    Failure::FailRun,
+                    region,
+                );
                 let binding = self.bind_slot(region, &name, slot, ty);
                 self.graph.bindings[binding].mutable = true;
                 Out::Nothing
@@ -442,7 +464,10 @@ impl Lower<'_> {
                 None
             }
             None => {
-                self.error(name.span(), format!("`{text}` is assigned outside a `while`\nhelp: bind a new name with `let`"));
+                self.error(
+                    name.span(),
+                    format!("`{text}` is assigned outside a `while`\nhelp: bind a new name with `let`"),
+                );
                 None
             }
         }
@@ -490,19 +515,33 @@ impl Lower<'_> {
             Value::Sleep { name, arg } => {
                 let until = self.sleep_duration(arg, region);
                 let until = self.wrap(until, |tokens| quote!(#Private::Until::After(#tokens)));
-                self.unit_step(statement, named("sleep".to_owned()), name.span(), Kind::Sleep { until }, region)
+                self.unit_step(
+                    statement,
+                    named("sleep".to_owned()),
+                    name.span(),
+                    Kind::Sleep { until },
+                    region,
+                )
             }
             Value::SleepUntil { name, arg } => {
                 let until = self.owned(arg, region);
                 let until = self.wrap(until, |tokens| quote!(#Private::Until::At(#Private::moment(#tokens))));
-                self.unit_step(statement, named("sleep_until".to_owned()), name.span(), Kind::Sleep { until }, region)
+                self.unit_step(
+                    statement,
+                    named("sleep_until".to_owned()),
+                    name.span(),
+                    Kind::Sleep { until },
+                    region,
+                )
             }
             Value::Signal(signal) => self.signal(statement, signal, named(signal.name.value()), region),
             Value::For(value) => self.lower_for(statement, value, named("for".to_owned()), region, expected),
             Value::Branch(branch) => {
                 self.branch(statement, branch, named(branch.word.to_owned()), region, expected)
             }
-            Value::Select(select) => self.select(statement, select, named("select".to_owned()), region, expected),
+            Value::Select(select) => {
+                self.select(statement, select, named("select".to_owned()), region, expected)
+            }
             Value::While(_) | Value::Ok(_) | Value::Pure(_) | Value::Broken => (Slot::Extra(0), quote!(())),
         }
     }
@@ -592,7 +631,10 @@ impl Lower<'_> {
     ) -> (Slot, TokenStream) {
         let text = signal.name.value();
         match syn::parse_str::<Ident>(&text) {
-            Err(_) => self.error(signal.name.span(), "a signal's name is a Rust name, because the workflow gets a handle of that name"),
+            Err(_) => self.error(
+                signal.name.span(),
+                "a signal's name is a Rust name, because the workflow gets a handle of that name",
+            ),
             Ok(ident) => {
                 let ident = Ident::new(&ident.to_string(), signal.name.span());
                 match self.graph.signals.iter().find(|known| known.name == ident) {

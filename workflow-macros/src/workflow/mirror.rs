@@ -82,14 +82,16 @@ impl Mirror<'_> {
         let ends_workflow = tail && matches!(statement.binding, Binding::Tail);
         // A mistake may well be a misspelt use of any of them.
         let used = self.scope.iter().filter(|_| statement.broken.get()).map(|(name, _)| {
-            let name = syn::parse_str::<Ident>(name).unwrap_or_else(|_| Ident::new_raw(name, Span::call_site()));
+            let name =
+                syn::parse_str::<Ident>(name).unwrap_or_else(|_| Ident::new_raw(name, Span::call_site()));
             quote!(let _ = &#name;)
         });
         let used = used.collect::<TokenStream>();
         let value = match (&statement.value, statement.broken.get()) {
             (Value::Call(call), true) => {
                 let path = &call.path;
-                let result = if call.question.is_some() || ends_workflow { quote!(Ok) } else { quote!(Outcome) };
+                let result =
+                    if call.question.is_some() || ends_workflow { quote!(Ok) } else { quote!(Outcome) };
                 quote!(#Private::anything::<<#path as #Private::Task>::#result>())
             }
             (_, true) => return None,

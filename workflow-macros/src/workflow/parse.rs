@@ -17,7 +17,10 @@ pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> syn::Result<Wor
     let parser = |input: ParseStream| {
         let workflow = parse_workflow(input, errors)?;
         if !input.is_empty() {
-            errors.at(input.span(), "one `workflow!` holds one workflow\nhelp: give the next one a `workflow!` of its own");
+            errors.at(
+                input.span(),
+                "one `workflow!` holds one workflow\nhelp: give the next one a `workflow!` of its own",
+            );
             input.parse::<TokenStream>()?;
         }
         Ok(workflow)
@@ -42,15 +45,22 @@ fn parse_workflow(input: ParseStream, errors: &mut Errors) -> syn::Result<Workfl
     let vis: Visibility = input.parse()?;
     if input.peek(Token![async]) {
         let keyword: Token![async] = input.parse()?;
-        errors.at(keyword.span, "a workflow is no `async` function\nhelp: remove `async`; steps run in parallel by themselves");
+        errors.at(
+            keyword.span,
+            "a workflow is no `async` function\nhelp: remove `async`; steps run in parallel by themselves",
+        );
     }
     input.parse::<Token![fn]>().map_err(|error| {
-        syn::Error::new(error.span(), "expected a workflow\nhelp: write `fn name(parameter: Type) -> Result<Type> { … }`")
+        syn::Error::new(
+            error.span(),
+            "expected a workflow\nhelp: write `fn name(parameter: Type) -> Result<Type> { … }`",
+        )
     })?;
     let name: Ident = input.parse()?;
     if input.peek(Token![<]) {
         let generics: syn::Generics = input.parse()?;
-        errors.at(generics.span(), "a workflow has no generic parameters: its graph is fixed when it compiles");
+        errors
+            .at(generics.span(), "a workflow has no generic parameters: its graph is fixed when it compiles");
     }
     let params = parse_params(input, errors)?;
     let result = parse_result(input, &name, errors)?;
@@ -177,9 +187,11 @@ fn split_statements(tokens: TokenStream) -> Vec<TokenStream> {
     let mut tokens = tokens.into_iter().peekable();
     while let Some(token) = tokens.next() {
         let semicolon = matches!(&token, TokenTree::Punct(punct) if punct.as_char() == ';');
-        let braces = matches!(&token, TokenTree::Group(group) if group.delimiter() == proc_macro2::Delimiter::Brace);
+        let braces =
+            matches!(&token, TokenTree::Group(group) if group.delimiter() == proc_macro2::Delimiter::Brace);
         chunk.push(token);
-        let control = matches!(first_word(&chunk).as_deref(), Some("for" | "while" | "if" | "match" | "select"));
+        let control =
+            matches!(first_word(&chunk).as_deref(), Some("for" | "while" | "if" | "match" | "select"));
         let goes_on = match tokens.peek() {
             Some(TokenTree::Ident(next)) => next == "else",
             Some(TokenTree::Punct(next)) => matches!(next.as_char(), ';' | '?' | '.'),
@@ -233,10 +245,19 @@ fn statement(stmt: Stmt, last: bool, of_workflow: bool, errors: &mut Errors) -> 
                 return None;
             };
             if let Some((else_token, _)) = init.diverge {
-                errors.at(else_token.span, "`let … else` cannot leave a workflow\nhelp: use `match`, with steps in its arms");
+                errors.at(
+                    else_token.span,
+                    "`let … else` cannot leave a workflow\nhelp: use `match`, with steps in its arms",
+                );
             }
             let value = value(*init.expr, false, errors);
-            Some(Statement { options, binding: Binding::Let { pat, ty }, value, span, broken: Cell::new(false) })
+            Some(Statement {
+                options,
+                binding: Binding::Let { pat, ty },
+                value,
+                span,
+                broken: Cell::new(false),
+            })
         }
         Stmt::Expr(expr, semicolon) => expression(expr, semicolon.is_some(), last, of_workflow, errors),
         Stmt::Macro(stmt) => {
@@ -245,7 +266,10 @@ fn statement(stmt: Stmt, last: bool, of_workflow: bool, errors: &mut Errors) -> 
             expression(expr, semicolon, last, of_workflow, errors)
         }
         Stmt::Item(item) => {
-            errors.at(item.span(), "a workflow holds steps, no items\nhelp: put the item outside the `workflow!`");
+            errors.at(
+                item.span(),
+                "a workflow holds steps, no items\nhelp: put the item outside the `workflow!`",
+            );
             None
         }
     }
@@ -269,10 +293,19 @@ fn expression(
         return match path_ident(&assign.left) {
             Some(name) => {
                 let binding = Binding::Assign { name: name.clone() };
-                Some(Statement { options, binding, value: value(*assign.right, false, errors), span, broken: Cell::new(false) })
+                Some(Statement {
+                    options,
+                    binding,
+                    value: value(*assign.right, false, errors),
+                    span,
+                    broken: Cell::new(false),
+                })
             }
             None => {
-                errors.at(assign.left.span(), "a workflow assigns whole names\nhelp: make a task that returns the changed value");
+                errors.at(
+                    assign.left.span(),
+                    "a workflow assigns whole names\nhelp: make a task that returns the changed value",
+                );
                 None
             }
         };
@@ -290,7 +323,11 @@ fn is_unit(value: &Value) -> bool {
         Value::While(_) => true,
         Value::For(value) => value.body.tail().is_none(),
         Value::Branch(value) => {
-            value.word == "if" && value.arms.iter().any(|arm| matches!(arm.test, Test::Else) && arm.body.statements.is_empty())
+            value.word == "if"
+                && value
+                    .arms
+                    .iter()
+                    .any(|arm| matches!(arm.test, Test::Else) && arm.body.statements.is_empty())
         }
         _ => false,
     }
@@ -329,7 +366,10 @@ fn options(attrs: Vec<Attribute>, errors: &mut Errors) -> Options {
             unknown => {
                 let known = ["after", "limit", "name", "always", "retry", "timeout", "deadline"];
                 let help = crate::diagnostics::help_with_names(unknown, &known, "attribute");
-                Err(syn::Error::new(span, format!("a step of a workflow has no attribute `{unknown}`\n{help}")))
+                Err(syn::Error::new(
+                    span,
+                    format!("a step of a workflow has no attribute `{unknown}`\n{help}"),
+                ))
             }
         };
         if let Err(error) = result {
@@ -362,7 +402,8 @@ fn value(expr: Expr, of_workflow: bool, errors: &mut Errors) -> Value {
         Expr::MethodCall(method) if is_signal(&method.receiver) => signal_within(method, None, errors),
         Expr::ForLoop(expr) => {
             if let Some(label) = expr.label {
-                errors.at(label.span(), "a `for` of a workflow has no label, because nothing breaks out of it");
+                errors
+                    .at(label.span(), "a `for` of a workflow has no label, because nothing breaks out of it");
             }
             Value::For(Box::new(For {
                 keyword: expr.for_token,
@@ -373,7 +414,10 @@ fn value(expr: Expr, of_workflow: bool, errors: &mut Errors) -> Value {
         }
         Expr::While(expr) => {
             if let Some(label) = expr.label {
-                errors.at(label.span(), "a `while` of a workflow has no label, because nothing breaks out of it");
+                errors.at(
+                    label.span(),
+                    "a `while` of a workflow has no label, because nothing breaks out of it",
+                );
             }
             Value::While(Box::new(While {
                 keyword: expr.while_token,
@@ -404,7 +448,10 @@ fn value(expr: Expr, of_workflow: bool, errors: &mut Errors) -> Value {
             }))
         }
         Expr::Loop(expr) => {
-            errors.at(expr.loop_token.span, "a workflow has no endless `loop`\nhelp: use `#[limit(n)] while condition { … }`");
+            errors.at(
+                expr.loop_token.span,
+                "a workflow has no endless `loop`\nhelp: use `#[limit(n)] while condition { … }`",
+            );
             Value::Broken
         }
         Expr::Macro(expr) if expr.mac.path.is_ident("select") => {
@@ -433,7 +480,8 @@ fn branch_of_if(first: syn::ExprIf, of_workflow: bool, errors: &mut Errors) -> B
     while let Some(expr) = next {
         next = match expr {
             Expr::If(expr) => {
-                let label = if arms.is_empty() { "then".to_owned() } else { format!("else if {}", arms.len()) };
+                let label =
+                    if arms.is_empty() { "then".to_owned() } else { format!("else if {}", arms.len()) };
                 let body = block(expr.then_branch.stmts, of_workflow, errors);
                 arms.push(Arm { label, test: Test::If(*expr.cond), body });
                 expr.else_branch.map(|(_, expr)| *expr)
@@ -452,7 +500,9 @@ fn branch_of_if(first: syn::ExprIf, of_workflow: bool, errors: &mut Errors) -> B
 fn arm_body(expr: Expr, of_workflow: bool, errors: &mut Errors) -> Block {
     match expr {
         Expr::Block(expr) if expr.label.is_none() => block(expr.block.stmts, of_workflow, errors),
-        expr => Block { statements: expression(expr, false, true, of_workflow, errors).into_iter().collect() },
+        expr => {
+            Block { statements: expression(expr, false, true, of_workflow, errors).into_iter().collect() }
+        }
     }
 }
 
@@ -468,7 +518,13 @@ fn parse_select(input: ParseStream, of_workflow: bool, errors: &mut Errors) -> s
         let braces = matches!(body, Expr::Block(_));
         let span = first_span(&trigger);
         let value = value(trigger, false, errors);
-        let trigger = Statement { options: Options::default(), binding: Binding::Discard, value, span, broken: Cell::new(false) };
+        let trigger = Statement {
+            options: Options::default(),
+            binding: Binding::Discard,
+            value,
+            span,
+            broken: Cell::new(false),
+        };
         arms.push(SelectArm { pat, trigger, body: arm_body(body, of_workflow, errors) });
         if input.peek(Token![,]) {
             input.parse::<Token![,]>()?;

@@ -60,8 +60,12 @@ struct Box {
 
 fn layout_region(graph: &Graph, id: RegionId, names: &dyn Fn(RegionId) -> Vec<String>) -> Layout {
     let region = &graph.regions[id];
-    let mut boxes: Vec<Box> =
-        region.steps.iter().zip(names(id)).map(|(step, name)| layout_step(graph, &step.kind, name, names)).collect();
+    let mut boxes: Vec<Box> = region
+        .steps
+        .iter()
+        .zip(names(id))
+        .map(|(step, name)| layout_step(graph, &step.kind, name, names))
+        .collect();
     let rows = rows(region.steps.iter().map(|step| step.needs.iter().copied().collect()).collect());
     let mut width: f64 = 0.0;
     for row in &rows {
@@ -113,15 +117,19 @@ fn rows(needs: Vec<Vec<StepId>>) -> Vec<Vec<StepId>> {
 
 fn layout_step(graph: &Graph, kind: &Kind, name: String, names: &dyn Fn(RegionId) -> Vec<String>) -> Box {
     let (what, rounded) = match kind {
-        Kind::Call { path, .. } => (path.segments.last().map(|segment| plain(&segment.ident)).unwrap_or_default(), false),
+        Kind::Call { path, .. } => {
+            (path.segments.last().map(|segment| plain(&segment.ident)).unwrap_or_default(), false)
+        }
         Kind::Signal { name, .. } => (format!("signal {name}"), true),
         Kind::Sleep { .. } => ("sleep".to_owned(), true),
-        Kind::Map { limit, .. } => {
-            (limit.as_ref().map_or("for each".to_owned(), |limit| format!("for each, {limit} at a time")), false)
-        }
-        Kind::Loop { limit, .. } => {
-            (limit.as_ref().map_or("while".to_owned(), |limit| format!("while, at most {limit} turns")), false)
-        }
+        Kind::Map { limit, .. } => (
+            limit.as_ref().map_or("for each".to_owned(), |limit| format!("for each, {limit} at a time")),
+            false,
+        ),
+        Kind::Loop { limit, .. } => (
+            limit.as_ref().map_or("while".to_owned(), |limit| format!("while, at most {limit} turns")),
+            false,
+        ),
         Kind::Branch { word, .. } => ((*word).to_owned(), false),
         Kind::Select { .. } => ("select".to_owned(), false),
         Kind::Compute { .. } => ("value".to_owned(), false),

@@ -127,9 +127,7 @@ impl Rewriter<'_> {
 
     fn rewrite_tokens(&mut self, tokens: TokenStream) -> TokenStream {
         let tokens: Vec<TokenTree> = tokens.into_iter().collect();
-        let punct = |index: Option<usize>, what: char| {
-            matches!(index.and_then(|index| tokens.get(index)), Some(TokenTree::Punct(punct)) if punct.as_char() == what)
-        };
+        let punct = |index: Option<usize>, what: char| matches!(index.and_then(|index| tokens.get(index)), Some(TokenTree::Punct(punct)) if punct.as_char() == what);
         let mut rewritten = TokenStream::new();
         for (index, token) in tokens.iter().enumerate() {
             let before = index.checked_sub(1);
@@ -266,7 +264,10 @@ impl VisitMut for Rewriter<'_> {
                 self.error(expr.break_token.span, "nothing breaks out of a loop of a workflow\nhelp: put it into the condition of the `while`");
             }
             Expr::Continue(expr) if self.closures + self.loops == 0 => {
-                self.error(expr.continue_token.span, "a loop of a workflow has no `continue`\nhelp: use `if` inside the loop");
+                self.error(
+                    expr.continue_token.span,
+                    "a loop of a workflow has no `continue`\nhelp: use `if` inside the loop",
+                );
             }
             Expr::Try(expr) if self.closures == 0 && matches!(&*expr.expr, Expr::Await(_)) => {
                 self.visit_expr_mut(&mut expr.expr);
@@ -372,7 +373,8 @@ pub(crate) fn check_pattern(pat: &Pat, errors: &mut Vec<syn::Error>) {
             }
         }
         Pat::Reference(pat) => {
-            let message = "a pattern of a workflow has no `&`: values between steps are owned\nhelp: remove the `&`";
+            let message =
+                "a pattern of a workflow has no `&`: values between steps are owned\nhelp: remove the `&`";
             errors.push(syn::Error::new(pat.and_token.span(), message));
         }
         Pat::Or(pat) => pat.cases.iter().for_each(|pat| check_pattern(pat, errors)),

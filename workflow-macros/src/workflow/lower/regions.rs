@@ -22,7 +22,10 @@ impl Lower<'_> {
         expected: Option<&TokenStream>,
     ) -> (Slot, TokenStream) {
         if let Expr::Reference(reference) = &value.items {
-            self.error(reference.and_token.span, "a `for` of a workflow takes the items themselves\nhelp: remove the `&`");
+            self.error(
+                reference.and_token.span,
+                "a `for` of a workflow takes the items themselves\nhelp: remove the `&`",
+            );
         }
         let item_of = |list: &TokenStream| {
             let span = value.items.span();
@@ -91,7 +94,10 @@ impl Lower<'_> {
         let test = self.code(&value.condition, body);
         let tests_variable = test.uses.iter().any(|used| {
             let variables = &self.scope[outside..];
-            self.graph.closure(&[*used]).iter().any(|used| variables.iter().any(|(_, variable)| variable == used))
+            self.graph
+                .closure(&[*used])
+                .iter()
+                .any(|used| variables.iter().any(|(_, variable)| variable == used))
         });
         if !tests_variable && !self.failed {
             self.error(keyword, "this `while` never assigns what it tests, so it would never end\nhelp: assign a name of the condition in the body: `x = task(x)?;`");
@@ -101,7 +107,8 @@ impl Lower<'_> {
         self.loops.pop();
         self.scope.truncate(outside);
 
-        let name = statement.options.step.name.as_ref().map_or_else(|| "while".to_owned(), syn::LitStr::value);
+        let name =
+            statement.options.step.name.as_ref().map_or_else(|| "while".to_owned(), syn::LitStr::value);
         let limit = statement.options.step.limit.map(|(limit, _)| limit);
         let kind = Kind::Loop { initial, test, region: body, limit };
         let count = types.len();
@@ -124,7 +131,12 @@ impl Lower<'_> {
             return (Initial::Slot(Slot::Extra(0)), quote!(()));
         };
         if !self.graph.bindings[binding].mutable {
-            self.error(name.span(), format!("`{text}` is assigned here, so it has to be `mut`\nhelp: write `let mut {text} = …;`"));
+            self.error(
+                name.span(),
+                format!(
+                    "`{text}` is assigned here, so it has to be `mut`\nhelp: write `let mut {text} = …;`"
+                ),
+            );
         }
         let Some(ty) = self.slot_type(binding) else {
             self.error(name.span(), format!("the type of `{text}` is not known to `workflow!`, and a run saves it after every turn\nhelp: write it: `let mut {text}: Type = …;`"));
@@ -245,7 +257,10 @@ impl Lower<'_> {
                         heads.push(quote!(if #test));
                     }
                 }
-                let taken = heads.iter().rev().fold(quote!(break '__arm #index), |inner, head| quote!(#head { #inner }));
+                let taken = heads
+                    .iter()
+                    .rev()
+                    .fold(quote!(break '__arm #index), |inner, head| quote!(#head { #inner }));
                 arms.extend(quote!(#taken));
             }
             quote!('__arm: { #arms })
@@ -258,11 +273,7 @@ impl Lower<'_> {
     fn looked_at(&mut self, expr: &Expr, region: RegionId, bound: &[(Ident, Mode)]) -> (Mode, Code) {
         let place = is_place(expr, self);
         let code = self.code_with(expr, region, bound);
-        if place {
-            (Mode::Ref, self.wrap(code, |tokens| quote!(&#tokens)))
-        } else {
-            (Mode::Place, code)
-        }
+        if place { (Mode::Ref, self.wrap(code, |tokens| quote!(&#tokens))) } else { (Mode::Place, code) }
     }
 
     /// Binds the names of an arm's pattern: the expression is evaluated again
@@ -316,7 +327,10 @@ impl Lower<'_> {
                 Value::Call(_) | Value::Signal(_) | Value::Sleep { .. } | Value::SleepUntil { .. }
             ) {
                 if !matches!(trigger.value, Value::Broken) {
-                    self.error(trigger.span, "an arm of `select!` waits for a step: a task, a `signal` or a `sleep`");
+                    self.error(
+                        trigger.span,
+                        "an arm of `select!` waits for a step: a task, a `signal` or a `sleep`",
+                    );
                 }
                 triggers.push((Slot::Extra(0), quote!(())));
                 continue;
@@ -373,8 +387,12 @@ impl Lower<'_> {
                 return quote!(());
             }
             if !self.failed {
-                let span = arms.iter().find_map(|(_, block, _)| block.tail()).map_or(statement.span, |tail| tail.span);
-                let name = bound_name(&statement.binding).map_or_else(|| "value".to_owned(), ToString::to_string);
+                let span = arms
+                    .iter()
+                    .find_map(|(_, block, _)| block.tail())
+                    .map_or(statement.span, |tail| tail.span);
+                let name =
+                    bound_name(&statement.binding).map_or_else(|| "value".to_owned(), ToString::to_string);
                 self.error(span, format!("the type of this value is not known to `workflow!`, and a run saves it\nhelp: write it: `let {name}: Type = …`"));
             }
             return quote!(());

@@ -1,0 +1,37 @@
+//! What all runs of an engine share.
+
+use std::any::TypeId;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+
+use super::clock::Clock;
+use super::limits::Limits;
+use super::random::Random;
+use super::timers::Timers;
+use crate::resources::Resources;
+use crate::task::Shared;
+
+/// What all runs of an engine share. A run holds it, and not the engine, so
+/// that a run goes on when the last [`Engine`](super::Engine) is dropped.
+pub(crate) struct Core {
+    pub(crate) runtime: Handle,
+    /// How many workers of one run poll at the same time: as many as the
+    /// runtime has threads.
+    pub(crate) parallelism: usize,
+    pub(crate) clock: Clock,
+    pub(crate) random: Random,
+    pub(crate) timers: Arc<Timers>,
+    pub(crate) limits: Limits,
+    pub(crate) grace: Duration,
+    pub(crate) resources: Box<dyn Resources>,
+    pub(crate) mocks: HashMap<TypeId, Box<Shared>>,
+}
+
+impl Drop for Core {
+    fn drop(&mut self) {
+        self.timers.close();
+    }
+}

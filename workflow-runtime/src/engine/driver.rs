@@ -1,0 +1,220 @@
+//! The one loop of a run: hear an event, decide, commit, then act.
+//!
+//! The machine decides; here its actions are performed. What an action has to
+//! look up or evaluate is in `values`.
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::host::{After, Inner, Room, RunEnd, RunHost};
+use super::limits::Request;
+use super::worker::Ready;
+use crate::definition::Kind;
+use crate::error::{Cause, Failure, StepError};
+use crate::run::{Action, Change, Effects, Event, Key, Machine, RunState};
+use crate::value::Value;
+
+/// Proof that what the machine decided is committed. Only [`commit`] makes
+/// one, and nothing is acted upon without it.
+struct Committed(());
+
+/// Makes an event and what follows from it durable.
+///
+/// In memory there is nothing to do. A store gets the changes here, and the
+/// values that `event` brought; until it has answered, no action is performed
+/// and no observer hears of it.
+fn commit(_changes: &[Change]) -> Committed {
+    Committed(())
+}
+
+impl RunHost {
+    /// Hears an event, and then every event that acting on it gives rise to.
+    /// `value` is what the event brings: an attempt's output, a signal's value.
+    pub(crate) fn handle(
+        self: &Arc<Self>,
+        inner: &mut Inner,
+        after: &mut After,
+        event: Event,
+        value: Option<Value>,
+    ) {
+        inner.now = self.core.clock.now();
+        let mut next = Some((event, value));
+        while let Some((event, value)) = next.take() {
+            if inner.end.is_some() {
+                inner.answers.clear();
+                return;
+            }
+            self.step(inner, after, event, value);
+            next = inner.answers.pop_front().map(|event| (event, None));
+        }
+        after.changed = true;
+    }
+
+    /// One turn of the loop.
+    fn step(self: &Arc<Self>, inner: &mut Inner, after: &mut After, event: Event, value: Option<Value>) {
+        let mut effects = std::mem::take(&mut inner.effects);
+        effects.actions.clear();
+        effects.changes.clear();
+        effects.observed = true;
+        let brought = value.map(|value| (target(&event), value));
+        match inner.machine.apply(inner.now, event, &mut effects) {
+            Ok(()) => {
+                // Only now: the value of an attempt that was given up must not
+                // overwrite that of the attempt which followed it.
+                match brought {
+                    Some((Target::Output(key), value)) => inner.put_output(key, value),
+                    Some((Target::Signal(name), value)) => inner.keep_signal(name, value),
+                    Some((Target::Nowhere, _)) | None => {}
+                }
+                let committed = commit(&effects.changes);
+                self.act(committed, inner, after, &mut effects);
+            }
+            Err(refused) => tracing::debug!(parent: &self.span, %refused, "an event came too late"),
+        }
+        inner.effects = effects;
+    }
+
+    fn act(
+        self: &Arc<Self>,
+        _committed: Committed,
+        inner: &mut Inner,
+        after: &mut After,
+        effects: &mut Effects,
+    ) {
+        // Frames that close here still take part in the changes below.
+        let closed_before = after.garbage.len();
+        let mut end = None;
+        for action in effects.actions.drain(..) {
+            if let Action::Finish { state, cause } = action {
+                end = Some(self.run_end(inner, state, cause));
+            } else {
+                self.perform(inner, after, action);
+            }
+        }
+        // After the actions, because those open the frames that changes are
+        // about. Nobody can look in between: the lock is held.
+        for change in effects.changes.drain(..) {
+            let (Change::Step { key, .. }, now) = (&change, inner.now) else {
+                if let Change::Run(state) = change {
+                    inner.note_run(state);
+                }
+                continue;
+            };
+            let closed = &mut after.garbage[closed_before..];
+            let open = inner.frames.get_mut(key.frame);
+            let frame = open.or_else(|| closed.iter_mut().find(|frame| frame.id == key.frame));
+            if let Some(frame) = frame {
+                inner.log.note(frame, now, change);
+            }
+        }
+        for frame in &mut after.garbage[closed_before..] {
+            inner.log.archive(frame);
+        }
+        if let Some(end) = end {
+            self.finish(inner, after, end);
+        }
+    }
+
+    fn perform(self: &Arc<Self>, inner: &mut Inner, after: &mut After, action: Action) {
+        match action {
+            Action::Open { frame, parent, region, index } => {
+                after.garbage.extend(inner.open(self.graph, frame, parent, region, index));
+            }
+            Action::Evaluate { key, turn } => {
+                let answer = self.evaluate(inner, key, turn);
+                inner.answers.push_back(Event::Answered { key, answer });
+            }
+            Action::Yield { frame } => {
+                let result = self.yield_value(inner, frame);
+                inner.answers.push_back(Event::Yielded { frame, result });
+            }
+            Action::Collect { key } => inner.collect(key),
+            Action::Close { frame } => after.garbage.extend(inner.frames.remove(frame)),
+            Action::Start { key, epoch, attempt, last, deadline } => {
+                inner.ready.push_back(Ready { key, epoch, attempt, last, deadline, undo: false });
+            }
+            Action::Undo { key, epoch, attempt } => {
+                inner.ready.push_back(Ready { key, epoch, attempt, last: false, deadline: None, undo: true });
+            }
+            Action::Acquire { key, epoch } => self.acquire(inner, after, key, epoch),
+            Action::Release { key, epoch } => self.release(inner, after, key, epoch),
+            Action::Timer { key, epoch, at } => {
+                self.deliver_at(inner, self.core.clock.instant(at), Event::TimerFired { key, epoch });
+            }
+            Action::Deliver { key, name } => inner.deliver_signal(key, name),
+            Action::Fail { key, attempts, failure } => inner.put_error(key, attempts, failure),
+            Action::Stop { key, epoch } => self.stop(inner, after, key, epoch, None),
+            Action::Abort { key, epoch, graceful } => {
+                let grace = if graceful { self.core.grace } else { std::time::Duration::ZERO };
+                self.stop(inner, after, key, epoch, Some(Instant::now() + grace));
+            }
+            Action::AwaitGrace => {
+                self.deliver_at(inner, Instant::now() + self.core.grace, Event::GraceOver);
+            }
+            Action::Finish { .. } => {}
+        }
+    }
+
+    fn acquire(self: &Arc<Self>, inner: &mut Inner, after: &mut After, key: Key, epoch: u32) {
+        let Some(Kind::Task(task)) = inner.frames.step(key).map(|(_, step)| step.kind) else { return };
+        inner.room.insert((key, epoch), Room { task: task.task.name, taken: false });
+        let request = Request { host: self.clone(), key, epoch };
+        after.granted.extend(self.core.limits.acquire(&self.core, task.task, request));
+    }
+
+    fn run_end(&self, inner: &Inner, state: RunState, cause: Option<(Key, u32, Failure)>) -> RunEnd {
+        match (state, cause) {
+            (RunState::Succeeded, _) => RunEnd::Succeeded,
+            (RunState::Failed, Some((key, attempts, failure))) => {
+                let path = inner.machine.path(key);
+                let path =
+                    path.or_else(|| inner.frames.get(key.frame).map(|frame| frame.scope.path(key.step)));
+                RunEnd::Failed(StepError::new(path.unwrap_or_default(), attempts, failure))
+            }
+            (RunState::Failed, None) => {
+                let failure = Failure::new(Cause::Error, "the run failed");
+                RunEnd::Failed(StepError::new(self.graph.name.to_owned(), 0, failure))
+            }
+            _ => RunEnd::Cancelled,
+        }
+    }
+
+    /// Ends the run and lets go of everything but its result and its story.
+    pub(crate) fn finish(self: &Arc<Self>, inner: &mut Inner, after: &mut After, end: RunEnd) {
+        inner.end = Some(end);
+        inner.machine = Machine::new(self.graph);
+        inner.ended_at = Some(inner.now);
+        for mut frame in inner.frames.take_all() {
+            inner.log.archive(&mut frame);
+            after.garbage.push(frame);
+        }
+        for timer in inner.timers.drain() {
+            self.core.timers.remove(timer);
+        }
+        inner.ready.clear();
+        // Attempts that still run keep their room until they end.
+        let idle = inner.room.iter().filter(|(_, room)| !room.taken).map(|(request, _)| *request);
+        for (key, epoch) in idle.collect::<Vec<_>>() {
+            self.release(inner, after, key, epoch);
+        }
+        inner.signals.clear();
+        inner.params.clear();
+        (after.changed, after.ended) = (true, true);
+    }
+}
+
+/// Where the value goes that came with an event.
+enum Target {
+    Output(Key),
+    Signal(&'static str),
+    Nowhere,
+}
+
+fn target(event: &Event) -> Target {
+    match event {
+        Event::AttemptEnded { key, .. } => Target::Output(*key),
+        Event::Signalled { name } => Target::Signal(name),
+        _ => Target::Nowhere,
+    }
+}

@@ -1,0 +1,192 @@
+//! The values of a run: what the slots of its open frames hold, and what the
+//! steps that open regions collect on the way.
+
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use super::record::StepRecord;
+use crate::definition::{Graph, Kind, Region, Step};
+use crate::run::{FrameId, Key};
+use crate::value::Value;
+
+/// Where a frame is in its run. Shared with everything that may have to name
+/// a step after the frame is gone, so that a path is only ever written when
+/// somebody reads it.
+#[derive(Debug)]
+pub(crate) struct Scope {
+    pub(crate) parent: Option<(Arc<Scope>, u16)>,
+    pub(crate) graph: &'static Graph,
+    pub(crate) region: &'static Region,
+    /// Which item of a `for`, which turn of a `while`.
+    pub(crate) index: u32,
+}
+
+impl Scope {
+    /// The path of a step, such as `nightly/priced[3]/quote`.
+    pub(crate) fn path(&self, step: u16) -> String {
+        let mut path = String::new();
+        self.write(&mut path);
+        path.push('/');
+        path.push_str(self.step(step).map_or("?", |step| step.name));
+        path
+    }
+
+    pub(crate) fn step(&self, step: u16) -> Option<&'static Step> {
+        self.region.steps.get(usize::from(step))
+    }
+
+    fn write(&self, path: &mut String) {
+        let Some((parent, step)) = &self.parent else {
+            path.push_str(self.graph.name);
+            return;
+        };
+        path.push_str(&parent.path(*step));
+        match parent.step(*step).map(|step| step.kind) {
+            Some(Kind::Map { .. } | Kind::Loop { .. }) => path.push_str(&format!("[{}]", self.index)),
+            // The body of a child workflow is its step, and so is a race.
+            Some(Kind::Task(_)) | None => {}
+            Some(_) if self.region.label.is_empty() => {}
+            Some(_) => path.push_str(&format!("[{}]", self.region.label)),
+        }
+    }
+}
+
+/// One open frame.
+pub(crate) struct Frame {
+    pub(crate) id: FrameId,
+    /// The step that opened it.
+    pub(crate) parent: Option<Key>,
+    pub(crate) scope: Arc<Scope>,
+    pub(crate) slots: Vec<Option<Value>>,
+    pub(crate) records: Vec<StepRecord>,
+    /// What steps that open regions, or may be undone, keep meanwhile. A list:
+    /// few steps of a region have an entry, and each only while it runs.
+    kept: Vec<(u16, Kept)>,
+}
+
+/// What a step keeps until its end.
+pub(crate) enum Kept {
+    /// A child workflow's parameters.
+    Params(Vec<Value>),
+    /// A `for`: the items not yet handed out and the results so far.
+    Items {
+        /// In order; taken when their frame opens.
+        items: Vec<Option<Value>>,
+        /// In the order of the items.
+        results: Vec<Option<Value>>,
+    },
+    /// A `while`: the loop variables, after the last turn.
+    Turn(Vec<Value>),
+    /// A `select!`: what the steps of its race produced, by arm.
+    Race(FrameId),
+    /// An `if`, `match` or `select!`: the value of its arm.
+    Chosen(Value),
+    /// The plain output of a step that may be undone; its slot may hold a
+    /// `Result` instead, or nothing any more.
+    Output(Value),
+}
+
+impl Frame {
+    pub(crate) fn new(
+        id: FrameId,
+        parent: Option<Key>,
+        scope: Arc<Scope>,
+        mut imports: Vec<Option<Value>>,
+    ) -> Self {
+        let slots = usize::from(scope.region.slots).max(imports.len());
+        imports.resize_with(slots, || None);
+        let records = scope.region.steps.iter().map(|_| StepRecord::default()).collect();
+        Self { id, parent, scope, slots: imports, records, kept: Vec::new() }
+    }
+
+    /// The value of a slot. An empty one is a bug of this project; the value
+    /// that stands in makes the reader say so, contained like a task's panic.
+    pub(crate) fn read(&self, slot: u16) -> Value {
+        self.slots.get(usize::from(slot)).and_then(Option::clone).unwrap_or_else(missing)
+    }
+
+    pub(crate) fn read_all(&self, slots: &[u16]) -> SmallVec<[Value; 6]> {
+        slots.iter().map(|slot| self.read(*slot)).collect()
+    }
+
+    pub(crate) fn take(&mut self, slot: u16) -> Value {
+        self.slots.get_mut(usize::from(slot)).and_then(Option::take).unwrap_or_else(missing)
+    }
+
+    pub(crate) fn put(&mut self, slot: u16, value: Value) {
+        if let Some(slot) = self.slots.get_mut(usize::from(slot)) {
+            *slot = Some(value);
+        }
+    }
+
+    pub(crate) fn kept(&mut self, step: u16) -> Option<&mut Kept> {
+        self.kept.iter_mut().find(|(of, _)| *of == step).map(|(_, kept)| kept)
+    }
+
+    pub(crate) fn keep(&mut self, step: u16, value: Kept) {
+        match self.kept(step) {
+            Some(kept) => *kept = value,
+            None => self.kept.push((step, value)),
+        }
+    }
+
+    /// The plain output of a step that may be undone.
+    pub(crate) fn output(&mut self, step: u16) -> Option<Value> {
+        match self.kept(step) {
+            Some(Kept::Output(value)) => Some(value.clone()),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn release(&mut self, step: u16) -> Option<Kept> {
+        let place = self.kept.iter().position(|(of, _)| *of == step)?;
+        Some(self.kept.swap_remove(place).1)
+    }
+}
+
+/// The value that stands where none is: of a type that nobody expects.
+fn missing() -> Value {
+    struct Missing;
+    Value::new(Missing)
+}
+
+/// The open frames of a run.
+#[derive(Default)]
+pub(crate) struct Frames(Vec<Option<Frame>>);
+
+impl Frames {
+    pub(crate) fn get(&self, id: FrameId) -> Option<&Frame> {
+        self.0.get(id.index as usize)?.as_ref().filter(|frame| frame.id == id)
+    }
+
+    pub(crate) fn get_mut(&mut self, id: FrameId) -> Option<&mut Frame> {
+        self.0.get_mut(id.index as usize)?.as_mut().filter(|frame| frame.id == id)
+    }
+
+    pub(crate) fn insert(&mut self, id: FrameId, frame: Frame) -> Option<Frame> {
+        let index = id.index as usize;
+        if self.0.len() <= index {
+            self.0.resize_with(index + 1, || None);
+        }
+        self.0[index].replace(frame)
+    }
+
+    pub(crate) fn remove(&mut self, id: FrameId) -> Option<Frame> {
+        self.get(id)?;
+        self.0[id.index as usize].take()
+    }
+
+    pub(crate) fn step(&self, key: Key) -> Option<(&Frame, &'static Step)> {
+        let frame = self.get(key.frame)?;
+        Some((frame, frame.scope.step(key.step)?))
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Frame> {
+        self.0.iter().flatten()
+    }
+
+    pub(crate) fn take_all(&mut self) -> impl Iterator<Item = Frame> + use<> {
+        std::mem::take(&mut self.0).into_iter().flatten()
+    }
+}

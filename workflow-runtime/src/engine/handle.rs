@@ -1,0 +1,176 @@
+//! The engine as its users hold it.
+
+use std::fmt;
+use std::future::IntoFuture;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout_at};
+
+use super::builder::EngineBuilder;
+use super::core::Core;
+use super::host::RunHost;
+use super::registry::Registry;
+use super::run::Run;
+use crate::definition::Graph;
+use crate::error::Result;
+use crate::resources::{NoResources, Resources};
+use crate::task::RunsOn;
+use crate::value::Value;
+use crate::workflow::{Invocation, Workflow};
+
+/// How long a shutdown waits for the futures of interrupted attempts to be
+/// dropped, which takes until their current poll returns.
+const DROP_TIME: Duration = Duration::from_secs(1);
+
+/// Runs workflows. A handle: clones are the same engine.
+///
+/// When the last handle is dropped, runs go on until they end; only what
+/// nobody can reach any more is dropped, such as a run that waits for a
+/// signal and has no [`Run`] left.
+pub struct Engine<R = NoResources> {
+    core: Arc<Core>,
+    registry: Arc<Registry>,
+    workflows: Arc<[&'static Graph]>,
+    resources: PhantomData<fn() -> R>,
+}
+
+impl Engine<NoResources> {
+    /// An engine that keeps its runs in memory: they end with the process,
+    /// and nothing is encoded on the way from step to step.
+    pub fn in_memory() -> EngineBuilder<NoResources> {
+        EngineBuilder::in_memory()
+    }
+}
+
+impl<R: Resources> Engine<R> {
+    pub(crate) fn new(
+        core: Arc<Core>,
+        registry: Arc<Registry>,
+        workflows: Vec<&'static Graph>,
+        resources: PhantomData<fn() -> R>,
+    ) -> Self {
+        Self { core, registry, workflows: workflows.into(), resources }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn core(&self) -> &Arc<Core> {
+        &self.core
+    }
+
+    #[cfg(test)]
+    pub(crate) fn registry(&self) -> &Arc<Registry> {
+        &self.registry
+    }
+
+    /// Starts a run once the returned builder is awaited:
+    /// `engine.start(nightly(day)).await?`.
+    pub fn start<W: Workflow + RunsOn<R>>(&self, invocation: Invocation<W>) -> Start<W> {
+        Start { core: self.core.clone(), registry: self.registry.clone(), invocation, key: None }
+    }
+
+    /// The workflows that were registered.
+    #[must_use]
+    pub fn workflows(&self) -> &[&'static Graph] {
+        &self.workflows
+    }
+
+    /// Ends the engine. No run is started from now on. Runs that are at work,
+    /// or will be by themselves before the grace time is over, are given that
+    /// time to end. The rest is interrupted: attempts are dropped, and whoever
+    /// awaits the run gets [`Error::ShutDown`](crate::Error::ShutDown).
+    /// Blocking code cannot be interrupted; its threads go on.
+    pub async fn shutdown(&self) {
+        self.registry.close();
+        let grace_over = Instant::now() + self.core.grace;
+        for host in self.registry.live() {
+            // Both over all runs, not for each: the time is common to all.
+            let _ = timeout_at(grace_over, until(&host, |host| !host.is_busy_until(grace_over))).await;
+        }
+        let left = self.registry.live();
+        for host in &left {
+            host.interrupt();
+        }
+        let dropped_by = Instant::now() + DROP_TIME;
+        for host in &left {
+            if timeout_at(dropped_by, until(host, |host| host.lock().attempts == 0)).await.is_err() {
+                tracing::warn!(parent: &host.span, "an attempt does not return from its poll and was left behind");
+            }
+        }
+    }
+}
+
+/// Waits until a run is as wanted.
+async fn until(host: &RunHost, reached: impl Fn(&RunHost) -> bool) {
+    loop {
+        // Registered before looking, so that no change is missed.
+        let mut changed = std::pin::pin!(host.changed.notified());
+        changed.as_mut().enable();
+        if reached(host) {
+            return;
+        }
+        changed.await;
+    }
+}
+
+impl<R> Clone for Engine<R> {
+    fn clone(&self) -> Self {
+        Self {
+            core: self.core.clone(),
+            registry: self.registry.clone(),
+            workflows: self.workflows.clone(),
+            resources: PhantomData,
+        }
+    }
+}
+
+impl<R> fmt::Debug for Engine<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine").finish_non_exhaustive()
+    }
+}
+
+/// A run about to start; made by [`Engine::start`]. Await it.
+#[must_use = "a run starts when this is awaited"]
+pub struct Start<W: Workflow> {
+    core: Arc<Core>,
+    registry: Arc<Registry>,
+    invocation: Invocation<W>,
+    key: Option<String>,
+}
+
+impl<W: Workflow> Start<W> {
+    /// Names the run: starting the same workflow with the same arguments and
+    /// the same key again gives the same run, also after it has ended. A key
+    /// with anything else is an error.
+    pub fn key(mut self, key: impl Into<String>) -> Self {
+        self.key = Some(key.into());
+        self
+    }
+}
+
+impl<W: Workflow> IntoFuture for Start<W> {
+    type Output = Result<Run<W::Ok>>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        let Self { core, registry, invocation, key } = self;
+        let params: Vec<Value> = invocation.into_params();
+        Box::pin(async move {
+            let (host, new) = registry.start(&core, W::GRAPH, key, params)?;
+            let run = Run::new(host.clone());
+            if new {
+                host.begin();
+            }
+            Ok(run)
+        })
+    }
+}
+
+impl<W: Workflow> fmt::Debug for Start<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Start").field("workflow", &W::GRAPH.name).field("key", &self.key).finish()
+    }
+}

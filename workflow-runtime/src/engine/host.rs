@@ -1,0 +1,356 @@
+//! One run in this process: its machine, its values, and what is under way.
+
+use std::any::TypeId;
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::{Context as TaskContext, Poll, Waker};
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+use tracing::Span;
+
+use super::controls::Controls;
+use super::core::Core;
+use super::frames::{Frame, Frames};
+use super::limits::{self, Request};
+use super::record::{Log, What};
+use super::registry::Registry;
+use super::timers::TimerId;
+use super::worker::Ready;
+use crate::context::Host;
+use crate::definition::Graph;
+use crate::error::{Error, StepError};
+use crate::run::{Effects, Event, Key, Machine, RunState, Timestamp};
+use crate::task::Shared;
+use crate::value::Value;
+
+/// One run. Held by its handles, by the engine while it has not ended, and by
+/// whatever will go on with it: workers, waits, requests for room.
+pub(crate) struct RunHost {
+    pub(crate) core: Arc<Core>,
+    /// Weak: the registry holds the run.
+    registry: Weak<Registry>,
+    pub(crate) id: String,
+    pub(crate) key: Option<String>,
+    pub(crate) graph: &'static Graph,
+    pub(crate) span: Span,
+    /// How many [`Run`](super::Run)s there are. When the last one is awaited
+    /// it may have the result itself instead of a copy.
+    pub(crate) handles: AtomicUsize,
+    /// Whether any attempt was ever asked to stop. Most runs never set it, so
+    /// that their attempts need not take the lock to ask.
+    stopping: AtomicBool,
+    /// Tells of every change, the run's end included.
+    pub(crate) changed: Notify,
+    /// Never held across an `.await`, and never while another run's is taken.
+    inner: Mutex<Inner>,
+}
+
+/// The part of a run that changes.
+pub(crate) struct Inner {
+    pub(crate) machine: Machine,
+    /// Kept from event to event for its allocations.
+    pub(crate) effects: Effects,
+    /// What performing actions gave the machine to hear next.
+    pub(crate) answers: VecDeque<Event>,
+    /// The time of the latest event.
+    pub(crate) now: Timestamp,
+    pub(crate) frames: Frames,
+    /// The parameters, until the body's frame opens.
+    pub(crate) params: Vec<Value>,
+    /// Values of signals that nobody has waited for yet, oldest first.
+    pub(crate) signals: Vec<(&'static str, VecDeque<Value>)>,
+    /// Attempts that may start, in order.
+    pub(crate) ready: VecDeque<Ready>,
+    /// Workers that poll or are about to, without those whose attempt waits.
+    pub(crate) working: usize,
+    /// Attempts that have begun and not ended.
+    pub(crate) attempts: usize,
+    pub(crate) controls: Controls,
+    /// Requests for room, granted or not.
+    pub(crate) room: HashMap<(Key, u32), Room>,
+    pub(crate) timers: HashSet<TimerId>,
+    pub(crate) log: Log,
+    pub(crate) result: Option<Value>,
+    pub(crate) end: Option<RunEnd>,
+    pub(crate) started_at: Timestamp,
+    pub(crate) ended_at: Option<Timestamp>,
+}
+
+/// A request for room under a task's limits.
+pub(crate) struct Room {
+    pub(crate) task: &'static str,
+    /// Whether its attempt has begun, and will give the room back itself.
+    pub(crate) taken: bool,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug)]
+pub(crate) enum RunEnd {
+    Succeeded,
+    Failed(StepError),
+    Cancelled,
+    /// The engine shut down first.
+    Interrupted,
+}
+
+/// What is left to do once the run's lock is released.
+#[derive(Default)]
+pub(crate) struct After {
+    pub(crate) granted: Vec<Request>,
+    pub(crate) wakers: Vec<Waker>,
+    /// Values whose destructors are the user's.
+    pub(crate) garbage: Vec<Frame>,
+    pub(crate) changed: bool,
+    pub(crate) ended: bool,
+    /// Workers to spawn.
+    pub(crate) workers: usize,
+}
+
+impl RunHost {
+    pub(crate) fn new(
+        core: Arc<Core>,
+        registry: Weak<Registry>,
+        graph: &'static Graph,
+        key: Option<String>,
+        params: Vec<Value>,
+    ) -> Arc<Self> {
+        let now = core.clock.now();
+        let id = core.random.run_id(now);
+        let span = tracing::info_span!("run", workflow = graph.name, id = %id);
+        let inner = Inner {
+            machine: Machine::new(graph),
+            effects: Effects::default(),
+            answers: VecDeque::new(),
+            now,
+            frames: Frames::default(),
+            params,
+            signals: Vec::new(),
+            ready: VecDeque::new(),
+            working: 0,
+            attempts: 0,
+            controls: Controls::default(),
+            room: HashMap::new(),
+            timers: HashSet::new(),
+            log: Log::default(),
+            result: None,
+            end: None,
+            started_at: now,
+            ended_at: None,
+        };
+        Arc::new(Self {
+            core,
+            registry,
+            id,
+            key,
+            graph,
+            span,
+            handles: AtomicUsize::new(0),
+            stopping: AtomicBool::new(false),
+            changed: Notify::new(),
+            inner: Mutex::new(inner),
+        })
+    }
+
+    /// For looking; whoever changes something goes through [`Self::with`].
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {
+        // What panics under the lock is the user's and contained there.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes the run, and does afterwards what must not be done under its
+    /// lock.
+    pub(crate) fn with<T>(self: &Arc<Self>, change: impl FnOnce(&mut Inner, &mut After) -> T) -> T {
+        let mut after = After::default();
+        let result = change(&mut self.lock(), &mut after);
+        self.settle(after);
+        result
+    }
+
+    fn settle(self: &Arc<Self>, after: After) {
+        let After { granted, wakers, garbage, changed, ended, workers } = after;
+        for _ in 0..workers {
+            self.spawn_worker();
+        }
+        wakers.into_iter().for_each(Waker::wake);
+        garbage.into_iter().for_each(super::panics::discard);
+        if ended && let Some(registry) = self.registry.upgrade() {
+            registry.forget(self);
+        }
+        if changed {
+            self.changed.notify_waiters();
+        }
+        if !granted.is_empty() {
+            limits::tell(granted);
+        }
+    }
+
+    /// Takes an event from outside the run's own attempts.
+    pub(crate) fn deliver(self: &Arc<Self>, event: Event) {
+        self.with(|inner, after| {
+            self.handle(inner, after, event, None);
+            self.call_workers(inner, after, 0);
+        });
+    }
+
+    /// Reports `event` at a time.
+    pub(crate) fn deliver_at(self: &Arc<Self>, inner: &mut Inner, at: Instant, event: Event) {
+        let host = self.clone();
+        let due = move |id| {
+            host.with(|inner, after| {
+                inner.timers.remove(&id);
+                host.handle(inner, after, event, None);
+                host.call_workers(inner, after, 0);
+            });
+        };
+        inner.timers.insert(self.core.timers.add(at, Box::new(due)));
+    }
+
+    pub(crate) fn cancel(self: &Arc<Self>) -> Result<(), Error> {
+        self.with(|inner, after| {
+            self.check_open(inner)?;
+            self.handle(inner, after, Event::CancelRequested, None);
+            self.call_workers(inner, after, 0);
+            Ok(())
+        })
+    }
+
+    pub(crate) fn signal(self: &Arc<Self>, name: &'static str, value: Value) -> Result<(), Error> {
+        self.with(|inner, after| {
+            self.check_open(inner)?;
+            self.handle(inner, after, Event::Signalled { name }, Some(value));
+            self.call_workers(inner, after, 0);
+            Ok(())
+        })
+    }
+
+    /// Ends the run at once, wherever it is: its engine shuts down.
+    pub(crate) fn interrupt(self: &Arc<Self>) {
+        self.with(|inner, after| {
+            if inner.end.is_none() {
+                self.finish(inner, after, RunEnd::Interrupted);
+            }
+            self.stopping.store(true, Ordering::Release);
+            after.wakers.extend(inner.controls.stop_everything(Instant::now()));
+        });
+    }
+
+    /// Asks an attempt to stop; it is dropped at `abort_at` if given.
+    pub(crate) fn stop(
+        &self,
+        inner: &mut Inner,
+        after: &mut After,
+        key: Key,
+        epoch: u32,
+        abort_at: Option<Instant>,
+    ) {
+        self.stopping.store(true, Ordering::Release);
+        after.wakers.extend(inner.controls.stop(key, epoch, abort_at));
+    }
+
+    /// Whether any attempt was ever asked to stop.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+
+    /// Gives back the room of an attempt that ended, or of a request that is
+    /// not needed any more.
+    pub(crate) fn release(self: &Arc<Self>, inner: &mut Inner, after: &mut After, key: Key, epoch: u32) {
+        if inner.room.is_empty() {
+            return;
+        }
+        if let Some(room) = inner.room.remove(&(key, epoch)) {
+            let request = Request { host: self.clone(), key, epoch };
+            after.granted.extend(self.core.limits.release(&self.core, room.task, &request));
+        }
+    }
+
+    fn check_open(&self, inner: &Inner) -> Result<(), Error> {
+        match inner.end {
+            None => Ok(()),
+            Some(RunEnd::Interrupted) => Err(Error::ShutDown),
+            Some(_) => Err(Error::Ended { workflow: self.graph.name.to_owned() }),
+        }
+    }
+
+    /// Whether the run may still end by itself until then: something is under
+    /// way or will be.
+    pub(crate) fn is_busy_until(&self, until: Instant) -> bool {
+        let inner = self.lock();
+        let due = || inner.timers.iter().any(|timer| timer.at <= until);
+        inner.end.is_none() && (inner.attempts > 0 || !inner.ready.is_empty() || inner.working > 0 || due())
+    }
+
+    pub(crate) fn state(&self) -> RunState {
+        let inner = self.lock();
+        match inner.end {
+            None => inner.machine.run_state(),
+            Some(RunEnd::Succeeded) => RunState::Succeeded,
+            Some(RunEnd::Failed(_)) => RunState::Failed,
+            Some(RunEnd::Cancelled | RunEnd::Interrupted) => RunState::Cancelled,
+        }
+    }
+}
+
+impl Host for RunHost {
+    fn run_id(&self) -> &str {
+        &self.id
+    }
+
+    fn path(&self, key: Key) -> String {
+        let inner = self.lock();
+        inner.frames.get(key.frame).map(|frame| frame.scope.path(key.step)).unwrap_or_default()
+    }
+
+    fn resource(&self, id: TypeId) -> Option<&Shared> {
+        self.core.resources.find(id)
+    }
+
+    fn mock(&self, id: TypeId) -> Option<&Shared> {
+        if self.core.mocks.is_empty() {
+            return None;
+        }
+        self.core.mocks.get(&id).map(|mock| &**mock)
+    }
+
+    fn poll_cancelled(&self, key: Key, epoch: u32, cx: Option<&mut TaskContext<'_>>) -> Poll<()> {
+        if cx.is_none() && !self.is_stopping() {
+            return Poll::Pending;
+        }
+        let mut inner = self.lock();
+        if inner.controls.is_stopped(key, epoch) {
+            return Poll::Ready(());
+        }
+        if let Some(cx) = cx {
+            inner.controls.await_stop(key, epoch, cx.waker());
+        }
+        Poll::Pending
+    }
+
+    fn progress(&self, key: Key, _epoch: u32, done: u64, total: u64) {
+        let now = self.core.clock.now();
+        let mut inner = self.lock();
+        let Inner { frames, log, .. } = &mut *inner;
+        let Some(frame) = frames.get_mut(key.frame) else { return };
+        let told = log.progress(frame, key.step, now, done, total);
+        drop(inner);
+        if told {
+            self.changed.notify_waiters();
+        }
+    }
+
+    fn heartbeat(&self, key: Key, _epoch: u32) {
+        let now = self.core.clock.now();
+        if let Some(frame) = self.lock().frames.get_mut(key.frame) {
+            Log::heartbeat(frame, key.step, now);
+        }
+    }
+}
+
+impl Inner {
+    /// Puts a run's own change into the log.
+    pub(crate) fn note_run(&mut self, state: RunState) {
+        self.log.push(self.now, What::Run(state));
+    }
+}

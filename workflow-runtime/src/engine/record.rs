@@ -1,0 +1,180 @@
+//! What observers can see of a run: a record per step, and the log of all
+//! changes. Both are bounded.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::frames::{Frame, Scope};
+use crate::error::Failure;
+use crate::run::{Change, RunState, StepState, Timestamp, Wait};
+
+/// How many changes of a run are kept for observers.
+const CHANGES: usize = 10_000;
+
+/// How many steps of closed frames a snapshot shows.
+const CLOSED_STEPS: usize = 10_000;
+
+/// How often a step's progress becomes an event.
+const PROGRESS_EVERY: u64 = 100_000_000;
+
+/// What is known of one step.
+#[derive(Clone, Debug)]
+pub(crate) struct StepRecord {
+    pub(crate) state: StepState,
+    pub(crate) attempt: u32,
+    pub(crate) started_at: Option<Timestamp>,
+    pub(crate) ended_at: Option<Timestamp>,
+    pub(crate) failure: Option<Box<Failure>>,
+    /// Boxed, since few steps tell their progress.
+    pub(crate) progress: Option<Box<ProgressRecord>>,
+}
+
+/// How far an attempt says it is.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct ProgressRecord {
+    pub(crate) done: u64,
+    pub(crate) total: u64,
+    /// When it last said anything, a heartbeat included.
+    pub(crate) alive_at: Timestamp,
+    told_at: Timestamp,
+}
+
+impl Default for StepRecord {
+    fn default() -> Self {
+        Self {
+            state: StepState::Waiting(Wait::Dependencies),
+            attempt: 0,
+            started_at: None,
+            ended_at: None,
+            failure: None,
+            progress: None,
+        }
+    }
+}
+
+impl StepRecord {
+    pub(crate) fn change(
+        &mut self,
+        now: Timestamp,
+        state: StepState,
+        attempt: u32,
+        failure: Option<&Failure>,
+    ) {
+        self.state = state;
+        self.attempt = attempt;
+        if state == StepState::Running {
+            self.started_at = Some(now);
+            self.progress = None;
+        }
+        if matches!(state, StepState::Running | StepState::Succeeded { .. }) {
+            self.failure = None;
+        }
+        if let Some(failure) = failure {
+            self.failure = Some(Box::new(failure.clone()));
+        }
+        // An undo comes after the end and does not move it.
+        if state.is_ended() {
+            self.ended_at = self.ended_at.or(Some(now));
+        }
+    }
+}
+
+/// A change as it is kept: what it takes to tell an observer later.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    pub(crate) at: Timestamp,
+    pub(crate) what: What,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum What {
+    Step { scope: Arc<Scope>, step: u16, state: StepState, attempt: u32, failure: Option<Failure> },
+    Progress { scope: Arc<Scope>, step: u16, done: u64, total: u64 },
+    Run(RunState),
+}
+
+/// Everything observers are shown.
+#[derive(Default)]
+pub(crate) struct Log {
+    entries: VecDeque<Entry>,
+    /// How many entries were dropped at the front.
+    dropped: u64,
+    closed: VecDeque<(Arc<Scope>, Vec<StepRecord>)>,
+    closed_steps: usize,
+}
+
+impl Log {
+    pub(crate) fn push(&mut self, at: Timestamp, what: What) {
+        if self.entries.len() == CHANGES {
+            self.entries.pop_front();
+            self.dropped += 1;
+        }
+        self.entries.push_back(Entry { at, what });
+    }
+
+    /// The entry of a number, counted from the run's first change; or, where
+    /// it was dropped, how many were.
+    pub(crate) fn get(&self, number: u64) -> Option<Result<&Entry, u64>> {
+        match number.checked_sub(self.dropped) {
+            None => Some(Err(self.dropped - number)),
+            Some(index) => self.entries.get(usize::try_from(index).ok()?).map(Ok),
+        }
+    }
+
+    pub(crate) fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter()
+    }
+
+    /// Keeps the records of a frame whose values are gone.
+    pub(crate) fn archive(&mut self, frame: &mut Frame) {
+        let records = std::mem::take(&mut frame.records);
+        self.closed_steps += records.len();
+        self.closed.push_back((frame.scope.clone(), records));
+        while self.closed_steps > CLOSED_STEPS && self.closed.len() > 1 {
+            if let Some((_, records)) = self.closed.pop_front() {
+                self.closed_steps -= records.len();
+            }
+        }
+    }
+
+    pub(crate) fn closed(&self) -> impl Iterator<Item = (&Arc<Scope>, &Vec<StepRecord>)> {
+        self.closed.iter().map(|(scope, records)| (scope, records))
+    }
+
+    pub(crate) fn progress(
+        &mut self,
+        frame: &mut Frame,
+        step: u16,
+        now: Timestamp,
+        done: u64,
+        total: u64,
+    ) -> bool {
+        let Some(record) = frame.records.get_mut(usize::from(step)) else { return false };
+        let first = record.progress.is_none();
+        let progress = record.progress.get_or_insert_default();
+        (progress.done, progress.total, progress.alive_at) = (done, total, now);
+        // A task may tell every byte; the log has to hold the run's story too.
+        if !first && done < total && now.0 < progress.told_at.0.saturating_add(PROGRESS_EVERY) {
+            return false;
+        }
+        progress.told_at = now;
+        self.push(now, What::Progress { scope: frame.scope.clone(), step, done, total });
+        true
+    }
+
+    pub(crate) fn heartbeat(frame: &mut Frame, step: u16, now: Timestamp) {
+        if let Some(record) = frame.records.get_mut(usize::from(step)) {
+            record.progress.get_or_insert_default().alive_at = now;
+        }
+    }
+
+    /// Takes a step's change into its record and into the log.
+    pub(crate) fn note(&mut self, frame: &mut Frame, now: Timestamp, change: Change) {
+        let Change::Step { key, state, attempt, failure } = change else { return };
+        if let Some(record) = frame.records.get_mut(usize::from(key.step)) {
+            record.change(now, state, attempt, failure.as_ref());
+        }
+        let scope = frame.scope.clone();
+        self.push(now, What::Step { scope, step: key.step, state, attempt, failure });
+    }
+}

@@ -1,0 +1,199 @@
+//! One run as its users hold it.
+
+use std::fmt;
+use std::future::IntoFuture;
+use std::marker::PhantomData;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::host::{RunEnd, RunHost};
+use crate::codec::Durable;
+use crate::definition::{Graph, Kind, OnFailure};
+use crate::error::{Error, Result};
+use crate::observe::Events;
+use crate::run::RunState;
+use crate::testing::Trace;
+use crate::value::Value;
+use crate::view::RunSnapshot;
+use crate::workflow::Signal;
+
+/// A run: awaited, it gives the workflow's result.
+///
+/// A handle: clones are the same run, and dropping it does not stop the run.
+#[must_use = "a run goes on by itself; await it for its result"]
+pub struct Run<T> {
+    host: Arc<RunHost>,
+    output: PhantomData<fn() -> T>,
+}
+
+impl<T> Run<T> {
+    pub(crate) fn new(host: Arc<RunHost>) -> Self {
+        host.handles.fetch_add(1, Ordering::Relaxed);
+        Self { host, output: PhantomData }
+    }
+
+    /// The run's id, a UUID.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.host.id
+    }
+
+    /// The key it was started with.
+    #[must_use]
+    pub fn key(&self) -> Option<&str> {
+        self.host.key.as_deref()
+    }
+
+    /// The workflow's name.
+    #[must_use]
+    pub fn workflow(&self) -> &'static str {
+        self.host.graph.name
+    }
+
+    /// The run's state now. A run that its engine's shutdown interrupted
+    /// counts as cancelled.
+    #[must_use]
+    pub fn state(&self) -> RunState {
+        self.host.state()
+    }
+
+    /// The run and all its steps as they are now.
+    #[must_use]
+    pub fn snapshot(&self) -> RunSnapshot {
+        RunSnapshot::of(&self.host)
+    }
+
+    /// Everything that happens to the run, from its start on, in the same
+    /// order for everyone who asks.
+    #[must_use]
+    pub fn events(&self) -> Events {
+        Events::of(self.host.clone())
+    }
+
+    /// What has happened so far, for a test to assert on.
+    #[must_use]
+    pub fn trace(&self) -> Trace {
+        Trace::of(&self.host)
+    }
+
+    /// Waits until the run has ended, however it does. Await the run itself
+    /// for its result.
+    pub async fn wait(&self) {
+        loop {
+            let mut changed = pin!(self.host.changed.notified());
+            changed.as_mut().enable();
+            if self.host.lock().end.is_some() {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    /// Asks the run to stop. Its attempts are told at once and dropped when
+    /// the grace time is over; awaiting the run then gives
+    /// [`Error::Cancelled`].
+    ///
+    /// # Errors
+    /// When the run has ended.
+    pub async fn cancel(&self) -> Result<()> {
+        self.host.cancel()
+    }
+
+    /// Sends the run a signal: `run.signal(nightly::review, verdict)`. A
+    /// signal that nothing waits for yet is kept until something does.
+    ///
+    /// # Errors
+    /// When the run has ended, or the workflow and those it uses have no such
+    /// signal.
+    pub async fn signal<S: Durable>(&self, signal: Signal<S>, value: S) -> Result<()> {
+        let graph = self.host.graph;
+        let Some(name) = find_signal(graph, signal.name(), std::any::type_name::<S>()) else {
+            let (workflow, signal) = (graph.name.to_owned(), signal.name().to_owned());
+            return Err(Error::UnknownSignal { workflow, signal });
+        };
+        self.host.signal(name, Value::new(value))
+    }
+}
+
+impl<T: Durable> IntoFuture for Run<T> {
+    type Output = Result<T>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Result<T>> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            self.wait().await;
+            self.take_result()
+        })
+    }
+}
+
+impl<T: Durable> Run<T> {
+    fn take_result(self) -> Result<T> {
+        let workflow = || self.host.graph.name.to_owned();
+        // Whoever has the key may ask again, and so may another handle.
+        let only = self.host.key.is_none() && self.host.handles.load(Ordering::Acquire) == 1;
+        let mut inner = self.host.lock();
+        let result = match &inner.end {
+            Some(RunEnd::Failed(error)) => Err(Error::Failed { workflow: workflow(), error: error.clone() }),
+            Some(RunEnd::Cancelled) => Err(Error::Cancelled { workflow: workflow() }),
+            Some(RunEnd::Interrupted) => Err(Error::ShutDown),
+            Some(RunEnd::Succeeded) | None => Ok(()),
+        };
+        result?;
+        let value = if only { inner.result.take() } else { inner.result.clone() };
+        drop(inner);
+        match value.unwrap_or_else(|| Value::new(())).into_inner::<T>() {
+            Ok(value) => Ok(value),
+            Err(shared) => copy(&*shared),
+        }
+    }
+}
+
+/// A copy of a value of any type: by way of its bytes, since results need not
+/// be `Clone`.
+fn copy<T: Durable>(value: &T) -> Result<T> {
+    let copy = value.encode().and_then(|bytes| T::decode(&bytes));
+    copy.map_err(|error| Error::Codec(Arc::new(error)))
+}
+
+/// The signal's name as the graph, or that of a workflow it uses, has it.
+fn find_signal(graph: &'static Graph, wanted: &str, type_name: &str) -> Option<&'static str> {
+    let mut steps = graph.regions.iter().flat_map(|region| region.steps);
+    steps.find_map(|step| match step.kind {
+        Kind::Signal { name, .. } if name == wanted => {
+            // The handle of another workflow may have the same name and carry
+            // another type. A step that is a `Result` has another codec.
+            let same = match (step.on_failure, step.codecs) {
+                (OnFailure::FailRun, [codec]) => (codec.type_name)() == type_name,
+                _ => true,
+            };
+            same.then_some(name)
+        }
+        Kind::Task(task) => task.task.child.and_then(|child| find_signal(child, wanted, type_name)),
+        _ => None,
+    })
+}
+
+impl<T> Clone for Run<T> {
+    fn clone(&self) -> Self {
+        Self::new(self.host.clone())
+    }
+}
+
+impl<T> Drop for Run<T> {
+    fn drop(&mut self) {
+        self.host.handles.fetch_sub(1, Ordering::Release);
+    }
+}
+
+impl<T> fmt::Debug for Run<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Run")
+            .field("workflow", &self.workflow())
+            .field("id", &self.id())
+            .field("key", &self.key())
+            .field("state", &self.state())
+            .finish()
+    }
+}

@@ -1,0 +1,12 @@
+//! The engine on graphs written by hand, one file per topic. Time is steered,
+//! never slept, but for the few tests that need real threads.
+
+mod bench;
+mod support;
+
+mod cancelling;
+mod failing;
+mod flowing;
+mod limiting;
+mod observing;
+mod starting;

@@ -1,0 +1,310 @@
+//! What actions do to values: frames are opened and filled, expressions
+//! evaluated, results put where the next step finds them.
+//!
+//! Expressions run under the run's lock. They are small by nature, and what
+//! they see must not change meanwhile.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll, Waker};
+
+use smallvec::{SmallVec, smallvec};
+
+use super::clock::from_system;
+use super::frames::{Frame, Kept, Scope};
+use super::host::{Inner, RunHost};
+use super::panics::contained;
+use crate::context::Context;
+use crate::definition::{Expr, Graph, Kind, OnFailure, Region, Step, TaskStep, Until, Yield};
+use crate::error::{Cause, Failure, StepError};
+use crate::run::{Answer, FrameId, Key};
+use crate::task::{Ended, Env, Moved, Purpose};
+use crate::value::Value;
+
+impl RunHost {
+    /// Evaluates what a step asks before it can go on.
+    pub(crate) fn evaluate(
+        self: &Arc<Self>,
+        inner: &mut Inner,
+        key: Key,
+        turn: u32,
+    ) -> Result<Answer, Failure> {
+        let now = inner.now;
+        let Some(frame) = inner.frames.get_mut(key.frame) else { return Err(lost_frame()) };
+        let Some(step) = frame.scope.step(key.step) else { return Err(lost_frame()) };
+        match step.kind {
+            Kind::Compute(expr) => {
+                let value = self.eval(key, frame, &expr)?;
+                frame.put(step.output, value);
+                Ok(Answer::Value)
+            }
+            Kind::Sleep(expr) => {
+                let until = match self.eval(key, frame, &expr)? {
+                    Until::After(delay) => now.after(delay),
+                    Until::At(time) => from_system(time),
+                };
+                // A sleep is worth `()`, and nothing asks for it once it ends.
+                frame.put(step.output, Value::new(()));
+                Ok(Answer::Until(until))
+            }
+            Kind::Signal { within: Some(expr), .. } => {
+                let within = self.eval(key, frame, &expr)?;
+                Ok(Answer::Until(now.after(within)))
+            }
+            Kind::Map { items, .. } => {
+                let items = self.eval(key, frame, &items)?;
+                let count = items.len();
+                let items = items.into_iter().map(Some).collect();
+                let results = std::iter::repeat_with(|| None).take(count).collect();
+                frame.keep(key.step, Kept::Items { items, results });
+                Ok(Answer::Items(count))
+            }
+            Kind::Branch { choose, .. } => Ok(Answer::Arm(self.eval(key, frame, &choose)?)),
+            Kind::Loop { initial, test, region, .. } => {
+                if turn == 0 {
+                    let variables = self.eval(key, frame, &initial)?;
+                    frame.keep(key.step, Kept::Turn(variables));
+                }
+                let body = &frame.scope.graph.regions[usize::from(region)];
+                let values = loop_values(frame, key.step, body, test.reads);
+                self.eval_over(key, values, &test).map(Answer::Turn)
+            }
+            Kind::Task(task) => {
+                let params = self.child_params(key, frame, &task)?;
+                frame.keep(key.step, Kept::Params(params));
+                Ok(Answer::Value)
+            }
+            Kind::Signal { within: None, .. } | Kind::Select { .. } => Err(lost_frame()),
+        }
+    }
+
+    /// Puts the value of a finished frame where its parent wants it.
+    pub(crate) fn yield_value(self: &Arc<Self>, inner: &mut Inner, id: FrameId) -> Result<(), Failure> {
+        let Some(frame) = inner.frames.get(id) else { return Err(lost_frame()) };
+        let region = frame.scope.region;
+        let key = Key { frame: id, step: 0 };
+        let value = match &region.result {
+            Yield::Nothing => Value::new(()),
+            Yield::Slot(slot) => frame.read(*slot),
+            Yield::Compute(expr) => self.eval(key, frame, expr)?,
+        };
+        let Some(parent) = frame.parent else {
+            inner.result = Some(value);
+            return Ok(());
+        };
+        let index = frame.scope.index as usize;
+        let variables: Vec<Value> = region.carried.iter().map(|slot| frame.read(*slot)).collect();
+        let Some(around) = inner.frames.get_mut(parent.frame) else { return Err(lost_frame()) };
+        let Some(step) = around.scope.step(parent.step) else { return Err(lost_frame()) };
+        match step.kind {
+            Kind::Map { .. } => {
+                if let Some(Kept::Items { results, .. }) = around.kept(parent.step)
+                    && let Some(result) = results.get_mut(index)
+                {
+                    *result = Some(value);
+                }
+            }
+            Kind::Loop { .. } => around.keep(parent.step, Kept::Turn(variables)),
+            Kind::Task(_) => around.put_output(step, parent.step, value),
+            _ => around.keep(parent.step, Kept::Chosen(value)),
+        }
+        Ok(())
+    }
+
+    /// A child workflow's parameters: its step's arguments, evaluated.
+    fn child_params(
+        self: &Arc<Self>,
+        key: Key,
+        frame: &Frame,
+        task: &TaskStep,
+    ) -> Result<Vec<Value>, Failure> {
+        let mut moved = frame.shared(task);
+        let env = Env::new(frame.read_all(task.reads), Purpose::Attempt, self.context(key, 0, 1));
+        let ended = contained(|| {
+            let running = pin!((task.start)(&env, &mut moved));
+            running.poll(&mut TaskContext::from_waker(Waker::noop()))
+        })?;
+        match ended {
+            Poll::Ready(Ended::Arguments(params)) => Ok(params),
+            Poll::Ready(Ended::Err(failure, _)) => Err(failure),
+            Poll::Ready(Ended::Ok(_)) => Err(Failure::new(
+                Cause::Fatal,
+                "a workflow that is used as a step cannot be mocked; mock its tasks",
+            )),
+            Poll::Pending => Err(Failure::new(Cause::Fatal, "a child workflow's arguments cannot wait")),
+        }
+    }
+
+    fn eval<T>(self: &Arc<Self>, key: Key, frame: &Frame, expr: &Expr<T>) -> Result<T, Failure> {
+        self.eval_over(key, frame.read_all(expr.reads), expr)
+    }
+
+    fn eval_over<T>(
+        self: &Arc<Self>,
+        key: Key,
+        values: SmallVec<[Value; 6]>,
+        expr: &Expr<T>,
+    ) -> Result<T, Failure> {
+        let env = Env::new(values, Purpose::Attempt, self.context(key, 0, 1));
+        contained(|| (expr.eval)(&env))
+    }
+
+    pub(crate) fn context(self: &Arc<Self>, key: Key, epoch: u32, attempt: u32) -> Context {
+        Context::new(self.clone(), key, epoch, attempt)
+    }
+}
+
+impl Inner {
+    /// Opens a frame and fills its imports. Gives back what was in its place.
+    pub(crate) fn open(
+        &mut self,
+        graph: &'static Graph,
+        id: FrameId,
+        parent: Option<Key>,
+        region: u16,
+        index: u32,
+    ) -> Option<Frame> {
+        let frame = match parent {
+            None => {
+                let scope = Scope { parent: None, graph, region: &graph.regions[usize::from(region)], index };
+                let imports = std::mem::take(&mut self.params).into_iter().map(Some).collect();
+                Frame::new(id, None, Arc::new(scope), imports)
+            }
+            Some(key) => self.nested(id, key, region, index)?,
+        };
+        self.frames.insert(id, frame)
+    }
+
+    fn nested(&mut self, id: FrameId, key: Key, region: u16, index: u32) -> Option<Frame> {
+        let around = self.frames.get_mut(key.frame)?;
+        let step = around.scope.step(key.step)?;
+        let graph = match step.kind {
+            Kind::Task(TaskStep { task, .. }) => task.child?,
+            _ => around.scope.graph,
+        };
+        let mut imports: Vec<Option<Value>> = match (step.kind, around.kept(key.step)) {
+            (_, Some(Kept::Params(params))) => std::mem::take(params).into_iter().map(Some).collect(),
+            (_, Some(Kept::Items { items, .. })) => {
+                items.get_mut(index as usize).map(Option::take).into_iter().collect()
+            }
+            // The turn's end brings new ones.
+            (_, Some(Kept::Turn(variables))) => std::mem::take(variables).into_iter().map(Some).collect(),
+            (Kind::Select { race, arms }, Some(Kept::Race(frame))) => {
+                let frame = *frame;
+                let arm = arms.iter().position(|arm| *arm == region)?;
+                let winner = graph.regions[usize::from(race)].steps.get(arm)?;
+                vec![self.frames.get(frame).map(|race| race.read(winner.output))]
+            }
+            _ => Vec::new(),
+        };
+        let around = self.frames.get_mut(key.frame)?;
+        if let Kind::Select { race, .. } = step.kind
+            && race == region
+        {
+            around.keep(key.step, Kept::Race(id));
+        }
+        let region = &graph.regions[usize::from(region)];
+        imports.extend(region.captures.iter().map(|slot| Some(around.read(*slot))));
+        let scope = Scope { parent: Some((around.scope.clone(), key.step)), graph, region, index };
+        Some(Frame::new(id, Some(key), Arc::new(scope), imports))
+    }
+
+    /// Puts the value of a step that opened regions into its slots.
+    pub(crate) fn collect(&mut self, key: Key) {
+        let Some(frame) = self.frames.get_mut(key.frame) else { return };
+        let Some(step) = frame.scope.step(key.step) else { return };
+        match (frame.release(key.step), step.kind) {
+            (Some(Kept::Items { results, .. }), Kind::Map { collect, .. }) => {
+                let results = results.into_iter().flatten().collect();
+                if let Ok(value) = contained(|| collect(results)) {
+                    frame.put_output(step, key.step, value);
+                }
+            }
+            (Some(Kept::Turn(variables)), _) => {
+                for (slot, value) in (step.output..).zip(variables) {
+                    frame.put(slot, value);
+                }
+            }
+            (Some(Kept::Chosen(value)), _) => frame.put_output(step, key.step, value),
+            _ => {}
+        }
+    }
+
+    /// Puts an attempt's output into its step's slot.
+    pub(crate) fn put_output(&mut self, key: Key, value: Value) {
+        let Some(frame) = self.frames.get_mut(key.frame) else { return };
+        if let Some(step) = frame.scope.step(key.step) {
+            frame.put_output(step, key.step, value);
+        }
+    }
+
+    /// Puts the error of a step that was written without `?` into its slot.
+    pub(crate) fn put_error(&mut self, key: Key, attempts: u32, failure: Failure) {
+        let Some(frame) = self.frames.get_mut(key.frame) else { return };
+        let Some(step) = frame.scope.step(key.step) else { return };
+        if let OnFailure::Value(outcome) = step.on_failure {
+            let error = StepError::new(frame.scope.path(key.step), attempts, failure);
+            frame.put(step.output, (outcome.err)(error));
+        }
+    }
+
+    pub(crate) fn keep_signal(&mut self, name: &'static str, value: Value) {
+        match self.signals.iter_mut().find(|(kept, _)| *kept == name) {
+            Some((_, values)) => values.push_back(value),
+            None => self.signals.push((name, [value].into())),
+        }
+    }
+
+    /// Puts the oldest kept value of a signal into the step's slot.
+    pub(crate) fn deliver_signal(&mut self, key: Key, name: &str) {
+        let values = self.signals.iter_mut().find(|(kept, _)| *kept == name);
+        if let Some(value) = values.and_then(|(_, values)| values.pop_front()) {
+            self.put_output(key, value);
+        }
+    }
+}
+
+impl Frame {
+    /// Puts what a step produced into its slot, as its name stands for it.
+    pub(crate) fn put_output(&mut self, step: &'static Step, number: u16, value: Value) {
+        if matches!(step.kind, Kind::Task(task) if task.task.undo.is_some()) {
+            self.keep(number, Kept::Output(value.clone()));
+        }
+        let value = match step.on_failure {
+            OnFailure::FailRun => value,
+            OnFailure::Value(outcome) => match contained(|| (outcome.ok)(value)) {
+                Ok(value) => value,
+                Err(_) => return,
+            },
+        };
+        self.put(step.output, value);
+    }
+
+    /// The values that only this step uses, for an attempt that may not be the
+    /// last to ask for them.
+    pub(crate) fn shared(&self, task: &TaskStep) -> Moved {
+        Moved(task.moves.iter().map(|slot| Some(self.read(*slot))).collect())
+    }
+
+    /// The same, when nobody will ask for them again.
+    pub(crate) fn consumed(&mut self, task: &TaskStep) -> Moved {
+        Moved(task.moves.iter().map(|slot| Some(self.take(*slot))).collect())
+    }
+}
+
+/// The values that a loop's test reads. They are those of the body's imports,
+/// which exist before a frame of the body does.
+fn loop_values(frame: &mut Frame, step: u16, body: &Region, reads: &[u16]) -> SmallVec<[Value; 6]> {
+    let mut imports: SmallVec<[Value; 6]> = match frame.kept(step) {
+        Some(Kept::Turn(variables)) => variables.iter().cloned().collect(),
+        _ => smallvec![],
+    };
+    imports.extend(body.captures.iter().map(|slot| frame.read(*slot)));
+    reads.iter().filter_map(|slot| imports.get(usize::from(*slot)).cloned()).collect()
+}
+
+/// The machine and the frames disagree, which only a bug of this project
+/// brings about.
+fn lost_frame() -> Failure {
+    Failure::new(Cause::Fatal, "the run lost a region that it still needs; please report this")
+}

@@ -1,0 +1,180 @@
+//! Who polls: the workers of a run.
+//!
+//! A worker takes a ready attempt, polls it in place, and goes on with what
+//! its end made ready, all in one tokio task: a chain of steps costs no
+//! wake-up and no task of its own. Where more than one attempt is ready,
+//! further workers are spawned, up to the number of the runtime's threads, so
+//! that work on the CPU uses all of them.
+//!
+//! A worker whose attempt has to wait stops counting as one and stays with it.
+//! Once the attempt has ended it goes on as a worker, or leaves what is ready
+//! to the others if there are enough of them.
+
+use std::sync::Arc;
+
+use super::attempt::{self, Attempt, Done, TimeLimits};
+use super::host::{After, Inner, RunHost};
+use crate::definition::Kind;
+use crate::run::{AttemptEnd, Event, Key, Timestamp};
+use crate::task::{Env, Purpose};
+use crate::value::Value;
+
+/// An attempt that may start.
+#[derive(Clone, Copy)]
+pub(crate) struct Ready {
+    pub(crate) key: Key,
+    pub(crate) epoch: u32,
+    pub(crate) attempt: u32,
+    pub(crate) last: bool,
+    pub(crate) deadline: Option<Timestamp>,
+    pub(crate) undo: bool,
+}
+
+/// After how many attempts in a row a worker lets other tasks of the runtime
+/// have its thread.
+const ATTEMPTS_IN_A_ROW: u32 = 128;
+
+async fn work(host: Arc<RunHost>) {
+    let mut next = host.first_attempt();
+    let mut in_a_row = 0;
+    while let Some(attempt) = next {
+        let done = attempt::run(&host, attempt).await;
+        in_a_row = if done.waited { 0 } else { in_a_row + 1 };
+        if in_a_row == ATTEMPTS_IN_A_ROW {
+            in_a_row = 0;
+            tokio::task::yield_now().await;
+        }
+        next = host.next_attempt(done);
+    }
+}
+
+impl RunHost {
+    /// Starts the run.
+    pub(crate) fn begin(self: &Arc<Self>) {
+        self.deliver(Event::Begun);
+    }
+
+    pub(crate) fn spawn_worker(self: &Arc<Self>) {
+        // The handle is not needed: a worker ends when there is nothing ready.
+        drop(self.core.runtime.spawn(work(self.clone())));
+    }
+
+    /// Has enough workers spawned for what is ready, apart from what those
+    /// that are on their way (`coming`) will take.
+    pub(crate) fn call_workers(&self, inner: &mut Inner, after: &mut After, coming: usize) {
+        let wanted = inner.ready.len().saturating_sub(coming);
+        let more = wanted.min(self.core.parallelism.saturating_sub(inner.working));
+        inner.working += more;
+        after.workers += more;
+    }
+
+    fn first_attempt(self: &Arc<Self>) -> Option<Attempt> {
+        self.with(|inner, after| {
+            inner.now = self.core.clock.now();
+            self.take_attempt(inner, after)
+        })
+    }
+
+    /// Reports an attempt's end, and takes the next one.
+    fn next_attempt(self: &Arc<Self>, done: Done) -> Option<Attempt> {
+        self.with(|inner, after| {
+            inner.attempts -= 1;
+            self.end_attempt(inner, after, done.key, done.epoch, done.end, done.output);
+            if done.waited {
+                if inner.working >= self.core.parallelism {
+                    return None;
+                }
+                inner.working += 1;
+            }
+            self.take_attempt(inner, after)
+        })
+    }
+
+    /// The worker's attempt waits: another may poll in its place.
+    pub(crate) fn pause_worker(self: &Arc<Self>) {
+        self.with(|inner, after| {
+            inner.working -= 1;
+            self.call_workers(inner, after, 0);
+        });
+    }
+
+    fn end_attempt(
+        self: &Arc<Self>,
+        inner: &mut Inner,
+        after: &mut After,
+        key: Key,
+        epoch: u32,
+        end: AttemptEnd,
+        output: Option<Value>,
+    ) {
+        inner.controls.remove(key, epoch);
+        self.release(inner, after, key, epoch);
+        // Only a failure may lead to a wait that needs a random part.
+        let roll = if matches!(end, AttemptEnd::Ok) { 0.5 } else { self.core.random.roll() };
+        self.handle(inner, after, Event::AttemptEnded { key, epoch, end, roll }, output);
+        // Whoever waits for an interrupted run to come to rest.
+        after.changed = true;
+    }
+
+    /// Takes the next ready attempt for a worker, and calls others for the
+    /// rest. Without one, the worker ends.
+    fn take_attempt(self: &Arc<Self>, inner: &mut Inner, after: &mut After) -> Option<Attempt> {
+        while let Some(ready) = inner.ready.pop_front() {
+            if self.is_stopping() && inner.controls.is_stopped(ready.key, ready.epoch) {
+                self.end_attempt(inner, after, ready.key, ready.epoch, AttemptEnd::Cancelled, None);
+                continue;
+            }
+            if let Some(attempt) = self.prepare(inner, ready) {
+                inner.attempts += 1;
+                self.call_workers(inner, after, 0);
+                return Some(attempt);
+            }
+        }
+        inner.working -= 1;
+        None
+    }
+
+    /// Gathers what an attempt needs.
+    fn prepare(self: &Arc<Self>, inner: &mut Inner, ready: Ready) -> Option<Attempt> {
+        let Ready { key, epoch, attempt, last, deadline, undo } = ready;
+        if let Some(room) = inner.room.get_mut(&(key, epoch)) {
+            room.taken = true;
+        }
+        let frame = inner.frames.get_mut(key.frame)?;
+        let step = frame.scope.step(key.step)?;
+        let Kind::Task(task) = step.kind else { return None };
+
+        // Read before anything is taken: both lists may name the same slot
+        // when the graph says so, and neither may then find it empty.
+        let values = frame.read_all(task.reads);
+        // An undo gets the step's arguments once more.
+        let consume = last && task.task.undo.is_none();
+        let moved = if consume { frame.consumed(&task) } else { frame.shared(&task) };
+        let purpose = if undo { Purpose::Undo { output: frame.output(key.step)? } } else { Purpose::Attempt };
+        let (def, policy) = match task.task.undo {
+            Some(by) if undo => (by.task, &by.task.policy),
+            _ => (task.task, task.policy),
+        };
+        if let Some(record) = frame.records.get_mut(usize::from(key.step))
+            && !undo
+        {
+            // When it was taken up, which may be later than when it might have.
+            record.started_at = Some(inner.now);
+        }
+        let span = if tracing::enabled!(tracing::Level::INFO) {
+            tracing::info_span!(parent: &self.span, "attempt", step = frame.scope.path(key.step), attempt)
+        } else {
+            tracing::Span::none()
+        };
+        Some(Attempt {
+            key,
+            epoch,
+            start: task.start,
+            env: Env::new(values, purpose, self.context(key, epoch, attempt)),
+            moved,
+            blocking: def.blocking,
+            limits: TimeLimits { began: inner.now, timeout: policy.timeout, deadline },
+            span,
+        })
+    }
+}

@@ -1,0 +1,190 @@
+//! Plain read models of runs, for people and programs that look on.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::definition::{Kind, Region, Step};
+use crate::engine::frames::Scope;
+use crate::engine::host::RunHost;
+use crate::engine::record::StepRecord;
+use crate::error::Failure;
+use crate::run::{RunState, StepState, Timestamp};
+
+/// A run and all its steps at one moment.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct RunSnapshot {
+    /// The run's id.
+    pub id: String,
+    /// The key it was started with.
+    pub key: Option<String>,
+    /// The workflow's name.
+    pub workflow: String,
+    /// Its state.
+    pub state: RunState,
+    /// When it started.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// Its steps in the order they are written, each followed by the steps of
+    /// the regions it opened. Of a run with very many, the oldest that lie in
+    /// finished regions are left out.
+    pub steps: Vec<StepSnapshot>,
+}
+
+/// A step of a run at one moment.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct StepSnapshot {
+    /// Its path, such as `nightly/priced[3]/quote`.
+    pub path: String,
+    /// Its task's name, or what kind of built-in step it is.
+    pub task: String,
+    /// Its state.
+    pub state: StepState,
+    /// The latest attempt, from 1; 0 before the first.
+    pub attempt: u32,
+    /// When the latest attempt started.
+    pub started_at: Option<Timestamp>,
+    /// When the step ended.
+    pub ended_at: Option<Timestamp>,
+    /// Why the latest attempt that failed did.
+    pub failure: Option<Failure>,
+    /// How far the attempt says it is.
+    pub progress: Option<Progress>,
+}
+
+/// How far an attempt says it is, in units of the task's choice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Progress {
+    /// How much is done.
+    pub done: u64,
+    /// Of how much; 0 when the task has only said that it is alive.
+    pub total: u64,
+    /// When it last said anything.
+    pub alive_at: Timestamp,
+}
+
+impl RunSnapshot {
+    pub(crate) fn of(host: &RunHost) -> Self {
+        let state = host.state();
+        let inner = host.lock();
+        let open = inner.frames.iter().map(|frame| (frame.scope.clone(), frame.records.clone()));
+        let closed = inner.log.closed().map(|(scope, records)| (scope.clone(), records.clone()));
+        let regions: Vec<_> = open.chain(closed).collect();
+        let (started_at, ended_at) = (inner.started_at, inner.ended_at);
+        // Writing paths takes time that the run should not wait for.
+        drop(inner);
+        Self {
+            id: host.id.clone(),
+            key: host.key.clone(),
+            workflow: host.graph.name.to_owned(),
+            state,
+            started_at,
+            ended_at,
+            steps: Tree::of(regions).steps(),
+        }
+    }
+
+    /// The step of a path.
+    #[must_use]
+    pub fn step(&self, path: &str) -> Option<&StepSnapshot> {
+        self.steps.iter().find(|step| step.path == path)
+    }
+}
+
+/// The regions of a run, by the step that opened them.
+struct Tree {
+    regions: HashMap<Option<(*const Scope, u16)>, Vec<(Arc<Scope>, Vec<StepRecord>)>>,
+}
+
+impl Tree {
+    fn of(regions: Vec<(Arc<Scope>, Vec<StepRecord>)>) -> Self {
+        let mut tree = Self { regions: HashMap::new() };
+        for (scope, records) in regions {
+            let parent = scope.parent.as_ref().map(|(scope, step)| (Arc::as_ptr(scope), *step));
+            tree.regions.entry(parent).or_default().push((scope, records));
+        }
+        for siblings in tree.regions.values_mut() {
+            siblings.sort_by_key(|(scope, _)| scope.index);
+        }
+        tree
+    }
+
+    fn steps(&self) -> Vec<StepSnapshot> {
+        let mut steps = Vec::new();
+        self.write(None, &mut steps);
+        steps
+    }
+
+    fn write(&self, parent: Option<(*const Scope, u16)>, steps: &mut Vec<StepSnapshot>) {
+        for (scope, records) in self.regions.get(&parent).into_iter().flatten() {
+            for (number, record) in (0..).zip(records) {
+                let Some(step) = scope.step(number) else { continue };
+                steps.push(StepSnapshot::of(scope.path(number), step, record));
+                let key = Some((Arc::as_ptr(scope), number));
+                self.write(key, steps);
+                self.write_skipped(key, scope, number, step, steps);
+            }
+        }
+    }
+
+    /// The arms that were not chosen, once one was.
+    fn write_skipped(
+        &self,
+        key: Option<(*const Scope, u16)>,
+        scope: &Arc<Scope>,
+        number: u16,
+        step: &'static Step,
+        steps: &mut Vec<StepSnapshot>,
+    ) {
+        let (Kind::Branch { arms, .. } | Kind::Select { arms, .. }) = step.kind else { return };
+        let regions: Vec<&Region> = arms.iter().map(|arm| &scope.graph.regions[usize::from(*arm)]).collect();
+        let opened = self.regions.get(&key).map_or(&[][..], Vec::as_slice);
+        let is_open = |region: &Region| opened.iter().any(|(scope, _)| std::ptr::eq(scope.region, region));
+        if !regions.iter().any(|region| is_open(region)) {
+            return;
+        }
+        for region in regions.into_iter().filter(|region| !is_open(region)) {
+            let parent = Some((scope.clone(), number));
+            skipped(&Arc::new(Scope { parent, graph: scope.graph, region, index: 0 }), steps);
+        }
+    }
+}
+
+fn skipped(scope: &Arc<Scope>, steps: &mut Vec<StepSnapshot>) {
+    for (number, step) in (0..).zip(scope.region.steps) {
+        let record = StepRecord { state: StepState::Skipped, ..StepRecord::default() };
+        steps.push(StepSnapshot::of(scope.path(number), step, &record));
+    }
+}
+
+impl StepSnapshot {
+    fn of(path: String, step: &Step, record: &StepRecord) -> Self {
+        let progress = record.progress.as_ref();
+        Self {
+            path,
+            task: describe(step),
+            state: record.state,
+            attempt: record.attempt,
+            started_at: record.started_at,
+            ended_at: record.ended_at,
+            failure: record.failure.as_deref().cloned(),
+            progress: progress.map(|p| Progress { done: p.done, total: p.total, alive_at: p.alive_at }),
+        }
+    }
+}
+
+/// The step's task, or what kind of built-in step it is.
+pub(crate) fn describe(step: &Step) -> String {
+    match step.kind {
+        Kind::Task(task) => task.task.name.to_owned(),
+        Kind::Signal { name, .. } => format!("signal {name}"),
+        Kind::Sleep(_) => "sleep".to_owned(),
+        Kind::Map { .. } => "for".to_owned(),
+        Kind::Loop { .. } => "while".to_owned(),
+        Kind::Branch { .. } => "if".to_owned(),
+        Kind::Select { .. } => "select".to_owned(),
+        Kind::Compute(_) => "value".to_owned(),
+    }
+}
