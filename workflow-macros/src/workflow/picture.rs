@@ -5,6 +5,7 @@
 //! Steps stand in rows, each below all it needs; a step that opens regions is
 //! a box around them.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use super::graph::{Graph, Kind, RegionId, StepId};
@@ -66,7 +67,9 @@ fn layout_region(graph: &Graph, id: RegionId, names: &dyn Fn(RegionId) -> Vec<St
         .zip(names(id))
         .map(|(step, name)| layout_step(graph, &step.kind, name, names))
         .collect();
-    let rows = rows(region.steps.iter().map(|step| step.needs.iter().copied().collect()).collect());
+    let needs: Vec<Vec<StepId>> =
+        region.steps.iter().map(|step| step.needs.iter().copied().collect()).collect();
+    let rows = rows(&needs);
     let mut width: f64 = 0.0;
     for row in &rows {
         let row_width = row.iter().map(|step| boxes[*step].width + COLUMN_GAP).sum::<f64>() - COLUMN_GAP;
@@ -85,13 +88,12 @@ fn layout_region(graph: &Graph, id: RegionId, names: &dyn Fn(RegionId) -> Vec<St
         }
         y += tallest + ROW_GAP;
     }
-    let steps = region.steps.iter().enumerate();
-    let arrows = steps.flat_map(|(to, step)| step.needs.iter().map(move |from| (*from, to))).collect();
+    let arrows = arrows(&rows, &needs);
     Layout { width, height: (y - ROW_GAP).max(0.0), boxes, arrows }
 }
 
 /// Each step one row below the lowest of what it needs.
-fn rows(needs: Vec<Vec<StepId>>) -> Vec<Vec<StepId>> {
+fn rows(needs: &[Vec<StepId>]) -> Vec<Vec<StepId>> {
     let mut row_of = vec![0; needs.len()];
     // `#[after]` may point forward in the text, so this repeats until nothing
     // moves; the graph has no cycle, so it ends.
@@ -113,6 +115,23 @@ fn rows(needs: Vec<Vec<StepId>>) -> Vec<Vec<StepId>> {
         rows[*row].push(step);
     }
     rows
+}
+
+/// The dependencies that no longer path implies: the others would only be
+/// lines across the picture.
+fn arrows(rows: &[Vec<StepId>], needs: &[Vec<StepId>]) -> Vec<(StepId, StepId)> {
+    let mut above: Vec<BTreeSet<StepId>> = vec![BTreeSet::new(); needs.len()];
+    let mut arrows = Vec::new();
+    for step in rows.iter().flatten().copied() {
+        for need in &needs[step] {
+            if !needs[step].iter().any(|other| above[*other].contains(need)) {
+                arrows.push((*need, step));
+            }
+        }
+        let all = needs[step].iter().flat_map(|need| above[*need].iter().copied().chain([*need]));
+        above[step] = all.collect();
+    }
+    arrows
 }
 
 fn layout_step(graph: &Graph, kind: &Kind, name: String, names: &dyn Fn(RegionId) -> Vec<String>) -> Box {
@@ -158,7 +177,8 @@ fn layout_step(graph: &Graph, kind: &Kind, name: String, names: &dyn Fn(RegionId
 }
 
 fn label(name: &str, what: &str) -> String {
-    if name == what { name.to_owned() } else { format!("{name} · {what}") }
+    // `while · while, at most 9 turns` says it twice.
+    if name == what || what.starts_with(name) { what.to_owned() } else { format!("{name} · {what}") }
 }
 
 fn text_width(text: &str) -> f64 {
@@ -186,7 +206,7 @@ fn draw(layout: &Layout, x: f64, y: f64, svg: &mut String) {
         let dash = if this.inner.is_empty() { "" } else { " stroke-dasharray=\"4 3\"" };
         let _ = write!(
             svg,
-            "<g data-step=\"{}\"><rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{:.1}\" height=\"{:.1}\" rx=\"{radius}\"{dash}/><text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\" fill=\"currentColor\" stroke=\"none\">{}</text>",
+            "<g data-step=\"{}\"><rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{:.1}\" height=\"{:.1}\" rx=\"{radius}\"{dash} style=\"fill:var(--main-background-color,Canvas)\"/><text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\" fill=\"currentColor\" stroke=\"none\">{}</text>",
             escape(&this.name),
             this.width,
             this.height,
