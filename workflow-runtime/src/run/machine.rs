@@ -4,7 +4,7 @@
 //! steps, [`attempt`] hears how they went, [`region`] opens and ends frames,
 //! [`halt`] stops what has failed or was cancelled, [`undo`] takes back what
 //! was finished, [`signal`] brings waiting steps and signals together. All of
-//! them work on a [`Transition`](transition::Transition).
+//! them work on a [`Transition`].
 
 mod attempt;
 mod begin;

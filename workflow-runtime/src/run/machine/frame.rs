@@ -130,7 +130,8 @@ pub(super) struct Frame {
     pub open: u32,
     /// `#[always]` steps that have not ended.
     pub open_always: u32,
-    /// Steps whose undo may still need the frame's values.
+    /// Steps whose undo may still need the frame's values, and workflows
+    /// that failed by one of its steps.
     pub keeps: u32,
     first_child: u32,
     last_child: u32,

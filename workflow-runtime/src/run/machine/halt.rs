@@ -27,12 +27,9 @@ impl Transition<'_> {
         let mut key = failed;
         loop {
             self.fail_upstream(key);
-            let frame = self.machine.frames.at_mut(key.frame.index);
-            if let Some(body) = &mut frame.body {
-                // The first failure is the one that is told.
-                if body.outcome == Outcome::Well {
-                    body.outcome = Outcome::Failed(first, attempts, failure);
-                }
+            let frame = self.machine.frames.at(key.frame.index);
+            if frame.body.is_some() {
+                self.blame(key.frame.index, first, attempts, failure);
                 self.halt(key.frame.index, Attempts::Finish);
                 return;
             }

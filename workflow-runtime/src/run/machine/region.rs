@@ -92,12 +92,18 @@ impl Transition<'_> {
         let last = Key { frame: id, step: (frame.region.steps.len() as u16).saturating_sub(1) };
         let key = frame.parent.unwrap_or(last);
         let attempts = self.machine.frames.node(key).map_or(0, |node| node.attempt);
-        let frame = self.machine.frames.at_mut(id.index);
-        frame.halted = true;
-        if let Some(body) = &mut frame.body
+        self.machine.frames.at_mut(id.index).halted = true;
+        self.blame(id.index, key, attempts, failure);
+    }
+
+    /// Notes why a workflow failed. The first failure is the one that is
+    /// told, and its step can be looked at until then.
+    pub fn blame(&mut self, body: u32, key: Key, attempts: u32, failure: Failure) {
+        if let Some(body) = &mut self.machine.frames.at_mut(body).body
             && body.outcome == Outcome::Well
         {
             body.outcome = Outcome::Failed(key, attempts, failure);
+            self.machine.frames.at_mut(key.frame.index).keeps += 1;
         }
     }
 
@@ -192,6 +198,7 @@ impl Transition<'_> {
             Outcome::Failed(key, attempts, failure) => Some((*key, *attempts, failure.clone())),
             Outcome::Well | Outcome::Cancelled => None,
         };
+        let cause = failed.as_ref().map(|(key, ..)| *key);
         self.node_mut(parent).live -= 1;
         if ghost {
             // Its step was cancelled when it lost; only the workflow around
@@ -208,6 +215,10 @@ impl Transition<'_> {
             self.release_failed(parent);
         } else if self.node(parent).live == 0 {
             self.conclude_dead(parent);
+        }
+        if let Some(cause) = cause {
+            // A workflow around that fails by it keeps it for itself by now.
+            self.unkeep(cause);
         }
     }
 

@@ -43,7 +43,7 @@ impl Transition<'_> {
         let around = self.machine.frames.at(parent.frame.index);
         if around.exempt || self.step(parent).always {
             for (_, key) in undoable {
-                self.forget_undo(key);
+                self.unkeep(key);
             }
             return;
         }
@@ -54,7 +54,8 @@ impl Transition<'_> {
         }
     }
 
-    fn forget_undo(&mut self, key: Key) {
+    /// Nothing needs the values around the step any more on its account.
+    pub fn unkeep(&mut self, key: Key) {
         self.machine.frames.at_mut(key.frame.index).keeps -= 1;
         self.try_close(key.frame.index);
     }
@@ -143,7 +144,7 @@ impl Transition<'_> {
             let scope = self.machine.frames.id(scope);
             self.machine.work.push(Work::Advance(scope));
         }
-        self.forget_undo(key);
+        self.unkeep(key);
     }
 
     /// The workflow frame that undoes the step: its own, or one further out

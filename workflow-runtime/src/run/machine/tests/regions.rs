@@ -3,7 +3,7 @@
 use super::graph::*;
 use super::harness::*;
 use crate::error::{Cause, Failure};
-use crate::run::{Answer, RunState, StepState};
+use crate::run::{Answer, AttemptEnd, Refused, RunState, StepState};
 
 #[test]
 fn a_map_runs_its_region_once_per_item_and_collects() {
@@ -318,6 +318,7 @@ fn a_child_that_loses_a_select_cleans_up_before_the_run_ends() {
     run.log();
     run.timer("s/y");
     assert_eq!(run.log(), ["give up s/x/b", "undo s/x/a 1"]);
+    assert_eq!(run.try_end("s/x/b", AttemptEnd::Ok), Err(Refused::Stale), "its end comes too late");
     assert_eq!(run.state("s"), StepState::Succeeded { cached: false });
     assert_eq!(run.run_state(), RunState::Running);
     run.ok("s/x/a");

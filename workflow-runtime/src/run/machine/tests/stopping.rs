@@ -218,6 +218,19 @@ fn child_workflows_end_with_their_parent() {
 }
 
 #[test]
+fn a_cancel_does_not_stop_always_steps() {
+    let mut run = Run::begin(flat(vec![task("a"), task("clean").always().attempts(2)]));
+    run.ok("a");
+    run.log();
+    run.cancel();
+    assert_eq!(run.log(), [""; 0]);
+    run.fail("clean");
+    run.timer("clean");
+    run.ok("clean");
+    assert_eq!(run.log(), ["timer clean +1s", "start clean 2", "finish cancelled"]);
+}
+
+#[test]
 fn a_run_that_failed_first_stays_failed_when_cancelled() {
     let mut run = Run::begin(flat(vec![task("a"), task("b")]));
     run.fail("a");

@@ -2,7 +2,7 @@
 
 use super::graph::*;
 use super::harness::*;
-use crate::run::{AttemptEnd, RunState, StepState};
+use crate::run::{Answer, AttemptEnd, RunState, StepState};
 
 #[test]
 fn finished_steps_are_undone_in_reverse_order_of_completion() {
@@ -142,15 +142,23 @@ fn frames_stay_for_the_undo_of_their_steps() {
 #[test]
 fn what_always_steps_did_stays_done() {
     let inner = graph("inner", vec![region(vec![task("x").undo(1)])]);
-    let mut run = Run::begin(flat(vec![
-        task("a"),
-        child("c", inner).always(),
-        task("d").always().undo(1),
-        task("boom").always().needs(&["c", "d"]),
-    ]));
-    run.ok("a");
-    run.ok("c/x");
-    run.ok("d");
+    let graph = graph(
+        "w",
+        vec![
+            region(vec![
+                task("a"),
+                child("c", inner).always(),
+                task("d").always().undo(1),
+                each("m", 1, None).always(),
+                task("boom").always().needs(&["c", "d", "m"]),
+            ]),
+            region(vec![task("y").undo(1), child("z", inner)]),
+        ],
+    );
+    let mut run = Run::scripted(graph, &[("m", Answer::Items(1))]);
+    for step in ["a", "c/x", "d", "m[0]/y", "m[0]/z/x"] {
+        run.ok(step);
+    }
     run.log();
     run.fail("boom");
     assert_eq!(run.log(), ["finish failed: boom 1 no luck"]);

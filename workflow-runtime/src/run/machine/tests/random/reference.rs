@@ -21,11 +21,15 @@ struct Failed;
 
 struct Reference<'a> {
     fate: &'a Fate,
+    /// An item of a `for` fails its step and another one the workflow: which
+    /// of them comes first decides.
+    ambiguous: bool,
     steps: BTreeMap<String, StepState>,
 }
 
-pub fn predict(graph: &'static Graph, fate: &Fate) -> Expected {
-    let mut reference = Reference { fate, steps: BTreeMap::new() };
+/// Predicts a run, unless the order of events decides how it ends.
+pub fn predict(graph: &'static Graph, fate: &Fate) -> Option<Expected> {
+    let mut reference = Reference { fate, ambiguous: false, steps: BTreeMap::new() };
     let state = match reference.region(graph, 0, graph.name) {
         Ok(()) => RunState::Succeeded,
         Err(Failed) => {
@@ -33,7 +37,7 @@ pub fn predict(graph: &'static Graph, fate: &Fate) -> Expected {
             RunState::Failed
         }
     };
-    Expected { state, steps: reference.steps }
+    (!reference.ambiguous).then_some(Expected { state, steps: reference.steps })
 }
 
 impl Reference<'_> {
@@ -98,10 +102,20 @@ impl Reference<'_> {
             Kind::Signal { within: Some(_), .. } => Err(Reach::Step),
             Kind::Signal { .. } | Kind::Sleep(_) | Kind::Compute(_) => Ok(()),
             Kind::Map { region, .. } => {
+                let (mut of_step, mut of_workflow) = (false, false);
                 for item in 0..self.fate.items(path) {
-                    self.inner(graph, region, &format!("{path}[{item}]"))?;
+                    match self.inner(graph, region, &format!("{path}[{item}]")) {
+                        Ok(()) => {}
+                        Err(Reach::Step) => of_step = true,
+                        Err(Reach::Workflow) => of_workflow = true,
+                    }
                 }
-                Ok(())
+                self.ambiguous |= of_step && of_workflow;
+                match (of_step, of_workflow) {
+                    (_, true) => Err(Reach::Workflow),
+                    (true, false) => Err(Reach::Step),
+                    (false, false) => Ok(()),
+                }
             }
             Kind::Loop { region, .. } => {
                 for turn in 0..=TURNS {

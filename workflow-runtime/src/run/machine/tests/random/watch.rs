@@ -116,6 +116,11 @@ impl Watch {
                     self.in_reverse(machine, key);
                 }
             }
+            Action::Stop { key, .. } | Action::Abort { key, graceful: false, .. } => {
+                let path = machine.path(key).unwrap();
+                assert!(!machine.step(key).unwrap().always, "{path} is always done");
+                assert_eq!(machine.state(key), Some(StepState::Running), "{path} is stopped");
+            }
             Action::Finish { state, ref cause } => {
                 self.finished = true;
                 assert!(self.open.is_empty(), "left open: {:?}", self.open);
