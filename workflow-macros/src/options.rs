@@ -83,7 +83,10 @@ impl StepOptions {
                 let literal: Option<LitInt> = entry.argument(TAKES, "#[limit(8)]", errors);
                 self.limit = literal.and_then(|literal| count(&entry, &literal, errors));
             }
-            _ => self.name = entry.parse("a text in quotes", "#[name = \"..\"]", errors),
+            _ => {
+                let literal = entry.parse("a text in quotes", "#[name = \"..\"]", errors);
+                self.name = literal.and_then(|literal| self::name(literal, errors));
+            }
         }
         self.seen.push(text);
         true
@@ -218,6 +221,21 @@ pub(crate) fn count(entry: &Entry, literal: &LitInt, errors: &mut Errors) -> Opt
     None
 }
 
+/// A task's or a step's name: a part of every path that people read and write.
+pub(crate) fn name(literal: LitStr, errors: &mut Errors) -> Option<LitStr> {
+    let text = literal.value();
+    let fits = |c: char| !c.is_whitespace() && !c.is_control() && !['/', '[', ']', '"'].contains(&c);
+    if text.is_empty() || !text.chars().all(fits) {
+        errors.at(
+            literal.span(),
+            "a name has at least one letter, and no space, `/`, `[`, `]` or quote\n\
+             note: it is part of paths such as `nightly/priced[3]/quote`",
+        );
+        return None;
+    }
+    Some(literal)
+}
+
 fn limit_of(name: &str, literal: Option<LitStr>, errors: &mut Errors) -> Option<(Duration, Span)> {
     let literal = literal?;
     positive_duration(&literal, name, errors).map(|duration| (duration, literal.span()))
@@ -250,5 +268,134 @@ pub(crate) fn number(literal: &Lit) -> Option<f64> {
         Lit::Float(literal) => literal.base10_parse().ok(),
         Lit::Int(literal) => literal.base10_parse().ok(),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use syn::parse_quote;
+
+    use super::*;
+
+    /// The step's options, and the mistakes in them.
+    fn read(attributes: &[Attribute]) -> (StepOptions, Vec<String>) {
+        let mut options = StepOptions::default();
+        let mut errors = Errors::default();
+        for attribute in attributes {
+            options.read(attribute, &mut errors);
+        }
+        options.check(&mut errors);
+        (options, errors.messages())
+    }
+
+    fn first_lines(messages: &[String]) -> Vec<&str> {
+        messages.iter().filter_map(|message| message.lines().next()).collect()
+    }
+
+    #[test]
+    fn a_step_overrides_its_task() {
+        let (options, errors) = read(&[
+            parse_quote!(#[retry(attempts = 10, backoff = list("1s", "5s"), jitter = 1)]),
+            parse_quote!(#[timeout("1m")]),
+            parse_quote!(#[deadline("1h")]),
+            parse_quote!(#[limit(8)]),
+            parse_quote!(#[name = "again"]),
+        ]);
+        assert_eq!(errors, [""; 0]);
+        let seconds = Duration::from_secs;
+        assert_eq!(options.policy.attempts.map(|attempts| attempts.0), Some(10));
+        assert_eq!(options.policy.backoff, Some(Backoff::List(vec![seconds(1), seconds(5)])));
+        assert_eq!(options.policy.jitter, Some(1.0));
+        assert_eq!(options.policy.timeout.map(|timeout| timeout.0), Some(seconds(60)));
+        assert_eq!(options.policy.deadline.map(|deadline| deadline.0), Some(seconds(3600)));
+        assert_eq!(options.limit.map(|limit| limit.0), Some(8));
+        assert_eq!(options.name.map(|name| name.value()).as_deref(), Some("again"));
+    }
+
+    #[test]
+    fn other_attributes_are_left_alone() {
+        let mut errors = Errors::default();
+        assert!(!StepOptions::default().read(&parse_quote!(#[after(archived)]), &mut errors));
+        assert!(!StepOptions::default().read(&parse_quote!(#[retry::more]), &mut errors));
+        assert!(errors.is_empty());
+    }
+
+    #[test]
+    fn every_mistake_is_reported() {
+        let (_, errors) = read(&[
+            parse_quote!(#[retry(attempts = 0, when = is_transient, jitter = -0.1, budget = "0s")]),
+            parse_quote!(#[retry(attempts = 2)]),
+            parse_quote!(#[timeout = "1m"]),
+            parse_quote!(#[limit(0)]),
+            parse_quote!(#[name = ""]),
+        ]);
+        assert_eq!(
+            first_lines(&errors),
+            [
+                "`attempts` must be at least 1",
+                "`jitter` must be from 0 to 1",
+                "`budget` must be longer than zero",
+                "`when` belongs to the task",
+                "the attribute `retry` is given twice",
+                "`timeout` takes a duration in quotes",
+                "`limit` must be at least 1",
+                "a name has at least one letter, and no space, `/`, `[`, `]` or quote",
+            ]
+        );
+    }
+
+    #[test]
+    fn limits_that_contradict_are_reported() {
+        let (_, errors) = read(&[parse_quote!(#[timeout("1m")]), parse_quote!(#[deadline("10s")])]);
+        assert_eq!(first_lines(&errors), ["the deadline is shorter than the timeout"]);
+    }
+
+    #[test]
+    fn only_what_is_given_is_changed() {
+        let (options, _) = read(&[parse_quote!(#[retry(attempts = 3)])]);
+        assert_eq!(
+            options.policy.expand(quote!(BASE)).to_string(),
+            quote!({ let mut policy: #Private::Policy = BASE; policy.retry.attempts = 3u32; policy })
+                .to_string()
+        );
+        assert_eq!(PolicyOverride::default().expand(quote!(BASE)).to_string(), "BASE");
+    }
+
+    #[test]
+    fn backoffs() {
+        let backoff = |tokens: TokenStream| {
+            let (options, errors) = read(&[parse_quote!(#[retry(backoff = #tokens)])]);
+            (options.policy.backoff, errors)
+        };
+        let good = |tokens| {
+            let (backoff, errors) = backoff(tokens);
+            assert_eq!(errors, [""; 0]);
+            backoff.unwrap()
+        };
+        let s = Duration::from_secs;
+        assert_eq!(good(quote!(fixed("0s"))), Backoff::Fixed(s(0)));
+        assert_eq!(good(quote!(linear("1s"))), Backoff::Linear { start: s(1), step: s(1), max: None });
+        assert_eq!(
+            good(quote!(linear("1s", step = "2s", max = "30s"))),
+            Backoff::Linear { start: s(1), step: s(2), max: Some(s(30)) }
+        );
+        assert_eq!(
+            good(quote!(exponential("1s", factor = 1.5))),
+            Backoff::Exponential { start: s(1), factor: 1.5, max: None }
+        );
+        let bad =
+            |tokens| backoff(tokens).1.into_iter().map(|error| error.lines().next().unwrap().to_owned());
+        let bad = |tokens| bad(tokens).collect::<Vec<_>>();
+        assert_eq!(bad(quote!(fixed)), ["`backoff` takes how the wait grows"]);
+        assert_eq!(bad(quote!(cubic("1s"))), ["unknown kind of backoff `cubic`"]);
+        assert_eq!(bad(quote!(fixed("1s", "2s"))), ["`fixed` takes one duration"]);
+        assert_eq!(bad(quote!(fixed("1s", max = "2s"))), ["`fixed` has no option `max`"]);
+        assert_eq!(bad(quote!(list())), ["`list` takes one or more durations"]);
+        assert_eq!(bad(quote!(exponential("1s", step = "1s"))), ["unknown exponential option `step`"]);
+        assert_eq!(bad(quote!(exponential("0s"))), ["a wait of zero does not grow"]);
+        assert_eq!(
+            bad(quote!(exponential("9s", max = "1s"))),
+            ["the longest wait is shorter than the first one"]
+        );
     }
 }

@@ -5,6 +5,8 @@
 //! [`Undone::By`]; that `refund` can be called with what `charge` leaves is
 //! [`Undoes`].
 
+use std::ops::Deref;
+
 use crate::context::Context;
 use crate::definition::UndoDef;
 use crate::task::{Running, Task};
@@ -38,6 +40,10 @@ pub trait Undoes<T: Task, Shape>: Task {
 /// `refund(&receipt)`
 pub enum OutputOnly {}
 
+/// `delete(&str)` for an output that is a `String`: what every call in Rust
+/// allows, and what a `String` or `Vec` is best taken as.
+pub enum OutputTarget {}
+
 /// `refund(&receipt, &order, &cents)`
 pub enum WithArguments {}
 
@@ -46,6 +52,19 @@ impl<T, U> Undoes<T, OutputOnly> for U
 where
     T: Task,
     U: for<'a> Task<Args<'a> = &'a <T as Task>::Ok>,
+{
+    fn begin<'a>(_: T::Args<'a>, output: &'a T::Ok, context: &'a Context) -> Running<'a> {
+        U::start(output, context)
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<T, U, O> Undoes<T, OutputTarget> for U
+where
+    T: Task,
+    T::Ok: Deref<Target = O>,
+    O: ?Sized + 'static,
+    U: for<'a> Task<Args<'a> = &'a O>,
 {
     fn begin<'a>(_: T::Args<'a>, output: &'a T::Ok, context: &'a Context) -> Running<'a> {
         U::start(output, context)

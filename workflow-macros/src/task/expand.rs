@@ -4,12 +4,13 @@
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
-use syn::{Path, Type};
+use syn::{FnArg, Path, Type};
 
-use super::function::Function;
+use super::function::{Function, is_marker};
 use super::options::Options;
 use super::signature::{Output, Param, Role, Signature, is_reference, referent};
 use super::types;
+use crate::diagnostics::Errors;
 use crate::duration::expand_duration;
 use crate::private::Private;
 
@@ -34,7 +35,8 @@ pub(super) fn contract(function: &Function, signature: &Signature, options: &Opt
 }
 
 /// The contract of a function that cannot be a task, so that the workflows
-/// that use it are not blamed too.
+/// that use it are not blamed too: it takes anything, and returns what it
+/// says as far as that can be said.
 pub(super) fn stub(function: &Function) -> TokenStream {
     // Beside a method there is no place for a type.
     if function.signature.receiver().is_some() {
@@ -45,28 +47,37 @@ pub(super) fn stub(function: &Function) -> TokenStream {
     let text = name.unraw().to_string();
     let visibility = &function.visibility;
     let conditions: Vec<_> = function.conditions().collect();
-    let types: Vec<_> =
-        (0..function.signature.inputs.len()).map(|index| format_ident!("__T{index}")).collect();
+    // A generic return type names types that only the function knows. What is
+    // wrong with another is reported already.
+    let output = match function.signature.generics.params.is_empty() {
+        true => Output::read(&function.signature.output, &mut Errors::default()),
+        false => None,
+    };
+    let outputs = output_types(name, &output.unwrap_or(Output::Unit));
+    let arguments = function.signature.inputs.iter().filter(|input| match input {
+        FnArg::Typed(input) => !input.attrs.iter().any(is_marker),
+        FnArg::Receiver(_) => false,
+    });
+    let types: Vec<_> = arguments.enumerate().map(|(index, _)| format_ident!("__T{index}")).collect();
     quote! {
         #marker
         #(#conditions)*
         #[automatically_derived]
+        #[allow(unused, deprecated, clippy::all, clippy::pedantic, clippy::nursery)]
         impl #Private::Task for #name {
             type Args<'task> = ();
-            type Return = ();
-            type Ok = ();
-            type Outcome = ();
+            #outputs
             const DEF: #Private::TaskDef = #Private::plain_task::<Self>(#text);
             fn start<'task>(_: (), _: &'task #Private::Context) -> #Private::Running<'task> {
                 ::core::unreachable!()
             }
-            fn finish(_: ()) -> #Private::Ended {
+            fn finish(_: Self::Return) -> #Private::Ended {
                 ::core::unreachable!()
             }
         }
         #(#conditions)*
         #[automatically_derived]
-        #[allow(dead_code, clippy::all, clippy::pedantic)]
+        #[allow(unused, clippy::all, clippy::pedantic, clippy::nursery)]
         impl #name {
             #[doc(hidden)]
             #visibility fn #name<#(#types),*>(#(_: #types),*) -> #Private::Call<'static, #name> {
@@ -177,11 +188,13 @@ fn output_types(name: &Ident, output: &Output) -> TokenStream {
         }
         Output::Plain(ty) => quote! { type Return = #ty; type Ok = #ty; type Outcome = #ty; },
         Output::Fallible { ty, ok, .. } => {
+            let (first, last) = ends(ok);
+            let (open, close) = (quote_spanned!(first=> ::), quote_spanned!(last=> >));
             let ok = qualified(ty, quote!(Fallible), "Ok", ok);
             quote! {
                 type Return = #ty;
                 type Ok = #ok;
-                type Outcome = #Private::Result<Self::Ok, #Private::StepError>;
+                type Outcome = #open workflow_runtime::__private::Result<Self::Ok, #Private::StepError #close;
             }
         }
     }
@@ -315,13 +328,21 @@ fn finish(output: &Output, options: &Options) -> TokenStream {
             #Private::Ask(error).__retryability()
         },
     };
+    // The call repeats what the types say. Drawn at the same place, what is
+    // wrong with them is one error to rustc too.
+    let (first, last) = ends(&ty.to_token_stream());
+    let open = quote_spanned!(first=> ::);
+    let returned = quote_spanned!(last=> (returned));
+    let failed = quote_spanned!(ends(error).1=> (error));
+    let arguments = quote! {
+        #into_result #returned,
+        |error| { #opinion },
+        |error| #boxed #failed,
+    };
+    let arguments = quote_spanned!(last=> (#arguments));
     quote! {
         fn finish(returned: Self::Return) -> #Private::Ended {
-            #Private::finish::<Self, _>(
-                #into_result(returned),
-                |error| { #opinion },
-                #boxed,
-            )
+            #open workflow_runtime::__private::finish::<Self, _> #arguments
         }
     }
 }

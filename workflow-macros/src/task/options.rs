@@ -10,7 +10,7 @@ use super::signature::{Output, Signature};
 use crate::diagnostics::Errors;
 use crate::duration;
 use crate::entries::{self, Entry};
-use crate::options::{PolicyOverride, count};
+use crate::options::{PolicyOverride, count, name};
 
 /// The options as given; what is not given, or not understood and reported,
 /// is absent.
@@ -94,7 +94,10 @@ impl Options {
                 let literal: Option<LitStr> = entry.parse("a rate in quotes", "rate = \"10/s\"", errors);
                 self.rate = literal.and_then(|literal| duration::rate(&literal, errors));
             }
-            "name" => self.name = read_name(entry, errors),
+            "name" => {
+                let literal = entry.parse("a text in quotes", "name = \"charge\"", errors);
+                self.name = literal.and_then(|literal| name(literal, errors));
+            }
             "version" => {
                 let literal: Option<LitInt> = entry.parse("a whole number", "version = 2", errors);
                 self.version =
@@ -139,20 +142,4 @@ impl Options {
             );
         }
     }
-}
-
-/// A name is part of every path that people read and write.
-fn read_name(entry: &Entry, errors: &mut Errors) -> Option<LitStr> {
-    let literal: LitStr = entry.parse("a text in quotes", "name = \"charge\"", errors)?;
-    let text = literal.value();
-    let fits = |c: char| !c.is_whitespace() && !c.is_control() && !['/', '[', ']', '"'].contains(&c);
-    if text.is_empty() || !text.chars().all(fits) {
-        errors.at(
-            literal.span(),
-            "a task's name has at least one letter, and no space, `/`, `[`, `]` or quote\n\
-             note: it is part of paths such as `nightly/priced[3]/quote`",
-        );
-        return None;
-    }
-    Some(literal)
 }

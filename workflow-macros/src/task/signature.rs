@@ -70,12 +70,40 @@ impl Signature {
             .enumerate()
             .map(|(index, input)| read_param(index, input, errors))
             .collect();
-        let output = read_output(&signature.output, errors);
+        let output = Output::read(&signature.output, errors);
         let params = params.into_iter().collect::<Option<_>>();
         if fit.contains(&false) {
             return None;
         }
         Some(Self { params: params?, output: output? })
+    }
+}
+
+impl Output {
+    /// Checks the return type.
+    pub(super) fn read(output: &ReturnType, errors: &mut Errors) -> Option<Self> {
+        let ReturnType::Type(_, ty) = output else { return Some(Output::Unit) };
+        if let Some(span) = types::impl_trait(ty) {
+            errors.at(
+                span,
+                "a task returns a type that has a name, not `impl Trait`\n\
+             help: name the type\nnote: a run saves what tasks return, and reads it back after a crash",
+            );
+            return None;
+        }
+        if let Some(span) = types::elided_lifetime(ty) {
+            errors.at(
+                span,
+                "a task returns a value of its own, not a reference\n\
+             help: return an owned value, such as `String` for `&str`\n\
+             note: a run saves what tasks return, and reads it back after a crash",
+            );
+            return None;
+        }
+        Some(match types::result(ty) {
+            Some((_, ok, error)) => Output::Fallible { ty: Type::clone(ty), ok, error },
+            None => Output::Plain(Type::clone(ty)),
+        })
     }
 }
 
@@ -295,29 +323,4 @@ fn check_type(ty: &Type, role: Role, errors: &mut Errors) -> bool {
         }
         _ => true,
     }
-}
-
-fn read_output(output: &ReturnType, errors: &mut Errors) -> Option<Output> {
-    let ReturnType::Type(_, ty) = output else { return Some(Output::Unit) };
-    if let Some(span) = types::impl_trait(ty) {
-        errors.at(
-            span,
-            "a task returns a type that has a name, not `impl Trait`\n\
-             help: name the type\nnote: a run saves what tasks return, and reads it back after a crash",
-        );
-        return None;
-    }
-    if let Some(span) = types::elided_lifetime(ty) {
-        errors.at(
-            span,
-            "a task returns a value of its own, not a reference\n\
-             help: return an owned value, such as `String` for `&str`\n\
-             note: a run saves what tasks return, and reads it back after a crash",
-        );
-        return None;
-    }
-    Some(match types::result(ty) {
-        Some((_, ok, error)) => Output::Fallible { ty: Type::clone(ty), ok, error },
-        None => Output::Plain(Type::clone(ty)),
-    })
 }

@@ -65,6 +65,16 @@ async fn drop_table(_: &(), name: &String) {
 #[derive(Resources)]
 struct App(Bank);
 
+#[task(undo = delete_server)]
+async fn create_server(name: &str) -> String {
+    format!("{name}-1")
+}
+
+#[task]
+async fn delete_server(id: &str) {
+    let _ = id;
+}
+
 fn runs_on<R: Resources, T: RunsOn<R>>() {}
 
 fn main() {
