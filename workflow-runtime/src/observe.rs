@@ -119,6 +119,7 @@ impl From<Entry> for RunEvent {
         let kind = match what {
             What::Run(state) => RunEventKind::Run(state),
             What::Step { scope, step, state, attempt, failure } => {
+                let failure = failure.map(|failure| *failure);
                 let task = scope.step(step).map(describe).unwrap_or_default();
                 RunEventKind::Step { path: scope.path(step), task, state, attempt, failure }
             }

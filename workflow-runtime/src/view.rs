@@ -95,8 +95,11 @@ impl RunSnapshot {
 
 /// The regions of a run, by the step that opened them.
 struct Tree {
-    regions: HashMap<Option<(*const Scope, u16)>, Vec<(Arc<Scope>, Vec<StepRecord>)>>,
+    regions: HashMap<Opener, Vec<(Arc<Scope>, Vec<StepRecord>)>>,
 }
+
+/// The step that opened a region; none did for the body of the run.
+type Opener = Option<(*const Scope, u16)>;
 
 impl Tree {
     fn of(regions: Vec<(Arc<Scope>, Vec<StepRecord>)>) -> Self {
@@ -117,7 +120,7 @@ impl Tree {
         steps
     }
 
-    fn write(&self, parent: Option<(*const Scope, u16)>, steps: &mut Vec<StepSnapshot>) {
+    fn write(&self, parent: Opener, steps: &mut Vec<StepSnapshot>) {
         for (scope, records) in self.regions.get(&parent).into_iter().flatten() {
             for (number, record) in (0..).zip(records) {
                 let Some(step) = scope.step(number) else { continue };
@@ -132,7 +135,7 @@ impl Tree {
     /// The arms that were not chosen, once one was.
     fn write_skipped(
         &self,
-        key: Option<(*const Scope, u16)>,
+        key: Opener,
         scope: &Arc<Scope>,
         number: u16,
         step: &'static Step,

@@ -21,13 +21,14 @@ use crate::run::{AttemptEnd, Key, Timestamp};
 use crate::task::{Ended, Env, Moved, Retryability};
 use crate::value::Value;
 
-/// An attempt with all it needs.
+/// An attempt with all it needs. It is large, so it stays where its worker
+/// keeps it and is only lent.
 pub(crate) struct Attempt {
     pub(crate) key: Key,
     pub(crate) epoch: u32,
     pub(crate) start: Start,
-    pub(crate) env: Env,
-    pub(crate) moved: Moved,
+    /// What the task is given; gone once the attempt is over.
+    pub(crate) given: Option<(Env, Moved)>,
     pub(crate) blocking: bool,
     pub(crate) limits: TimeLimits,
     pub(crate) span: Span,
@@ -61,8 +62,8 @@ enum End {
     Dropped,
 }
 
-pub(crate) async fn run(host: &Arc<RunHost>, attempt: Attempt) -> Done {
-    let Attempt { key, epoch, limits, .. } = attempt;
+pub(crate) async fn run(host: &Arc<RunHost>, attempt: &mut Attempt) -> Done {
+    let Attempt { key, epoch, limits, .. } = *attempt;
     let mut watch = Watch { host, key, epoch, limits, waker: None, until: None, sleep: None };
     let end = if attempt.blocking {
         run_on_thread(&mut watch, attempt).await
@@ -93,9 +94,10 @@ pub(crate) async fn run(host: &Arc<RunHost>, attempt: Attempt) -> Done {
     Done { key, epoch, end, output, waited: watch.waker.is_some() }
 }
 
-async fn run_in_place(watch: &mut Watch<'_>, attempt: Attempt) -> End {
-    let Attempt { start, env, mut moved, span, .. } = attempt;
-    let end = match contained(|| span.in_scope(|| start(&env, &mut moved))) {
+async fn run_in_place(watch: &mut Watch<'_>, attempt: &mut Attempt) -> End {
+    let Attempt { start, given, span, .. } = attempt;
+    let Some((env, moved)) = given else { return End::Dropped };
+    let end = match contained(|| span.in_scope(|| start(env, moved))) {
         Err(panic) => End::Ended(Err(panic)),
         Ok(mut running) => {
             let end = poll_fn(|cx| {
@@ -114,14 +116,18 @@ async fn run_in_place(watch: &mut Watch<'_>, attempt: Attempt) -> End {
     };
     // Before the end is told: the next step may then be the only holder of
     // what this one was lent, and take it without a copy.
-    discard((env, moved));
+    if let Err(failure) = contained(|| *given = None) {
+        tracing::warn!(%failure, "a destructor panicked");
+    }
     end
 }
 
 /// Runs a `blocking` task. Nobody can stop a thread from outside: when its
 /// time is up the attempt is over, and the thread goes on to its end unheard.
-async fn run_on_thread(watch: &mut Watch<'_>, attempt: Attempt) -> End {
-    let Attempt { start, env, mut moved, span, .. } = attempt;
+async fn run_on_thread(watch: &mut Watch<'_>, attempt: &mut Attempt) -> End {
+    let Attempt { start, given, span, .. } = attempt;
+    let Some((env, mut moved)) = given.take() else { return End::Dropped };
+    let start = *start;
     let begun = Arc::new(AtomicBool::new(false));
     let (begun_there, span_there) = (begun.clone(), span.clone());
     let mut thread = watch.host.core.runtime.spawn_blocking(move || {
@@ -145,7 +151,7 @@ async fn run_on_thread(watch: &mut Watch<'_>, attempt: Attempt) -> End {
         thread.abort();
         if begun.load(Ordering::Relaxed) {
             tracing::warn!(
-                parent: &span,
+                parent: &*span,
                 "blocking code cannot be stopped: the attempt is over, its thread goes on to its end"
             );
         }

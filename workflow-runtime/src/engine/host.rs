@@ -41,8 +41,10 @@ pub(crate) struct RunHost {
     /// Whether any attempt was ever asked to stop. Most runs never set it, so
     /// that their attempts need not take the lock to ask.
     stopping: AtomicBool,
-    /// Tells of every change, the run's end included.
+    /// Tells of every change, the run's end included: for observers.
     pub(crate) changed: Notify,
+    /// Tells of the end alone: who awaits the run is not woken at every step.
+    pub(crate) ended: Notify,
     /// Never held across an `.await`, and never while another run's is taken.
     inner: Mutex<Inner>,
 }
@@ -133,7 +135,7 @@ impl RunHost {
             controls: Controls::default(),
             room: HashMap::new(),
             timers: HashSet::new(),
-            log: Log::default(),
+            log: Log::of(graph),
             result: None,
             end: None,
             started_at: now,
@@ -149,6 +151,7 @@ impl RunHost {
             handles: AtomicUsize::new(0),
             stopping: AtomicBool::new(false),
             changed: Notify::new(),
+            ended: Notify::new(),
             inner: Mutex::new(inner),
         })
     }
@@ -175,8 +178,11 @@ impl RunHost {
         }
         wakers.into_iter().for_each(Waker::wake);
         garbage.into_iter().for_each(super::panics::discard);
-        if ended && let Some(registry) = self.registry.upgrade() {
-            registry.forget(self);
+        if ended {
+            if let Some(registry) = self.registry.upgrade() {
+                registry.forget(self);
+            }
+            self.ended.notify_waiters();
         }
         if changed {
             self.changed.notify_waiters();
@@ -190,7 +196,7 @@ impl RunHost {
     pub(crate) fn deliver(self: &Arc<Self>, event: Event) {
         self.with(|inner, after| {
             self.handle(inner, after, event, None);
-            self.call_workers(inner, after, 0);
+            self.call_workers(inner, after);
         });
     }
 
@@ -201,7 +207,7 @@ impl RunHost {
             host.with(|inner, after| {
                 inner.timers.remove(&id);
                 host.handle(inner, after, event, None);
-                host.call_workers(inner, after, 0);
+                host.call_workers(inner, after);
             });
         };
         inner.timers.insert(self.core.timers.add(at, Box::new(due)));
@@ -211,7 +217,7 @@ impl RunHost {
         self.with(|inner, after| {
             self.check_open(inner)?;
             self.handle(inner, after, Event::CancelRequested, None);
-            self.call_workers(inner, after, 0);
+            self.call_workers(inner, after);
             Ok(())
         })
     }
@@ -220,7 +226,7 @@ impl RunHost {
         self.with(|inner, after| {
             self.check_open(inner)?;
             self.handle(inner, after, Event::Signalled { name }, Some(value));
-            self.call_workers(inner, after, 0);
+            self.call_workers(inner, after);
             Ok(())
         })
     }

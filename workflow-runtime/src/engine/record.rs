@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::frames::{Frame, Scope};
+use crate::definition::Graph;
 use crate::error::Failure;
 use crate::run::{Change, RunState, StepState, Timestamp, Wait};
 
@@ -88,7 +89,7 @@ pub(crate) struct Entry {
 
 #[derive(Clone, Debug)]
 pub(crate) enum What {
-    Step { scope: Arc<Scope>, step: u16, state: StepState, attempt: u32, failure: Option<Failure> },
+    Step { scope: Arc<Scope>, step: u16, state: StepState, attempt: u32, failure: Option<Box<Failure>> },
     Progress { scope: Arc<Scope>, step: u16, done: u64, total: u64 },
     Run(RunState),
 }
@@ -104,6 +105,12 @@ pub(crate) struct Log {
 }
 
 impl Log {
+    /// With room for the usual two changes a step of the workflow's body.
+    pub(crate) fn of(graph: &Graph) -> Self {
+        let steps = graph.regions.first().map_or(0, |body| body.steps.len());
+        Self { entries: VecDeque::with_capacity((2 * steps + 4).min(CHANGES)), ..Self::default() }
+    }
+
     pub(crate) fn push(&mut self, at: Timestamp, what: What) {
         if self.entries.len() == CHANGES {
             self.entries.pop_front();
@@ -174,7 +181,7 @@ impl Log {
         if let Some(record) = frame.records.get_mut(usize::from(key.step)) {
             record.change(now, state, attempt, failure.as_ref());
         }
-        let scope = frame.scope.clone();
+        let (scope, failure) = (frame.scope.clone(), failure.map(Box::new));
         self.push(now, What::Step { scope, step: key.step, state, attempt, failure });
     }
 }

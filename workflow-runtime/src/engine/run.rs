@@ -81,12 +81,13 @@ impl<T> Run<T> {
     /// for its result.
     pub async fn wait(&self) {
         loop {
-            let mut changed = pin!(self.host.changed.notified());
-            changed.as_mut().enable();
+            // Registered before looking, so that the end is not missed.
+            let mut ended = pin!(self.host.ended.notified());
+            ended.as_mut().enable();
             if self.host.lock().end.is_some() {
                 return;
             }
-            changed.await;
+            ended.await;
         }
     }
 

@@ -35,16 +35,18 @@ pub(crate) struct Ready {
 const ATTEMPTS_IN_A_ROW: u32 = 128;
 
 async fn work(host: Arc<RunHost>) {
-    let mut next = host.first_attempt();
+    let mut next = None;
+    host.first_attempt(&mut next);
     let mut in_a_row = 0;
-    while let Some(attempt) = next {
+    while let Some(attempt) = &mut next {
         let done = attempt::run(&host, attempt).await;
         in_a_row = if done.waited { 0 } else { in_a_row + 1 };
         if in_a_row == ATTEMPTS_IN_A_ROW {
             in_a_row = 0;
             tokio::task::yield_now().await;
         }
-        next = host.next_attempt(done);
+        next = None;
+        host.next_attempt(done, &mut next);
     }
 }
 
@@ -59,42 +61,40 @@ impl RunHost {
         drop(self.core.runtime.spawn(work(self.clone())));
     }
 
-    /// Has enough workers spawned for what is ready, apart from what those
-    /// that are on their way (`coming`) will take.
-    pub(crate) fn call_workers(&self, inner: &mut Inner, after: &mut After, coming: usize) {
-        let wanted = inner.ready.len().saturating_sub(coming);
-        let more = wanted.min(self.core.parallelism.saturating_sub(inner.working));
+    /// Has enough workers spawned for what is ready.
+    pub(crate) fn call_workers(&self, inner: &mut Inner, after: &mut After) {
+        let more = inner.ready.len().min(self.core.parallelism.saturating_sub(inner.working));
         inner.working += more;
         after.workers += more;
     }
 
-    fn first_attempt(self: &Arc<Self>) -> Option<Attempt> {
+    fn first_attempt(self: &Arc<Self>, next: &mut Option<Attempt>) {
         self.with(|inner, after| {
             inner.now = self.core.clock.now();
-            self.take_attempt(inner, after)
-        })
+            self.take_attempt(inner, after, next);
+        });
     }
 
     /// Reports an attempt's end, and takes the next one.
-    fn next_attempt(self: &Arc<Self>, done: Done) -> Option<Attempt> {
+    fn next_attempt(self: &Arc<Self>, done: Done, next: &mut Option<Attempt>) {
         self.with(|inner, after| {
             inner.attempts -= 1;
             self.end_attempt(inner, after, done.key, done.epoch, done.end, done.output);
             if done.waited {
                 if inner.working >= self.core.parallelism {
-                    return None;
+                    return;
                 }
                 inner.working += 1;
             }
-            self.take_attempt(inner, after)
-        })
+            self.take_attempt(inner, after, next);
+        });
     }
 
     /// The worker's attempt waits: another may poll in its place.
     pub(crate) fn pause_worker(self: &Arc<Self>) {
         self.with(|inner, after| {
             inner.working -= 1;
-            self.call_workers(inner, after, 0);
+            self.call_workers(inner, after);
         });
     }
 
@@ -118,20 +118,20 @@ impl RunHost {
 
     /// Takes the next ready attempt for a worker, and calls others for the
     /// rest. Without one, the worker ends.
-    fn take_attempt(self: &Arc<Self>, inner: &mut Inner, after: &mut After) -> Option<Attempt> {
+    fn take_attempt(self: &Arc<Self>, inner: &mut Inner, after: &mut After, next: &mut Option<Attempt>) {
         while let Some(ready) = inner.ready.pop_front() {
             if self.is_stopping() && inner.controls.is_stopped(ready.key, ready.epoch) {
                 self.end_attempt(inner, after, ready.key, ready.epoch, AttemptEnd::Cancelled, None);
                 continue;
             }
-            if let Some(attempt) = self.prepare(inner, ready) {
+            *next = self.prepare(inner, ready);
+            if next.is_some() {
                 inner.attempts += 1;
-                self.call_workers(inner, after, 0);
-                return Some(attempt);
+                self.call_workers(inner, after);
+                return;
             }
         }
         inner.working -= 1;
-        None
     }
 
     /// Gathers what an attempt needs.
@@ -170,8 +170,7 @@ impl RunHost {
             key,
             epoch,
             start: task.start,
-            env: Env::new(values, purpose, self.context(key, epoch, attempt)),
-            moved,
+            given: Some((Env::new(values, purpose, self.context(key, epoch, attempt)), moved)),
             blocking: def.blocking,
             limits: TimeLimits { began: inner.now, timeout: policy.timeout, deadline },
             span,

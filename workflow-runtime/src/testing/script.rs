@@ -34,8 +34,10 @@ pub struct Script<T> {
 struct Line<T> {
     signal: &'static str,
     delay: Duration,
-    send: Box<dyn FnOnce(Run<T>) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>,
+    send: Box<dyn FnOnce(Run<T>) -> Sending + Send>,
 }
+
+type Sending = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl<T: 'static> Script<T> {
     /// A script without lines.

@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use super::support::{self, *};
+use super::support::*;
 use crate::definition::{Graph, Kind, Region, Step, TaskStep, Yield};
 use crate::engine::Run;
 use crate::value::Value;
