@@ -95,14 +95,17 @@ impl RunSnapshot {
 
 /// The regions of a run, by the step that opened them.
 struct Tree {
-    regions: HashMap<Opener, Vec<(Arc<Scope>, Vec<StepRecord>)>>,
+    regions: HashMap<Opener, Vec<Opened>>,
 }
+
+/// A region that was opened, and its steps.
+type Opened = (Arc<Scope>, Vec<StepRecord>);
 
 /// The step that opened a region; none did for the body of the run.
 type Opener = Option<(*const Scope, u16)>;
 
 impl Tree {
-    fn of(regions: Vec<(Arc<Scope>, Vec<StepRecord>)>) -> Self {
+    fn of(regions: Vec<Opened>) -> Self {
         let mut tree = Self { regions: HashMap::new() };
         for (scope, records) in regions {
             let parent = scope.parent.as_ref().map(|(scope, step)| (Arc::as_ptr(scope), *step));

@@ -11,6 +11,7 @@
 //! to the others if there are enough of them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::attempt::{self, Attempt, Done, TimeLimits};
 use super::host::{After, Inner, RunHost};
@@ -30,21 +31,28 @@ pub(crate) struct Ready {
     pub(crate) undo: bool,
 }
 
-/// After how many attempts in a row a worker lets other tasks of the runtime
-/// have its thread.
-const ATTEMPTS_IN_A_ROW: u32 = 128;
+/// How long a worker polls before it lets other tasks of the runtime have its
+/// thread. By time, since a handover costs as much as many short steps.
+const TURN: Duration = Duration::from_micros(200);
+
+/// The same by number, for a clock that stands still.
+const ATTEMPTS_A_TURN: u32 = 1024;
 
 async fn work(host: Arc<RunHost>) {
     let mut next = None;
     host.first_attempt(&mut next);
-    let mut in_a_row = 0;
+    let (mut turn_began, mut attempts) = (Timestamp::default(), 0);
     while let Some(attempt) = &mut next {
-        let done = attempt::run(&host, attempt).await;
-        in_a_row = if done.waited { 0 } else { in_a_row + 1 };
-        if in_a_row == ATTEMPTS_IN_A_ROW {
-            in_a_row = 0;
+        let began = attempt.limits.began;
+        if attempts >= ATTEMPTS_A_TURN || (attempts > 0 && began.since(turn_began) > TURN) {
+            attempts = 0;
             tokio::task::yield_now().await;
         }
+        if attempts == 0 {
+            turn_began = began;
+        }
+        let done = attempt::run(&host, attempt).await;
+        attempts = if done.waited { 0 } else { attempts + 1 };
         next = None;
         host.next_attempt(done, &mut next);
     }

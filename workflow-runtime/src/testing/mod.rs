@@ -6,6 +6,44 @@
 //! - [`Script`] sends signals when the run waits for them.
 //! - [`Trace`], from [`Run::trace`](crate::Run::trace), is what happened, to
 //!   assert on.
+//!
+//! ```
+//! use workflow_runtime::run::StepState;
+//! use workflow_runtime::testing::{self, Script};
+//! use workflow_runtime::{Engine, Result, task, workflow};
+//!
+//! #[task]
+//! async fn fetch(url: String) -> String {
+//!     unreachable!("a test does not go to {url}")
+//! }
+//!
+//! #[task]
+//! async fn join(page: String, verdict: String) -> String {
+//!     format!("{page}: {verdict}")
+//! }
+//!
+//! workflow! {
+//!     fn reviewed(url: String) -> Result<String> {
+//!         let page = fetch(url);
+//!         let verdict = signal::<String>("review").within("3d")?;
+//!         let joined = join(page, verdict);
+//!         Ok(joined)
+//!     }
+//! }
+//!
+//! testing::block_on(async {
+//!     let engine = Engine::in_memory().mock::<fetch>(|url| format!("page of {url}")).start().await?;
+//!     let run = engine.start(reviewed("x.org".to_owned())).await?;
+//!     // Two days later; the test waits no longer than any other.
+//!     let two_days = std::time::Duration::from_secs(2 * 24 * 60 * 60);
+//!     Script::new().signal_after(two_days, reviewed::review, "good".to_owned()).play(&run);
+//!
+//!     assert_eq!(run.clone().await?, "page of x.org: good");
+//!     run.trace().assert_order(["reviewed/page", "reviewed/joined"]);
+//!     run.trace().assert_state("reviewed/verdict", StepState::Succeeded { cached: false });
+//!     Result::<()>::Ok(())
+//! }).unwrap();
+//! ```
 
 mod script;
 mod trace;

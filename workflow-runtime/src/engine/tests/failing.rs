@@ -242,3 +242,55 @@ fn a_failure_can_be_a_value() {
         assert!(matches!(AS_VALUE, OnFailure::Value(_)));
     });
 }
+
+workflow!(
+    deep,
+    body(
+        2,
+        steps![step(
+            "items",
+            &[],
+            &[],
+            1,
+            crate::definition::Kind::Map {
+                items: expr(&[], |_| vec![crate::Value::new(0_u64)]),
+                region: 1,
+                limit: None,
+                collect: |_| crate::Value::new(0_u64),
+            }
+        )],
+        Yield::Slot(1),
+    ),
+    body(
+        2,
+        steps![step(
+            "choice",
+            &[],
+            &[],
+            1,
+            crate::definition::Kind::Branch { choose: expr(&[], |_| 0), arms: &[2] }
+        )],
+        Yield::Slot(1)
+    ),
+    nested(
+        "then",
+        &[],
+        body(
+            1,
+            steps![step("fails", &[], &[], 0, use_of(&PLAIN, &[], |_, _| Box::pin(async { failed("no") })))],
+            Yield::Slot(0)
+        )
+    ),
+);
+
+#[test]
+fn the_machine_and_its_observers_name_a_step_alike() {
+    block_on(async {
+        let run = engine().await.start(deep::with(0_u64)).await.unwrap();
+        let handle = run.clone();
+        let Err(Error::Failed { error, .. }) = run.await else { panic!("it cannot succeed") };
+        assert_eq!(error.step(), "deep/items[0]/choice[then]/fails");
+        handle.trace().assert_state(error.step(), StepState::Failed);
+        assert!(handle.snapshot().step(error.step()).is_some());
+    });
+}
