@@ -1,1 +1,3 @@
 //! One module per promise.
+
+mod task;

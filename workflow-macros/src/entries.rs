@@ -4,7 +4,7 @@
 //! The list is split by tokens, before any value is parsed, so that one bad
 //! value spoils only its own option.
 
-use proc_macro2::{Delimiter, Ident, Spacing, Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Ident, Span, TokenStream, TokenTree};
 use syn::LitStr;
 use syn::parse::Parse;
 
@@ -145,7 +145,7 @@ fn split_at_commas(list: TokenStream) -> Vec<Vec<TokenTree>> {
                     continue;
                 }
                 '<' => angles += 1,
-                '>' if punct.spacing() == Spacing::Alone || angles > 0 => angles = angles.saturating_sub(1),
+                '>' => angles = angles.saturating_sub(1),
                 _ => {}
             }
         }

@@ -2,7 +2,6 @@
 
 use proc_macro::TokenStream;
 
-mod backoff;
 mod diagnostics;
 mod duration;
 mod entries;
@@ -13,6 +12,113 @@ mod task;
 mod workflow;
 
 /// Makes a task of a function.
+///
+/// The function stays as it is: it can be called, documented and tested. Its
+/// name also becomes a type that carries the task's contract, so `use
+/// shop::charge;` brings both, and `workflow!` can use `charge(..)` as a step.
+///
+/// ```
+/// use std::time::Duration;
+/// use workflow_runtime::{Context, Retryability, Retryable, task};
+/// # use serde::{Deserialize, Serialize};
+/// # #[derive(Clone, Serialize, Deserialize)] pub struct Order { id: u64 }
+/// # #[derive(Clone, Serialize, Deserialize)] pub struct Receipt { key: String, cents: u64 }
+/// # pub struct Bank;
+/// # impl Bank {
+/// #     async fn book(&self, key: String, _: &Order, cents: u64) -> Result<Receipt, CardError> {
+/// #         Ok(Receipt { key, cents })
+/// #     }
+/// #     async fn pay_back(&self, _: &Receipt) -> Result<(), CardError> { Ok(()) }
+/// # }
+///
+/// #[derive(Debug)]
+/// pub enum CardError { Declined, Busy }
+/// # impl std::fmt::Display for CardError {
+/// #     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { write!(f, "{self:?}") }
+/// # }
+/// # impl std::error::Error for CardError {}
+///
+/// // An error may decide its own fate.
+/// impl Retryable for CardError {
+///     fn retryability(&self) -> Retryability {
+///         match self {
+///             CardError::Declined => Retryability::Fatal,
+///             CardError::Busy => Retryability::RetryAfter(Duration::from_secs(30)),
+///         }
+///     }
+/// }
+///
+/// /// Takes the money for an order.
+/// #[task(
+///     retry(attempts = 5, backoff = exponential("200ms", factor = 2, max = "30s"), jitter = 0.2),
+///     timeout = "10s",
+///     undo = refund,
+/// )]
+/// async fn charge(
+///     order: &Order,
+///     cents: u64,
+///     #[resource] bank: &Bank,
+///     #[context] cx: &Context,
+/// ) -> Result<Receipt, CardError> {
+///     // The same key on every attempt: the bank books it once.
+///     bank.book(cx.idempotency_key(), order, cents).await
+/// }
+///
+/// /// Gives it back, when the run fails later on.
+/// #[task(retry(attempts = 10))]
+/// async fn refund(receipt: &Receipt, #[resource] bank: &Bank) -> Result<(), CardError> {
+///     bank.pay_back(receipt).await
+/// }
+/// # fn main() {}
+/// ```
+///
+/// # Parameters
+///
+/// An argument is owned (`T`: the task gets its own copy) or borrowed (`&T`,
+/// `&str`, `&[T]`). `#[resource] name: &T` is taken from the engine, which
+/// has it in a struct with [`#[derive(Resources)]`](macro@Resources).
+/// `#[context] cx: &Context` is the attempt that is running. `&mut`, `self`,
+/// generic and `impl Trait` parameters are refused.
+///
+/// # Result
+///
+/// A function that returns a `Result`, by any path or alias of that name, can
+/// fail; its error is any `std::error::Error`, or a boxed one. What it returns
+/// otherwise is serialisable, since a run saves it. A panic is a failed
+/// attempt.
+///
+/// # Options
+///
+/// | Option | Meaning |
+/// |---|---|
+/// | `retry(..)` | repeats a failed attempt; see below |
+/// | `timeout = "10s"` | the longest that one attempt may take |
+/// | `deadline = "5m"` | the longest that all attempts and the waits between them may take |
+/// | `blocking` | for a function that is not `async`: it runs on a thread of its own |
+/// | `at_most_once` | an attempt lost to a crash is not repeated |
+/// | `undo = refund` | the task that undoes this one when the run fails or is cancelled |
+/// | `cache = "24h"` | results are reused by later runs, for so long |
+/// | `concurrency = 4` | attempts at a time, over the whole engine |
+/// | `rate = "10/s"` | attempts started over time, over the whole engine; also `"100/10s"` |
+/// | `name = ".."` | the task's name where it is not the function's |
+/// | `version = 2` | raise it when the task means something else than before |
+///
+/// In `retry`: `attempts` (in all, the first included), `backoff`, `jitter`
+/// (by how much of itself a wait may differ, 0 to 1), `when` (a predicate on
+/// the error, where the error does not implement `Retryable`), and `budget`
+/// (no further attempt after so long). The kinds of `backoff`:
+///
+/// - `fixed("1s")`
+/// - `linear("1s", step = "2s", max = "30s")`
+/// - `exponential("200ms", factor = 2, max = "30s")`
+/// - `list("1s", "5s", "30s")`, the last one repeated
+///
+/// Without `retry`, there is one attempt. Durations are whole numbers with
+/// units: `250ms`, `10s`, `5m`, `2h`, `3d`, `1h30m`.
+///
+/// The task that undoes another takes the other's output by reference and, if
+/// it wants them, all its arguments after that, each by reference: for
+/// `charge` above, `refund(&Receipt)` or `refund(&Receipt, &Order, &u64)`.
 #[proc_macro_attribute]
 pub fn task(options: TokenStream, item: TokenStream) -> TokenStream {
     task::expand(options.into(), item.into()).into()
@@ -25,6 +131,45 @@ pub fn workflow(input: TokenStream) -> TokenStream {
 }
 
 /// Makes the fields of a struct the resources of an engine.
+///
+/// Each field is a resource, found by its type: a task that takes
+/// `#[resource] db: &Pool` gets the field of type `Pool`. A workflow whose
+/// tasks need what the engine does not have does not compile.
+///
+/// ```
+/// use workflow_runtime::{Engine, Resources, Result, task, workflow};
+///
+/// struct Greeting(String);
+///
+/// #[derive(Resources)]
+/// struct App {
+///     greeting: Greeting,
+/// }
+///
+/// #[task]
+/// async fn greet(name: &str, #[resource] greeting: &Greeting) -> String {
+///     format!("{}, {name}!", greeting.0)
+/// }
+///
+/// workflow! {
+///     /// Greets somebody.
+///     pub fn welcome(name: String) -> Result<String> {
+///         let text = greet(&name);
+///         Ok(text)
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<()> {
+/// let app = App { greeting: Greeting("Hello".to_owned()) };
+/// let engine = Engine::in_memory().resources(app).start().await?;
+/// assert_eq!(engine.start(welcome("Ada".to_owned())).await?.await?, "Hello, Ada!");
+/// # Ok(())
+/// # }
+/// ```
+///
+/// The types differ from each other; wrap two of one type in types of their
+/// own.
 #[proc_macro_derive(Resources)]
 pub fn resources(input: TokenStream) -> TokenStream {
     resources::expand(input.into()).into()

@@ -4,17 +4,19 @@
 //! Task: `#[task(retry(attempts = 5), timeout = "10s")]`.
 //! Step: `#[retry(attempts = 5)] #[timeout("10s")]`.
 
+mod backoff;
+
 use std::time::Duration;
 
 use proc_macro2::{Span, TokenStream};
 use quote::quote;
 use syn::{Attribute, Lit, LitInt, LitStr, Meta, Path};
 
-use crate::backoff::Backoff;
 use crate::diagnostics::Errors;
 use crate::duration::{expand_duration, positive_duration};
 use crate::entries::{self, Entry, Value};
 use crate::private::Private;
+use backoff::Backoff;
 
 /// Retries and time limits, as far as they are given.
 #[derive(Default)]
@@ -115,7 +117,7 @@ impl PolicyOverride {
             entry.refuse("at least one option", EXAMPLE, errors);
         }
         let names = named.iter().map(|entry| entry.name.to_string()).collect();
-        for entry in entries::check_names(named, &KNOWN, "retry", errors) {
+        for entry in entries::check_names(named, &KNOWN, "`retry`", errors) {
             match entry.name.to_string().as_str() {
                 "attempts" => {
                     let literal: Option<LitInt> = entry.parse("a whole number", "attempts = 5", errors);
@@ -391,7 +393,7 @@ mod tests {
         assert_eq!(bad(quote!(fixed("1s", "2s"))), ["`fixed` takes one duration"]);
         assert_eq!(bad(quote!(fixed("1s", max = "2s"))), ["`fixed` has no option `max`"]);
         assert_eq!(bad(quote!(list())), ["`list` takes one or more durations"]);
-        assert_eq!(bad(quote!(exponential("1s", step = "1s"))), ["unknown exponential option `step`"]);
+        assert_eq!(bad(quote!(exponential("1s", step = "1s"))), ["unknown `exponential` option `step`"]);
         assert_eq!(bad(quote!(exponential("0s"))), ["a wait of zero does not grow"]);
         assert_eq!(
             bad(quote!(exponential("9s", max = "1s"))),

@@ -6,6 +6,7 @@ mod expand;
 mod function;
 mod options;
 mod signature;
+mod stub;
 mod types;
 
 use proc_macro2::TokenStream;
@@ -33,7 +34,7 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
 
     let contract = match &signature {
         Some(signature) => expand::contract(&function, signature, &options),
-        None => expand::stub(&function),
+        None => stub::expand(&function),
     };
     let function = function.without_markers();
     quote!(#function #errors #contract)

@@ -45,7 +45,10 @@ pub const fn plain_task<T: Task>(name: &'static str) -> TaskDef {
 
 /// The policy of a step that overrides its task's: checked when the workflow
 /// compiles, since `workflow!` does not see the task's options.
+///
+/// `track_caller`, so that rustc shows the step alone and not this function.
 #[must_use]
+#[track_caller]
 pub const fn step_policy(task: &TaskDef, policy: Policy) -> Policy {
     assert!(
         !task.at_most_once || policy.retry.attempts == 1,

@@ -15,11 +15,14 @@ use crate::task::{Running, Task};
 pub trait Undone: Task {
     /// The task that does it.
     type By: Task;
-    /// Its arguments, if it takes those of this task: the output and every
-    /// argument, all of them lent.
-    type Lent<'a>;
+    /// Its arguments, if it takes those of this task: the output, which is
+    /// seen as an `O`, and every argument, all of them lent.
+    type Lent<'a, O: ?Sized + 'static>;
     /// Lends them.
-    fn lend<'a, 'args: 'a>(args: &'a Self::Args<'args>, output: &'a Self::Ok) -> Self::Lent<'a>;
+    fn lend<'a, 'args: 'a, O: ?Sized + 'static>(
+        args: &'a Self::Args<'args>,
+        output: &'a O,
+    ) -> Self::Lent<'a, O>;
 }
 
 /// A task that can undo `T`.
@@ -37,18 +40,23 @@ pub trait Undoes<T: Task, Shape>: Task {
     fn begin<'a>(args: T::Args<'a>, output: &'a T::Ok, context: &'a Context) -> Running<'a>;
 }
 
-/// `refund(&receipt)`
-pub enum OutputOnly {}
+// The shapes. An output that points to something else, as `String` does to
+// `str`, is lent as either: what every call in Rust allows.
 
-/// `delete(&str)` for an output that is a `String`: what every call in Rust
-/// allows, and what a `String` or `Vec` is best taken as.
+/// `refund(&Receipt)`
+pub enum Output {}
+
+/// `delete(&str)`
 pub enum OutputTarget {}
 
-/// `refund(&receipt, &order, &cents)`
+/// `refund(&Receipt, &Order, &u64)`
 pub enum WithArguments {}
 
+/// `delete(&str, &Region)`
+pub enum TargetWithArguments {}
+
 #[diagnostic::do_not_recommend]
-impl<T, U> Undoes<T, OutputOnly> for U
+impl<T, U> Undoes<T, Output> for U
 where
     T: Task,
     U: for<'a> Task<Args<'a> = &'a <T as Task>::Ok>,
@@ -75,13 +83,29 @@ where
 impl<T, U> Undoes<T, WithArguments> for U
 where
     T: Undone,
-    U: for<'a> Task<Args<'a> = <T as Undone>::Lent<'a>>,
+    U: for<'a> Task<Args<'a> = <T as Undone>::Lent<'a, <T as Task>::Ok>>,
 {
     fn begin<'a>(args: T::Args<'a>, output: &'a T::Ok, context: &'a Context) -> Running<'a> {
         // The arguments live in this future while the undoing task borrows
         // them.
         Box::pin(async move {
             let undoing = U::start(T::lend(&args, output), context);
+            undoing.await
+        })
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<T, U, O> Undoes<T, TargetWithArguments> for U
+where
+    T: Undone,
+    T::Ok: Deref<Target = O>,
+    O: ?Sized + Sync + 'static,
+    U: for<'a> Task<Args<'a> = <T as Undone>::Lent<'a, O>>,
+{
+    fn begin<'a>(args: T::Args<'a>, output: &'a T::Ok, context: &'a Context) -> Running<'a> {
+        Box::pin(async move {
+            let undoing = U::start(T::lend(&args, &**output), context);
             undoing.await
         })
     }

@@ -4,13 +4,12 @@
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
-use syn::{FnArg, Path, Type};
+use syn::{Path, Type};
 
-use super::function::{Function, is_marker};
+use super::function::Function;
 use super::options::Options;
 use super::signature::{Output, Param, Role, Signature, is_reference, referent};
 use super::types;
-use crate::diagnostics::Errors;
 use crate::duration::expand_duration;
 use crate::private::Private;
 
@@ -34,62 +33,8 @@ pub(super) fn contract(function: &Function, signature: &Signature, options: &Opt
     quote!(#marker #task #call #runs_on #undo)
 }
 
-/// The contract of a function that cannot be a task, so that the workflows
-/// that use it are not blamed too: it takes anything, and returns what it
-/// says as far as that can be said.
-pub(super) fn stub(function: &Function) -> TokenStream {
-    // Beside a method there is no place for a type.
-    if function.signature.receiver().is_some() {
-        return TokenStream::new();
-    }
-    let marker = marker(function);
-    let name = &function.signature.ident;
-    let text = name.unraw().to_string();
-    let visibility = &function.visibility;
-    let conditions: Vec<_> = function.conditions().collect();
-    // A generic return type names types that only the function knows. What is
-    // wrong with another is reported already.
-    let output = match function.signature.generics.params.is_empty() {
-        true => Output::read(&function.signature.output, &mut Errors::default()),
-        false => None,
-    };
-    let outputs = output_types(name, &output.unwrap_or(Output::Unit));
-    let arguments = function.signature.inputs.iter().filter(|input| match input {
-        FnArg::Typed(input) => !input.attrs.iter().any(is_marker),
-        FnArg::Receiver(_) => false,
-    });
-    let types: Vec<_> = arguments.enumerate().map(|(index, _)| format_ident!("__T{index}")).collect();
-    quote! {
-        #marker
-        #(#conditions)*
-        #[automatically_derived]
-        #[allow(unused, deprecated, clippy::all, clippy::pedantic, clippy::nursery)]
-        impl #Private::Task for #name {
-            type Args<'task> = ();
-            #outputs
-            const DEF: #Private::TaskDef = #Private::plain_task::<Self>(#text);
-            fn start<'task>(_: (), _: &'task #Private::Context) -> #Private::Running<'task> {
-                ::core::unreachable!()
-            }
-            fn finish(_: Self::Return) -> #Private::Ended {
-                ::core::unreachable!()
-            }
-        }
-        #(#conditions)*
-        #[automatically_derived]
-        #[allow(unused, clippy::all, clippy::pedantic, clippy::nursery)]
-        impl #name {
-            #[doc(hidden)]
-            #visibility fn #name<#(#types),*>(#(_: #types),*) -> #Private::Call<'static, #name> {
-                #Private::Call::new(())
-            }
-        }
-        #(#conditions)*
-        impl<__Engine> #Private::RunsOn<__Engine> for #name {}
-    }
-}
-
-fn marker(function: &Function) -> TokenStream {
+/// The type of the function's name.
+pub(super) fn marker(function: &Function) -> TokenStream {
     let name = &function.signature.ident;
     let visibility = &function.visibility;
     let conditions = function.conditions();
@@ -99,7 +44,7 @@ fn marker(function: &Function) -> TokenStream {
     quote_spanned! {at=>
         #(#conditions)*
         #[doc(hidden)]
-        #[allow(non_camel_case_types, dead_code)]
+        #[allow(non_camel_case_types)]
         #visibility enum #name {}
     }
 }
@@ -180,7 +125,7 @@ fn one_or_tuple(items: impl Iterator<Item = TokenStream>) -> TokenStream {
 /// async fn report() -> Result<Report, Error>
 ///                             ^^^^^^ this type is not durable
 /// ```
-fn output_types(name: &Ident, output: &Output) -> TokenStream {
+pub(super) fn output_types(name: &Ident, output: &Output) -> TokenStream {
     match output {
         Output::Unit => {
             let unit = quote_spanned!(name.span()=> ());
@@ -398,8 +343,8 @@ fn runs_on(function: &Function, signature: &Signature, options: &Options) -> Tok
 /// ```text
 /// impl Undone for charge {
 ///     type By = refund;
-///     type Lent<'task> = (&'task Receipt, &'task Order, &'task u64);
-///     fn lend<'task, 'args: 'task>(args: &'task Self::Args<'args>, output: &'task Self::Ok) -> Self::Lent<'task> {
+///     type Lent<'task, Output> = (&'task Output, &'task Order, &'task u64);
+///     fn lend<'task, 'args: 'task, Output>(args: &'task Self::Args<'args>, output: &'task Output) -> .. {
 ///         let (arg0, arg1) = args;
 ///         (output, arg0, arg1)
 ///     }
@@ -414,7 +359,7 @@ fn implement_undone(function: &Function, signature: &Signature, undo: &Path) -> 
         false => {
             let types = signature.arguments().map(|param| lent(&param.ty));
             let pattern = one_or_tuple(names.iter().map(ToTokens::to_token_stream));
-            (quote!((&'task Self::Ok, #(#types),*)), quote! { let #pattern = args; (output, #(#names),*) })
+            (quote!((&'task __Output, #(#types),*)), quote! { let #pattern = args; (output, #(#names),*) })
         }
     };
     quote! {
@@ -423,11 +368,11 @@ fn implement_undone(function: &Function, signature: &Signature, undo: &Path) -> 
         #[allow(unused, clippy::all, clippy::pedantic, clippy::nursery)]
         impl #Private::Undone for #name {
             type By = #undo;
-            type Lent<'task> = #lent;
-            fn lend<'task, 'args: 'task>(
+            type Lent<'task, __Output: ?::core::marker::Sized + 'static> = #lent;
+            fn lend<'task, 'args: 'task, __Output: ?::core::marker::Sized + 'static>(
                 args: &'task Self::Args<'args>,
-                output: &'task Self::Ok,
-            ) -> Self::Lent<'task> {
+                output: &'task __Output,
+            ) -> Self::Lent<'task, __Output> {
                 #lend
             }
         }

@@ -60,6 +60,15 @@ pub(super) fn result(ty: &Type) -> Option<(&TypePath, TokenStream, TokenStream)>
     Some((path, ok, error))
 }
 
+/// Whether a name occurs among the tokens.
+pub(super) fn mentions(tokens: TokenStream, name: &Ident) -> bool {
+    tokens.into_iter().any(|token| match token {
+        TokenTree::Ident(word) => word == *name,
+        TokenTree::Group(group) => mentions(group.stream(), name),
+        _ => false,
+    })
+}
+
 enum Mark {
     Elided(Span),
     Mut(Span),

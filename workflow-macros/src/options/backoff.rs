@@ -7,10 +7,10 @@ use quote::{ToTokens, quote};
 use syn::parse::{Parse, ParseStream};
 use syn::{Lit, LitStr};
 
+use super::number;
 use crate::diagnostics::{Errors, help_with_names};
 use crate::duration::{duration, expand_duration, positive_duration};
 use crate::entries::{self, Entry};
-use crate::options::number;
 use crate::private::Private;
 
 /// Mirrors the runtime's type of this name.
@@ -74,7 +74,7 @@ impl Backoff {
                 }
                 Vec::new()
             }
-            _ => entries::check_names(named, known, &kind, errors),
+            _ => entries::check_names(named, known, &format!("`{kind}`"), errors),
         };
         if waits.is_empty() || (kind != "list" && waits.len() > 1) {
             let takes = if kind == "list" { "one or more durations" } else { "one duration" };
