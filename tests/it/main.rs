@@ -1,3 +1,4 @@
 //! One module per promise.
 
+mod examples;
 mod task;
