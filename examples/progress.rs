@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use workflow_runtime::run::{StepState, Timestamp, Wait};
-use workflow_runtime::{RunEvent, RunEventKind};
+use workflow_runtime::{RunEvent, RunEventKind, StepKind};
 
 use crate::short;
 
@@ -53,9 +53,6 @@ pub enum Mark {
     Neutral,
 }
 
-/// Regions are under way as long as a step in them is, and only say so again.
-const REGIONS: [&str; 5] = ["for", "while", "if", "select", "value"];
-
 impl Progress {
     /// The steps under way, the longest first.
     #[must_use]
@@ -66,9 +63,10 @@ impl Progress {
     /// Takes an event in, and says what of it is worth telling.
     pub fn take(&mut self, event: RunEvent) -> Option<News> {
         match event.kind {
-            RunEventKind::Step { path, task, state, attempt, failure } => {
-                // The engine lists regions among the steps.
-                if REGIONS.contains(&task.as_str()) {
+            RunEventKind::Step { path, kind, state, attempt, failure, .. } => {
+                // Regions are under way as long as a step in them is, and only
+                // say so again.
+                if kind.is_region() || kind == StepKind::Value {
                     return None;
                 }
                 // The rest of a long message is for whoever reports the failure.

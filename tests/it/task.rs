@@ -1,6 +1,6 @@
 //! What a task is given, what its end means, and how it is undone.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use workflow_runtime::testing::block_on;
@@ -231,5 +231,51 @@ fn a_failure_is_told_in_the_error_s_words() {
         let (engine, _) = engine().await;
         let text = engine.start(handled()).await.unwrap().await.unwrap();
         assert_eq!(text, "step `handled/first` failed: the card is Broken");
+    });
+}
+
+/// A bank that books each key once would take an undo with the step's own key
+/// for "booked already".
+#[test]
+fn an_undo_has_an_idempotency_key_of_its_own() {
+    #[derive(Resources)]
+    struct Keys {
+        seen: Arc<Mutex<Vec<String>>>,
+    }
+
+    #[task]
+    async fn refund(_cents: &u64, #[resource] seen: &Arc<Mutex<Vec<String>>>, #[context] cx: &Context) {
+        seen.lock().unwrap().push(cx.idempotency_key());
+    }
+
+    #[task(undo = refund)]
+    async fn charge(cents: u64, #[resource] seen: &Arc<Mutex<Vec<String>>>, #[context] cx: &Context) -> u64 {
+        seen.lock().unwrap().push(cx.idempotency_key());
+        cents
+    }
+
+    #[task]
+    async fn ship() -> Result<(), std::io::Error> {
+        Err(std::io::Error::other("no truck"))
+    }
+
+    workflow! {
+        fn order(cents: u64) -> Result<()> {
+            let charged = charge(cents);
+            #[after(charged)]
+            ship()?;
+            Ok(())
+        }
+    }
+
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let resources = Keys { seen: seen.clone() };
+    block_on(async {
+        let engine = Engine::in_memory().resources(resources).start().await.unwrap();
+        let run = engine.start(order(5)).await.unwrap();
+        let id = run.id().to_owned();
+        run.await.unwrap_err();
+        let charged = format!("{id}/order/charged");
+        assert_eq!(*seen.lock().unwrap(), [charged.clone(), format!("{charged}/undo")]);
     });
 }

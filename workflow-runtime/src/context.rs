@@ -26,6 +26,7 @@ pub struct Context {
     key: Key,
     epoch: u32,
     attempt: u32,
+    undo: bool,
 }
 
 /// What the engine does for an attempt. Implemented by the engine's run; a
@@ -43,7 +44,12 @@ pub(crate) trait Host: Send + Sync {
 
 impl Context {
     pub(crate) fn new(host: Arc<dyn Host>, key: Key, epoch: u32, attempt: u32) -> Self {
-        Self { host, key, epoch, attempt }
+        Self { host, key, epoch, attempt, undo: false }
+    }
+
+    /// The context of an attempt to undo the step.
+    pub(crate) fn undoing(self) -> Self {
+        Self { undo: true, ..self }
     }
 
     pub(crate) fn host(&self) -> &dyn Host {
@@ -70,10 +76,11 @@ impl Context {
 
     /// A text that is the same for every attempt of this step and differs
     /// from that of every other step of every run: what a payment service or
-    /// a database wants, to do the same thing only once.
+    /// a database wants, to do the same thing only once. The undo of a step
+    /// has a key of its own.
     #[must_use]
     pub fn idempotency_key(&self) -> String {
-        format!("{}/{}", self.run_id(), self.step())
+        format!("{}/{}{}", self.run_id(), self.step(), if self.undo { "/undo" } else { "" })
     }
 
     /// Whether the attempt was asked to stop: its run is cancelled, or

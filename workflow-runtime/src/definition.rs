@@ -303,13 +303,19 @@ impl fmt::Debug for OnFailure {
 
 impl fmt::Debug for TaskStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TaskStep").field("task", &self.task.name).field("policy", &self.policy).finish_non_exhaustive()
+        f.debug_struct("TaskStep")
+            .field("task", &self.task.name)
+            .field("policy", &self.policy)
+            .finish_non_exhaustive()
     }
 }
 
 impl fmt::Debug for Schedule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Schedule").field("cron", &self.cron).field("timezone", &self.timezone).finish_non_exhaustive()
+        f.debug_struct("Schedule")
+            .field("cron", &self.cron)
+            .field("timezone", &self.timezone)
+            .finish_non_exhaustive()
     }
 }
 

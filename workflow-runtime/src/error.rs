@@ -137,7 +137,10 @@ impl fmt::Display for StepError {
 impl StdError for StepError {}
 
 /// What went wrong with an engine or a run.
-#[derive(Clone, Debug, thiserror::Error)]
+///
+/// Its `Debug` is its message too, for the sake of `fn main() -> Result<()>`,
+/// which prints errors by `Debug`.
+#[derive(Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// A step failed for good, and with it the run.
@@ -184,6 +187,12 @@ pub enum Error {
     /// A value could not be saved or read back.
     #[error("{0}")]
     Codec(Arc<crate::codec::CodecError>),
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 /// The result of a run, or of asking the engine for something.

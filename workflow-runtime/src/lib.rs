@@ -90,7 +90,7 @@ pub use resources::{NoResources, Provides, Resources};
 pub use task::{Call, Ended, Fallible, Retryability, Retryable, Running, RunsOn, Task};
 pub use undo::Undoes;
 pub use value::{Codec, Value};
-pub use view::{Progress, RunSnapshot, StepSnapshot};
+pub use view::{Progress, RunSnapshot, StepKind, StepSnapshot};
 pub use workflow::{Invocation, Signal, Workflow};
 pub use workflow_macros::{Resources, task, workflow};
 

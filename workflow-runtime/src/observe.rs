@@ -10,7 +10,7 @@ use crate::engine::host::RunHost;
 use crate::engine::record::{Entry, What};
 use crate::error::Failure;
 use crate::run::{RunState, StepState, Timestamp};
-use crate::view::describe;
+use crate::view::{StepKind, describe};
 
 /// Something that happened to a run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -34,6 +34,8 @@ pub enum RunEventKind {
         path: String,
         /// Its task's name, or what kind of built-in step it is.
         task: String,
+        /// What it is.
+        kind: StepKind,
         /// Its new state.
         state: StepState,
         /// The attempt that the state is about, from 1; 0 before the first.
@@ -121,7 +123,8 @@ impl From<Entry> for RunEvent {
             What::Step { scope, step, state, attempt, failure } => {
                 let failure = failure.map(|failure| *failure);
                 let task = scope.step(step).map(describe).unwrap_or_default();
-                RunEventKind::Step { path: scope.path(step), task, state, attempt, failure }
+                let kind = scope.step(step).map_or(StepKind::Task, StepKind::of);
+                RunEventKind::Step { path: scope.path(step), task, kind, state, attempt, failure }
             }
             What::Progress { scope, step, done, total } => {
                 RunEventKind::Progress { path: scope.path(step), done, total }

@@ -34,12 +34,8 @@ pub struct Retry {
 
 impl Retry {
     /// One attempt.
-    pub const NEVER: Self = Self {
-        attempts: 1,
-        backoff: Backoff::Fixed(Duration::from_secs(1)),
-        jitter: 0.0,
-        budget: None,
-    };
+    pub const NEVER: Self =
+        Self { attempts: 1, backoff: Backoff::Fixed(Duration::from_secs(1)), jitter: 0.0, budget: None };
 
     /// The wait after attempt number `failed` (from 1).
     ///
@@ -106,7 +102,9 @@ impl Backoff {
         let earlier = failed.saturating_sub(1);
         match *self {
             Backoff::Fixed(delay) => delay,
-            Backoff::Linear { start, step, max } => start.saturating_add(step.saturating_mul(earlier)).min(max),
+            Backoff::Linear { start, step, max } => {
+                start.saturating_add(step.saturating_mul(earlier)).min(max)
+            }
             Backoff::Exponential { start, factor, max } => {
                 // Beyond i32 the power is infinite for every factor above 1,
                 // and `scale` turns that into `max`.
@@ -148,8 +146,14 @@ mod tests {
         let waits = |backoff| (1..=4).map(|n| retry(backoff, 0.0).delay(n, 0.5)).collect::<Vec<_>>();
         assert_eq!(waits(Backoff::Fixed(s(2))), [s(2), s(2), s(2), s(2)]);
         assert_eq!(waits(Backoff::Linear { start: s(1), step: s(2), max: s(6) }), [s(1), s(3), s(5), s(6)]);
-        assert_eq!(waits(Backoff::Exponential { start: s(1), factor: 3.0, max: s(10) }), [s(1), s(3), s(9), s(10)]);
-        assert_eq!(waits(Backoff::List(const { &[Duration::from_secs(1), Duration::from_secs(5)] })), [s(1), s(5), s(5), s(5)]);
+        assert_eq!(
+            waits(Backoff::Exponential { start: s(1), factor: 3.0, max: s(10) }),
+            [s(1), s(3), s(9), s(10)]
+        );
+        assert_eq!(
+            waits(Backoff::List(const { &[Duration::from_secs(1), Duration::from_secs(5)] })),
+            [s(1), s(5), s(5), s(5)]
+        );
     }
 
     #[test]

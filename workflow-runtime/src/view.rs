@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::definition::{Kind, Region, Step};
 use crate::engine::frames::Scope;
@@ -40,6 +40,8 @@ pub struct StepSnapshot {
     pub path: String,
     /// Its task's name, or what kind of built-in step it is.
     pub task: String,
+    /// What it is.
+    pub kind: StepKind,
     /// Its state.
     pub state: StepState,
     /// The latest attempt, from 1; 0 before the first.
@@ -171,6 +173,7 @@ impl StepSnapshot {
         Self {
             path,
             task: describe(step),
+            kind: StepKind::of(step),
             state: record.state,
             attempt: record.attempt,
             started_at: record.started_at,
@@ -178,6 +181,53 @@ impl StepSnapshot {
             failure: record.failure.as_deref().cloned(),
             progress: progress.map(|p| Progress { done: p.done, total: p.total, alive_at: p.alive_at }),
         }
+    }
+}
+
+/// What a step is to people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum StepKind {
+    /// A use of a task.
+    Task,
+    /// Another workflow.
+    Workflow,
+    /// A wait for a signal.
+    Signal,
+    /// A wait for a time.
+    Sleep,
+    /// A `for`.
+    For,
+    /// A `while`.
+    While,
+    /// An `if` or a `match`.
+    Branch,
+    /// A `select!`.
+    Select,
+    /// An expression whose value is stored.
+    Value,
+}
+
+impl StepKind {
+    pub(crate) fn of(step: &Step) -> Self {
+        match step.kind {
+            Kind::Task(task) if task.task.child.is_some() => StepKind::Workflow,
+            Kind::Task(_) => StepKind::Task,
+            Kind::Signal { .. } => StepKind::Signal,
+            Kind::Sleep(_) => StepKind::Sleep,
+            Kind::Map { .. } => StepKind::For,
+            Kind::Loop { .. } => StepKind::While,
+            Kind::Branch { .. } => StepKind::Branch,
+            Kind::Select { .. } => StepKind::Select,
+            Kind::Compute(_) => StepKind::Value,
+        }
+    }
+
+    /// Whether the step is made of other steps.
+    #[must_use]
+    pub fn is_region(self) -> bool {
+        matches!(self, Self::Workflow | Self::For | Self::While | Self::Branch | Self::Select)
     }
 }
 

@@ -174,11 +174,13 @@ impl RunHost {
         } else {
             tracing::Span::none()
         };
+        let context = self.context(key, epoch, attempt);
+        let context = if undo { context.undoing() } else { context };
         Some(Attempt {
             key,
             epoch,
             start: task.start,
-            given: Some((Env::new(values, purpose, self.context(key, epoch, attempt)), moved)),
+            given: Some((Env::new(values, purpose, context), moved)),
             blocking: def.blocking,
             limits: TimeLimits { began: inner.now, timeout: policy.timeout, deadline },
             span,

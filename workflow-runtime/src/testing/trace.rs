@@ -127,7 +127,17 @@ mod tests {
 
     fn step(path: &str, state: StepState, attempt: u32) -> RunEvent {
         let (path, task) = (path.to_owned(), "task".to_owned());
-        RunEvent { at: Timestamp(0), kind: RunEventKind::Step { path, task, state, attempt, failure: None } }
+        RunEvent {
+            at: Timestamp(0),
+            kind: RunEventKind::Step {
+                path,
+                task,
+                kind: crate::StepKind::Task,
+                state,
+                attempt,
+                failure: None,
+            },
+        }
     }
 
     fn trace() -> Trace {
