@@ -8,3 +8,10 @@ fn task() {
     cases.pass("ui/task/pass/*.rs");
     cases.compile_fail("ui/task/fail/*.rs");
 }
+
+#[test]
+fn workflow() {
+    let cases = trybuild::TestCases::new();
+    cases.pass("ui/workflow/pass/*.rs");
+    cases.compile_fail("ui/workflow/fail/*.rs");
+}

@@ -16,9 +16,15 @@ mod graph;
 mod lower;
 mod mirror;
 mod parse;
+mod pattern;
 mod picture;
 mod rewrite;
 mod schedule;
+mod tasks;
+mod tokens;
+
+#[cfg(test)]
+mod tests;
 
 /// Compiles one workflow.
 pub(crate) fn compile(tokens: TokenStream) -> TokenStream {
@@ -31,7 +37,7 @@ pub(crate) fn compile(tokens: TokenStream) -> TokenStream {
         }
     };
     let graph = lower::lower(&workflow, &mut errors);
-    let signals = signals(&graph);
+    let signals = signals(&workflow, &graph);
     let (tables, picture) = match check::check(&workflow, graph, &mut errors) {
         Some(checked) => {
             let names = |region| expand::numbered(&checked.graph().regions[region]);
@@ -40,7 +46,8 @@ pub(crate) fn compile(tokens: TokenStream) -> TokenStream {
         }
         None => (expand::stub(&workflow), String::new()),
     };
-    let mirror = mirror::mirror(&workflow);
+    // The mirror of a workflow with mistakes still finds others.
+    let mirror = mirror::mirror(&workflow, !errors.is_empty());
     let items = items(&workflow, &tables, &signals, &picture);
 
     // The mirror comes before the tables: an editor shows what it meets first.
@@ -48,8 +55,9 @@ pub(crate) fn compile(tokens: TokenStream) -> TokenStream {
 }
 
 /// The typed handles of a workflow's signals.
-fn signals(graph: &graph::Graph) -> TokenStream {
-    let handles = graph.signals.iter().map(|signal| {
+fn signals(workflow: &ast::Workflow, graph: &graph::Graph) -> TokenStream {
+    let signals = graph.signals.iter().filter(|signal| !check::is_reserved(workflow, &signal.name));
+    let handles = signals.map(|signal| {
         let (name, ty) = (&signal.name, &signal.ty);
         let text = lower::plain(name);
         let docs = format!("The signal `{text}`.");
@@ -80,7 +88,7 @@ fn items(
     let values = names.iter().map(|name| quote!(#Private::Value::new(#name)));
     let values = quote!(<[#Private::Value]>::into_vec(#Private::Box::new([#(#values),*])));
     let mut tasks = Vec::new();
-    mirror::tasks(&workflow.body, &mut tasks, &mut HashSet::new());
+    tasks::tasks(&workflow.body, &mut tasks, &mut HashSet::new());
     // A self-call is an error of its own, and would be a cycle here.
     let resources = Ident::new("R", Span::mixed_site());
     let tasks = tasks.iter().filter(|task| !task.is_ident(name));
@@ -124,14 +132,14 @@ fn items(
 
             /// The graph as a picture.
             #[must_use]
-            pub fn svg() -> &'static str {
+            pub fn svg() -> &'static ::core::primitive::str {
                 #picture
             }
 
             #signals
 
             #[doc(hidden)]
-            pub fn #name(#(#names: #types),*) -> #Private::Call<'static, #name> {
+            pub fn #name<'task>(#(#names: #types),*) -> #Private::Call<'task, #name> {
                 #Private::Call::new(#pattern)
             }
         }
@@ -147,14 +155,14 @@ fn items(
                 type Return = #Private::Result<#result, #Private::StepError>;
                 type Ok = #result;
                 type Outcome = #Private::Result<#result, #Private::StepError>;
-                const DEF: #Private::TaskDef = #Private::child(#text, <Self as #Private::Workflow>::GRAPH, #Private::Codec::of::<#result>());
+                const DEF: #Private::TaskDef = #Private::child::<Self>(#text);
 
                 fn start<'env>(#pattern: Self::Args<'env>, _: &'env #Private::Context) -> #Private::Running<'env> {
                     #Private::arguments(#values)
                 }
 
                 fn finish(returned: Self::Return) -> #Private::Ended {
-                    #Private::finish_child(returned)
+                    #Private::finish_child::<Self>(returned)
                 }
             }
 

@@ -4,8 +4,11 @@
 use std::error::Error as StdError;
 
 pub use std::boxed::Box;
+pub use std::clone::Clone;
+pub use std::iter::{IntoIterator, Iterator};
 pub use std::option::Option;
 pub use std::result::Result;
+pub use std::string::String;
 pub use std::time::Duration;
 pub use std::vec::Vec;
 
@@ -114,51 +117,11 @@ pub trait NoOpinion {
 
 impl<E> NoOpinion for Ask<'_, E> {}
 
-/// What an owned argument needs when it is not the last use of its name.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is not `Clone`, and a copy of it is needed here",
-    label = "this needs a copy",
-    note = "a value that is used more than once, or in an inner region, is copied for every owned use",
-    note = "derive `Clone` for `{Self}`, or lend the value with `&`"
-)]
-pub trait Copies {
-    /// The copy's type. An associated type, so that what the task expects
-    /// does not flow back into the argument and rustc points at the user's
-    /// own token.
-    type Copy;
-    /// Makes the copy.
-    fn copy(&self) -> Self::Copy;
-}
-
-#[diagnostic::do_not_recommend]
-impl<T: Clone> Copies for T {
-    type Copy = T;
-    fn copy(&self) -> T {
-        self.clone()
-    }
-}
-
-/// A copy for an owned argument.
-pub fn own<T: Copies>(value: &T) -> T::Copy {
-    value.copy()
-}
-
-/// Every value can be moved; an associated type for the reason [`Copies`] has.
-pub trait Moves {
-    /// The value's type.
-    type Moved;
-}
-
-impl<T> Moves for T {
-    type Moved = T;
-}
-
-/// In the mirror: an owned argument.
-pub fn moved<T: Moves>(_: &T) -> T::Moved {
+/// In the mirror: an owned argument. Whether it is moved or copied, and so
+/// has to be `Clone`, is the tables' question.
+pub fn moved<T>(_: &T) -> T {
     unreachable!("the mirror of a workflow never runs")
 }
-
-pub use std::string::String;
 
 pub use crate::workflow::{Invocation, Signal, Workflow};
 
@@ -181,20 +144,21 @@ pub fn changed() -> ! {
     )
 }
 
-/// One item of a `for`.
-pub fn item<T: Durable>(item: T) -> Value {
-    Value::new(item)
-}
-
 /// The results of a `for` as one value.
 pub fn collect<T: Durable>(values: Vec<Value>, take: impl FnMut(Value) -> T) -> Value {
     Value::new(values.into_iter().map(take).collect::<Vec<T>>())
 }
 
-/// What a failure of a step without `?` means: the task decides.
-#[must_use]
-pub const fn on_failure<T: Task>() -> OnFailure {
-    if T::DEF.fallible { failure_as_value::<T::Ok>() } else { OnFailure::FailRun }
+/// What a failure of a step without `?` means: the task decides. A constant
+/// of the task's type, since rustc says more of an argument that is no type.
+pub trait AskFailure {
+    /// The meaning.
+    const ON_FAILURE: OnFailure;
+}
+
+impl<T: Task> AskFailure for T {
+    const ON_FAILURE: OnFailure =
+        if T::DEF.fallible { failure_as_value::<T::Ok>() } else { OnFailure::FailRun };
 }
 
 /// The failure of a step as a value.
@@ -208,7 +172,7 @@ pub const fn failure_as_value<T: Durable>() -> OnFailure {
 
 /// The contract of a workflow that is used as a step.
 #[must_use]
-pub const fn child(name: &'static str, graph: &'static Graph, output: Codec) -> TaskDef {
+pub const fn child<W: Workflow>(name: &'static str) -> TaskDef {
     TaskDef {
         name,
         version: 1,
@@ -220,9 +184,17 @@ pub const fn child(name: &'static str, graph: &'static Graph, output: Codec) -> 
         rate: None,
         cache: None,
         undo: None,
-        child: Some(graph),
-        output,
+        child: Some(W::GRAPH),
+        output: output::<W>(),
     }
+}
+
+/// How the output of a task, or the result of a workflow, is saved. Named
+/// through it, whose own bound on its output is the only one that a user hears
+/// of.
+#[must_use]
+pub const fn output<W: Task>() -> Codec {
+    Codec::of::<W::Ok>()
 }
 
 /// The attempt of a workflow that is used as a step: its parameters.
@@ -232,7 +204,7 @@ pub fn arguments<'a>(values: Vec<Value>) -> Running<'a> {
 }
 
 /// The end of a child workflow that a test replaces.
-pub fn finish_child<T: Durable>(returned: Result<T, StepError>) -> Ended {
+pub fn finish_child<W: Task>(returned: Result<W::Ok, StepError>) -> Ended {
     match returned {
         Ok(value) => Ended::Ok(Value::new(value)),
         Err(error) => Ended::Err(error.failure().clone(), Retryability::Fatal),
@@ -242,6 +214,7 @@ pub fn finish_child<T: Durable>(returned: Result<T, StepError>) -> Ended {
 /// A point in time that `sleep_until` understands.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no point in time",
+    label = "this is no point in time",
     note = "`sleep_until` takes a `SystemTime`, a `jiff::Timestamp` or a `jiff::Zoned`"
 )]
 pub trait Moment {
@@ -249,25 +222,23 @@ pub trait Moment {
     fn system_time(self) -> std::time::SystemTime;
 }
 
+#[diagnostic::do_not_recommend]
 impl Moment for std::time::SystemTime {
     fn system_time(self) -> Self {
         self
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl Moment for jiff::Timestamp {
     fn system_time(self) -> std::time::SystemTime {
         self.into()
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl Moment for Zoned {
     fn system_time(self) -> std::time::SystemTime {
         self.into()
     }
-}
-
-/// The argument of `sleep_until`.
-pub fn moment(time: impl Moment) -> std::time::SystemTime {
-    time.system_time()
 }

@@ -81,6 +81,7 @@ mod workflow;
 #[doc(hidden)]
 pub mod __private;
 
+pub use __private::Moment;
 pub use codec::{CodecError, Durable};
 pub use context::Context;
 pub use engine::{Engine, EngineBuilder, Run, Start};

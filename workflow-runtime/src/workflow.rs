@@ -3,7 +3,6 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use crate::codec::Durable;
 use crate::definition::Graph;
 use crate::task::Task;
 use crate::value::Value;
@@ -49,15 +48,13 @@ pub struct Signal<T> {
     value: PhantomData<fn(T)>,
 }
 
-impl<T: Durable> Signal<T> {
+impl<T> Signal<T> {
     #[doc(hidden)]
     #[must_use]
     pub const fn new(name: &'static str) -> Self {
         Self { name, value: PhantomData }
     }
-}
 
-impl<T> Signal<T> {
     /// The signal's name.
     #[must_use]
     pub const fn name(&self) -> &'static str {

@@ -18,6 +18,8 @@ pub(crate) struct Workflow {
     pub(crate) params: Vec<Param>,
     /// The `T` of the result type `Result<T>`; absent where that was wrong.
     pub(crate) result: Option<Type>,
+    /// Whether a mistake in a parameter makes all that uses it wrong too.
+    pub(crate) broken: bool,
     pub(crate) body: Block,
 }
 
@@ -35,9 +37,10 @@ pub(crate) struct Schedule {
 }
 
 /// The statements of a region, and the value it ends with.
-#[derive(Default)]
 pub(crate) struct Block {
     pub(crate) statements: Vec<Statement>,
+    /// The braces around it, if it has any.
+    pub(crate) span: Span,
 }
 
 pub(crate) struct Statement {
@@ -47,7 +50,8 @@ pub(crate) struct Statement {
     /// The token the statement starts with, for messages about all of it.
     pub(crate) span: Span,
     /// Set once a mistake in it has been reported, so that the mirror leaves
-    /// it out and rustc does not report it again.
+    /// it out and rustc does not report it again. Mistakes inside a region
+    /// are those of its own statements.
     pub(crate) broken: Cell<bool>,
 }
 
@@ -64,6 +68,7 @@ pub(crate) struct Options {
 }
 
 /// What a statement does with its value.
+#[expect(clippy::large_enum_variant, reason = "there are few of them, and they do not live long")]
 pub(crate) enum Binding {
     /// `let pattern: T = …;`
     Let { pat: Pat, ty: Option<Type> },
@@ -76,6 +81,7 @@ pub(crate) enum Binding {
 }
 
 /// What stands on the right of a statement.
+#[expect(clippy::large_enum_variant, reason = "there are few of them, and they do not live long")]
 pub(crate) enum Value {
     Call(Call),
     Sleep {
@@ -145,6 +151,8 @@ pub(crate) struct Branch {
     pub(crate) word: &'static str,
     /// What a `match` looks at.
     pub(crate) scrutinee: Option<Expr>,
+    /// The braces of a `match`.
+    pub(crate) brace: Span,
     pub(crate) arms: Vec<Arm>,
 }
 
@@ -158,14 +166,15 @@ pub(crate) struct Arm {
 pub(crate) enum Test {
     /// `if condition`, with any `let` inside it.
     If(Expr),
-    /// The last `else`, written or not.
-    Else,
+    /// The last `else`.
+    Else { written: bool },
     /// `pattern if guard =>`
     Pattern { pat: Pat, guard: Option<Expr> },
 }
 
 pub(crate) struct Select {
     pub(crate) keyword: Ident,
+    pub(crate) brace: Span,
     pub(crate) arms: Vec<SelectArm>,
 }
 

@@ -7,9 +7,9 @@ use proc_macro2::Span;
 use syn::Ident;
 
 use super::ast::Workflow;
-use super::graph::{Graph, Kind, StepId};
+use super::graph::{Form, Graph, Kind, Result, Slot, StepId};
 use super::lower::plain;
-use crate::diagnostics::{Errors, did_you_mean};
+use crate::diagnostics::{Errors, did_you_mean, list};
 
 /// A graph that satisfies every rule: acyclic, with unique step names, with
 /// limits where they are needed, and with `needs` that include `#[after]`.
@@ -23,6 +23,12 @@ impl Checked {
 
 /// The names that the workflow's type has besides its signals.
 const RESERVED: [&str; 4] = ["GRAPH", "mermaid", "dot", "svg"];
+
+/// Whether the workflow's type has something else of this name.
+pub(crate) fn is_reserved(workflow: &Workflow, signal: &Ident) -> bool {
+    let name = plain(signal);
+    RESERVED.contains(&name.as_str()) || name == plain(&workflow.name)
+}
 
 /// Runs every rule. `None` if any mistake is known by now, be it from here or
 /// from an earlier stage.
@@ -42,7 +48,7 @@ fn check_not_empty(workflow: &Workflow, errors: &mut Errors) {
     let name = &workflow.name;
     if workflow.body.statements.is_empty() {
         errors.at(name.span(), format!("workflow `{name}` is empty\nhelp: call a task: `let value = task(…)?;`, and end with `Ok(value)`"));
-    } else if workflow.body.tail().is_none() {
+    } else if workflow.body.tail().is_none() && workflow.result.is_some() {
         errors.at(name.span(), format!("workflow `{name}` ends without a result\nhelp: end it with `Ok(value)`, or `Ok(())` if there is nothing to return"));
     }
 }
@@ -51,7 +57,10 @@ fn check_names(workflow: &Workflow, graph: &Graph, errors: &mut Errors) {
     for region in &graph.regions {
         let mut first: HashMap<&str, ()> = HashMap::new();
         for step in &region.steps {
-            if first.insert(&step.name, ()).is_some() && !is_numbered(&step.kind, &step.name) {
+            if !step.name.is_empty()
+                && first.insert(&step.name, ()).is_some()
+                && !is_numbered(&step.kind, &step.name)
+            {
                 errors.at(
                     step.span,
                     format!(
@@ -77,6 +86,8 @@ pub(crate) fn is_numbered(kind: &Kind, name: &str) -> bool {
 }
 
 fn resolve_after(workflow: &Workflow, graph: &mut Graph, errors: &mut Errors) {
+    let all: Vec<String> =
+        graph.regions.iter().flat_map(|region| &region.steps).map(|step| step.name.clone()).collect();
     for region in &mut graph.regions {
         let names: Vec<String> = region.steps.iter().map(|step| step.name.clone()).collect();
         for (id, step) in region.steps.iter_mut().enumerate() {
@@ -84,15 +95,21 @@ fn resolve_after(workflow: &Workflow, graph: &mut Graph, errors: &mut Errors) {
                 let text = plain(wanted);
                 match names.iter().position(|name| *name == text) {
                     Some(found) if found == id => {
-                        errors.at(wanted.span(), format!("step `{text}` cannot run after itself"));
+                        errors.at(wanted.span(), format!("step `{text}` cannot run after itself\nhelp: remove `{text}` from this `after`"));
                     }
                     Some(found) => {
                         step.needs.insert(found);
                     }
                     None => {
-                        let help = match did_you_mean(&text, names.iter().map(String::as_str)) {
-                            Some(near) => format!("help: a step with a similar name exists: `{near}`"),
-                            None => format!("help: the steps of this region are {}", list(&names)),
+                        let help = if workflow.params.iter().any(|param| param.name == *wanted) {
+                            "help: remove it; a parameter is there from the start".to_owned()
+                        } else if all.contains(&text) {
+                            "help: name the step that opens the other region: the `for`, `if` or `match` around it".to_owned()
+                        } else if let Some(near) = did_you_mean(&text, names.iter().map(String::as_str)) {
+                            format!("help: a step with a similar name exists: `{near}`")
+                        } else {
+                            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+                            format!("help: the steps of this region are {}", list(&names))
                         };
                         let workflow = &workflow.name;
                         errors.at(
@@ -106,10 +123,6 @@ fn resolve_after(workflow: &Workflow, graph: &mut Graph, errors: &mut Errors) {
             }
         }
     }
-}
-
-fn list(names: &[String]) -> String {
-    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
 /// Data alone cannot make a cycle, since a name is bound before it is used;
@@ -197,7 +210,7 @@ fn check_limits(graph: &Graph, errors: &mut Errors) {
 }
 
 fn check_always(graph: &Graph, errors: &mut Errors) {
-    for region in &graph.regions {
+    for (id, region) in graph.regions.iter().enumerate() {
         for step in region.steps.iter().filter(|step| step.always.is_none()) {
             if let Some(needed) = step.needs.iter().find(|id| region.steps[**id].always.is_some()) {
                 let needed = &region.steps[*needed].name;
@@ -207,28 +220,37 @@ fn check_always(graph: &Graph, errors: &mut Errors) {
                 );
             }
         }
+        let slots = match &region.result {
+            Result::Nothing => Vec::new(),
+            Result::Slot(slot) => vec![*slot],
+            Result::Compute { code, .. } => {
+                let used = graph.closure(&code.uses).into_iter().map(|used| &graph.bindings[used]);
+                let slots =
+                    used.filter(|binding| binding.region == id).filter_map(|binding| match &binding.form {
+                        Form::Slot { slot, .. } => Some(*slot),
+                        Form::Pure { .. } => None,
+                    });
+                slots.collect()
+            }
+        };
+        let outputs = slots.iter().filter_map(|slot| match slot {
+            Slot::Output(output) => region.outputs.get(*output),
+            Slot::Extra(_) | Slot::Capture(_) => None,
+        });
+        if let Some(step) = outputs.map(|step| &region.steps[*step]).find(|step| step.always.is_some()) {
+            errors.at(
+                step.span,
+                format!("step `{}` is `#[always]` and so runs after the result is known\nhelp: remove `#[always]`, or end with another value", step.name),
+            );
+        }
     }
 }
 
 fn check_signals(workflow: &Workflow, graph: &Graph, errors: &mut Errors) {
     for signal in &graph.signals {
         let name = plain(&signal.name);
-        if RESERVED.contains(&name.as_str()) || name == plain(&workflow.name) {
+        if is_reserved(workflow, &signal.name) {
             errors.at(signal.name.span(), format!("a signal cannot be called `{name}`, because the workflow's type has something of that name\nhelp: choose another name"));
         }
     }
-    if let Some(param) = duplicate_param(workflow) {
-        errors.at(param.span(), format!("parameter `{param}` is there twice"));
-    }
-}
-
-fn duplicate_param(workflow: &Workflow) -> Option<&Ident> {
-    let mut names: Vec<&Ident> = Vec::new();
-    for param in &workflow.params {
-        if names.contains(&&param.name) {
-            return Some(&param.name);
-        }
-        names.push(&param.name);
-    }
-    None
 }

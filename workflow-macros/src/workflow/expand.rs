@@ -15,14 +15,20 @@
 //! the names that the expression uses.
 
 use proc_macro2::{Span, TokenStream};
-use quote::{ToTokens, format_ident, quote, quote_spanned};
+use quote::quote;
 use syn::Ident;
 
 use super::ast::Workflow;
 use super::check::{Checked, is_numbered};
 use super::graph::*;
-use super::lower::{copied, plain, private_at};
+use super::lower::plain;
+use super::parse::type_text;
 use crate::private::Private;
+
+mod call;
+mod function;
+
+use function::hidden;
 
 /// The expression of the workflow's [`Graph`] table.
 pub(crate) fn tables(workflow: &Workflow, checked: &Checked) -> TokenStream {
@@ -53,7 +59,7 @@ pub(crate) fn stub(workflow: &Workflow) -> TokenStream {
 fn head(workflow: &Workflow, regions: &TokenStream, fingerprint: u64, schedule: &TokenStream) -> TokenStream {
     let name = plain(&workflow.name);
     let docs = docs(workflow);
-    let result = workflow.result.as_ref().map_or_else(|| quote!(()), ToTokens::to_token_stream);
+    let own = &workflow.name;
     let params = workflow.params.iter().map(|param| {
         let name = plain(&param.name);
         let ty = &param.ty;
@@ -69,7 +75,7 @@ fn head(workflow: &Workflow, regions: &TokenStream, fingerprint: u64, schedule: 
             line: #line,
             params: &[#(#params),*],
             regions: &[#regions],
-            output: #Private::Codec::of::<#result>(),
+            output: #Private::output::<#own>(),
             schedule: #schedule,
             fingerprint: #fingerprint,
         }
@@ -89,17 +95,10 @@ fn docs(workflow: &Workflow) -> String {
     docs.join("\n")
 }
 
-fn type_text(ty: &syn::Type) -> String {
-    ty.to_token_stream()
-        .to_string()
-        .replace(" < ", "<")
-        .replace(" >", ">")
-        .replace(" :: ", "::")
-        .replace("& ", "&")
-}
-
 fn line(span: Span) -> u32 {
-    u32::try_from(span.unwrap().start().line()).unwrap_or(u32::MAX)
+    // Unit tests have no compiler to ask.
+    let line = if proc_macro::is_available() { span.unwrap().start().line() } else { 0 };
+    u32::try_from(line).unwrap_or(u32::MAX)
 }
 
 const SEED: u64 = 0xcbf2_9ce4_8422_2325;
@@ -113,12 +112,6 @@ struct Tables<'a> {
     graph: &'a Graph,
     functions: TokenStream,
     count: usize,
-}
-
-/// The prelude of an expression, and the slots it reads.
-struct Prelude {
-    statements: TokenStream,
-    reads: Vec<usize>,
 }
 
 impl Tables<'_> {
@@ -180,12 +173,18 @@ impl Tables<'_> {
         let kind = self.kind(region, id);
         let step = &self.graph.regions[region].steps[id];
         let on_failure = match (&step.failure, &step.kind) {
-            (Failure::AskTask, Kind::Call { path, .. }) => quote!(#Private::on_failure::<#path>()),
+            (Failure::AskTask, Kind::Call { path, .. }) => {
+                quote!(<#path as #Private::AskFailure>::ON_FAILURE)
+            }
             (Failure::OfSignal, Kind::Signal { ty, .. }) => quote!(#Private::failure_as_value::<#ty>()),
             _ => quote!(#Private::OnFailure::FailRun),
         };
         let always = step.always.is_some();
-        let codecs = step.types.iter().map(|ty| quote!(#Private::Codec::of::<#ty>()));
+        let codecs: Vec<TokenStream> = match (&step.failure, &step.kind) {
+            // Through the task, which itself says if its output cannot be saved.
+            (Failure::FailRun, Kind::Call { path, .. }) => vec![quote!(#Private::output::<#path>())],
+            _ => step.types.iter().map(|ty| quote!(#Private::Codec::of::<#ty>())).collect(),
+        };
         let line = line(step.span);
         quote! {
             #Private::Step {
@@ -243,12 +242,18 @@ impl Tables<'_> {
             }
             Kind::Loop { initial, test, region: body, limit } => {
                 let initial = self.initial(region, initial);
-                let test = self.expr(*body, test, &quote!(bool), |tokens| tokens);
+                // As a condition, so that rustc says of it what it says of the mirror's.
+                let test = self.expr(
+                    *body,
+                    test,
+                    &quote!(::core::primitive::bool),
+                    |tokens| quote!(if #tokens { true } else { false }),
+                );
                 let body = short(*body);
                 quote!(#Private::Kind::Loop { initial: #initial, test: #test, region: #body, limit: #limit })
             }
             Kind::Branch { choose, arms, .. } => {
-                let choose = self.expr(region, choose, &quote!(usize), |tokens| tokens);
+                let choose = self.expr(region, choose, &quote!(::core::primitive::usize), |tokens| tokens);
                 let arms = arms.iter().map(|arm| short(*arm));
                 quote!(#Private::Kind::Branch { choose: #choose, arms: &[#(#arms),*] })
             }
@@ -275,7 +280,8 @@ impl Tables<'_> {
             .map(|initial| match initial {
                 Initial::Slot(slot) => {
                     let index = position(&mut prelude.reads, self.graph.number(region, *slot));
-                    quote!(env.share(#index))
+                    let env = hidden("env");
+                    quote!(#env.share(#index))
                 }
                 Initial::Compute { code, ty } => {
                     let tokens = &code.tokens;
@@ -285,167 +291,6 @@ impl Tables<'_> {
             .collect();
         let body = quote!(<[_]>::into_vec(#Private::Box::new([#(#values),*])));
         self.function(prelude, &quote!(#Private::Vec<#Private::Value>), body)
-    }
-
-    fn call(
-        &mut self,
-        region: RegionId,
-        path: &syn::Path,
-        paren: &syn::token::Paren,
-        args: &[Arg],
-        policy: Option<&TokenStream>,
-    ) -> TokenStream {
-        let mut lent = Vec::new();
-        let mut moves: Vec<usize> = Vec::new();
-        let mut consumed: Vec<(usize, TokenStream)> = Vec::new();
-        for arg in args {
-            match arg {
-                Arg::Own { binding, .. } | Arg::Step { lend: None, binding, .. }
-                    if self.only_use(region, *binding) =>
-                {
-                    if let Form::Slot { slot, ty, .. } = &self.graph.bindings[*binding].form {
-                        moves.push(self.graph.number(region, *slot));
-                        consumed.push((*binding, ty.clone()));
-                    }
-                }
-                Arg::Own { binding, .. } | Arg::Step { binding, .. } => lent.push(*binding),
-                Arg::Code(code) => lent.extend(&code.uses),
-            }
-        }
-        let prelude = self.prelude(region, &lent);
-        let args = args.iter().map(|arg| match arg {
-            Arg::Own { binding, name } => match consumed.iter().position(|(moved, _)| moved == binding) {
-                Some(index) => taken(name.span(), &consumed[index].1, index),
-                None => copied(&quote_spanned!(name.span()=> (*#name))),
-            },
-            Arg::Step { lend, binding, span } => {
-                let name = &self.graph.bindings[*binding].names[0];
-                match (lend, consumed.iter().position(|(moved, _)| moved == binding)) {
-                    (None, Some(index)) => taken(*span, &consumed[index].1, index),
-                    (Some(and), _) => quote!(#and (*#name)),
-                    (None, None) => copied(&quote!((*#name))),
-                }
-            }
-            Arg::Code(code) => code.tokens.clone(),
-        });
-        let call = call_tokens(path, paren, args);
-        let Prelude { statements, reads } = prelude;
-        let function = self.name();
-        self.functions.extend(quote! {
-            fn #function<'env>(env: &'env #Private::Env, moved: &mut #Private::Moved) -> #Private::Running<'env> {
-                use #Private::TakeByCodec as _;
-                #statements
-                env.begin(#call)
-            }
-        });
-        let reads = reads.iter().map(|slot| short(*slot));
-        let moves = moves.iter().map(|slot| short(*slot));
-        let policy = match policy {
-            None => quote!(&<#path as #Private::Task>::CONTRACT.policy),
-            Some(policy) => {
-                let name = self.name();
-                self.functions.extend(quote! {
-                    #[allow(non_upper_case_globals)]
-                    const #name: #Private::Policy = #policy;
-                });
-                quote!(&#name)
-            }
-        };
-        quote! {
-            #Private::Kind::Task(#Private::TaskStep {
-                task: <#path as #Private::Task>::CONTRACT,
-                policy: #policy,
-                reads: &[#(#reads),*],
-                moves: &[#(#moves),*],
-                start: #function,
-            })
-        }
-    }
-
-    /// Whether this is the one use of a value of this very region, so that it
-    /// may be moved.
-    fn only_use(&self, region: RegionId, binding: BindingId) -> bool {
-        let binding = &self.graph.bindings[binding];
-        binding.region == region && binding.uses == 1 && matches!(binding.form, Form::Slot { pat: None, .. })
-    }
-
-    fn value(&mut self, region: RegionId, code: &Code, ty: &TokenStream) -> TokenStream {
-        self.expr(
-            region,
-            code,
-            &quote!(#Private::Value),
-            |tokens| quote!({ let value: #ty = #tokens; #Private::Value::new(value) }),
-        )
-    }
-
-    fn expr(
-        &mut self,
-        region: RegionId,
-        code: &Code,
-        ty: &TokenStream,
-        wrap: impl FnOnce(TokenStream) -> TokenStream,
-    ) -> TokenStream {
-        let prelude = self.prelude(region, &code.uses);
-        self.function(prelude, ty, wrap(code.tokens.clone()))
-    }
-
-    fn function(&mut self, prelude: Prelude, ty: &TokenStream, body: TokenStream) -> TokenStream {
-        let Prelude { statements, reads } = prelude;
-        let function = self.name();
-        self.functions.extend(quote! {
-            fn #function(env: &#Private::Env) -> #ty { #statements #body }
-        });
-        let reads = reads.iter().map(|slot| short(*slot));
-        quote!(#Private::Expr { reads: &[#(#reads),*], eval: #function })
-    }
-
-    fn name(&mut self) -> Ident {
-        self.count += 1;
-        format_ident!("__workflow_{}", self.count)
-    }
-
-    /// The names an expression uses, each with its value, in the order in
-    /// which they were bound: a later binding shadows an earlier one here as
-    /// it does in the workflow.
-    fn prelude(&self, region: RegionId, uses: &[BindingId]) -> Prelude {
-        let mut prelude = Prelude { statements: TokenStream::new(), reads: Vec::new() };
-        for id in self.graph.closure(uses) {
-            let binding = &self.graph.bindings[id];
-            prelude.statements.extend(match &binding.form {
-                Form::Slot { slot, ty, pat } => {
-                    let slot = self.find(region, binding.region, *slot);
-                    let index = position(&mut prelude.reads, self.graph.number(region, slot));
-                    let pat = match (pat, binding.names.first()) {
-                        (Some(pat), _) => pat.clone(),
-                        (None, Some(name)) => name.to_token_stream(),
-                        (None, None) => quote!(_),
-                    };
-                    quote!(let #pat = env.lend::<#ty>(#index);)
-                }
-                Form::Pure { pat, ty, code, refutable, by_ref } => {
-                    let tokens = &code.tokens;
-                    let ty = ty.as_ref().map(|ty| if *by_ref { quote!(: &#ty) } else { quote!(: #ty) });
-                    if *refutable {
-                        quote!(let #pat #ty = #tokens else { #Private::changed() };)
-                    } else {
-                        quote!(let #pat #ty = #tokens;)
-                    }
-                }
-            });
-        }
-        prelude
-    }
-
-    /// Where `region` holds what `slot` of `owner` holds. Lowering has made
-    /// the captures.
-    fn find(&self, region: RegionId, owner: RegionId, slot: Slot) -> Slot {
-        if region == owner {
-            return slot;
-        }
-        let this = &self.graph.regions[region];
-        let Some(parent) = this.parent else { return slot };
-        let outside = self.find(parent, owner, slot);
-        Slot::Capture(this.captures.iter().position(|capture| *capture == outside).unwrap_or_default())
     }
 
     /// The function that fills the parameters at a tick.
@@ -468,25 +313,6 @@ impl Tables<'_> {
         });
         quote!(#Private::Option::Some(#Private::Schedule { cron: #cron, timezone: #timezone, fill: #function }))
     }
-}
-
-/// `<price>::price(args)`: the associated function of the task's type has the
-/// task's own parameters, so rustc reports as if the function were called.
-pub(crate) fn call_tokens(
-    path: &syn::Path,
-    paren: &syn::token::Paren,
-    args: impl Iterator<Item = TokenStream>,
-) -> TokenStream {
-    let name = path.segments.last().map(|segment| &segment.ident);
-    let mut arguments = proc_macro2::Group::new(proc_macro2::Delimiter::Parenthesis, quote!(#(#args),*));
-    arguments.set_span(paren.span.join());
-    quote_spanned!(name.map_or_else(Span::call_site, Ident::span)=> <#path>::#name #arguments)
-}
-
-/// A moved argument, at the user's token.
-fn taken(span: Span, ty: &TokenStream, index: usize) -> TokenStream {
-    let private = private_at(span);
-    quote_spanned!(span=> #private::Take::<#ty>::new(moved, #index).take())
 }
 
 /// The names of a region's steps. Steps named after their keyword are told

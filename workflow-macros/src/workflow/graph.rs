@@ -67,7 +67,8 @@ pub(crate) enum Form {
     /// The value of a slot, or parts of it through a pattern.
     Slot { slot: Slot, ty: TokenStream, pat: Option<TokenStream> },
     /// A pure expression, evaluated wherever it is used.
-    Pure { pat: TokenStream, ty: Option<TokenStream>, code: Code, refutable: bool, by_ref: bool },
+    /// `ty` is the type as written, `known` also one that follows.
+    Pure { pat: TokenStream, ty: Option<TokenStream>, known: Option<TokenStream>, code: Code, by_ref: bool },
 }
 
 /// An expression with the bindings it uses.
@@ -110,6 +111,7 @@ pub(crate) enum Failure {
     OfSignal,
 }
 
+#[expect(clippy::large_enum_variant, reason = "there are few of them, and they do not live long")]
 pub(crate) enum Kind {
     /// `policy` is the step's own, where it overrides the task's.
     Call {
@@ -168,8 +170,10 @@ pub(crate) enum Arg {
     Own { binding: BindingId, name: Ident },
     /// The result of a step that has no name.
     Step { lend: Option<Token![&]>, binding: BindingId, span: Span },
-    /// Any other expression.
-    Code(Code),
+    /// Any other expression. `lends` if its value may borrow from the function
+    /// that evaluates it, and not only from the values of other steps.
+    /// A `place` is copied.
+    Code { code: Code, lends: bool, place: bool },
 }
 
 impl Graph {
@@ -261,7 +265,7 @@ impl Kind {
                 .iter()
                 .map(|arg| match arg {
                     Arg::Own { binding, .. } | Arg::Step { binding, .. } => vec![*binding],
-                    Arg::Code(code) => code.uses.clone(),
+                    Arg::Code { code, .. } => code.uses.clone(),
                 })
                 .collect(),
             Kind::Signal { within, .. } => within.iter().map(|code| code.uses.clone()).collect(),
@@ -302,7 +306,7 @@ impl Kind {
                 let args = args.iter().map(|arg| match arg {
                     Arg::Own { name, .. } => name.to_string(),
                     Arg::Step { lend, .. } => if lend.is_some() { "&step" } else { "step" }.to_owned(),
-                    Arg::Code(code) => code.tokens.to_string(),
+                    Arg::Code { code, .. } => code.tokens.to_string(),
                 });
                 format!("{}({})", path.to_token_stream(), args.collect::<Vec<_>>().join(", "))
             }

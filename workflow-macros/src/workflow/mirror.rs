@@ -17,34 +17,48 @@
 
 use std::collections::HashSet;
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::{Delimiter, Group, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
+use syn::spanned::Spanned;
 use syn::{Expr, Ident, Pat};
 
 use super::ast::{Arg, Binding, Block, Branch, Call, Statement, Test, Value, Workflow};
-use super::expand::call_tokens;
-use super::lower::spanning;
-use super::rewrite::{Mode, Names, is_place, pattern_names, rewrite};
+use super::pattern::pattern_names;
+use super::rewrite::{Mode, Names, is_place, rewrite};
+use super::tokens::{Ends, Owned, call_tokens, duration, iterator, matched, moment, private_at, referenced};
 use crate::private::Private;
+
+mod broken;
 
 /// The mirror of a workflow. Empty where a mistake that is already reported
 /// would make rustc report others that are none.
-pub(crate) fn mirror(workflow: &Workflow) -> TokenStream {
-    let Some(result) = &workflow.result else { return TokenStream::new() };
-    let mut mirror = Mirror { scope: Vec::new(), result };
+pub(crate) fn mirror(workflow: &Workflow, quiet: bool) -> TokenStream {
+    let Some(result) = workflow.result.as_ref().filter(|_| !workflow.broken) else {
+        return TokenStream::new();
+    };
+    let mut mirror =
+        Mirror { scope: Vec::new(), moves: TokenStream::new(), count: 0, broken: HashSet::new(), result };
     let params = workflow.params.iter().map(|param| {
         mirror.scope.push((param.name.to_string(), Mode::Ref));
         let (name, ty) = (&param.name, &param.ty);
         quote!(let #name = #Private::anything::<&'static #ty>();)
     });
     let params = params.collect::<TokenStream>();
-    let Some(body) = mirror.block(&workflow.body, true) else { return TokenStream::new() };
+    let (body, ends) = mirror.statements(&workflow.body, true);
+    // A workflow that ends too early, or in a mistake, has been reported.
+    let end = (!ends || workflow.body.tail().is_none()).then(|| quote!(#Private::anything()));
+    // What a mistake leaves unused is no mistake of its own.
+    let quiet = quiet.then(|| quote!(unused,));
+    let span = Ends::of(&result.to_token_stream()).first;
+    let private = private_at(span);
+    let returned = quote_spanned!(span=> #private::Result<#result, #private::StepError>);
     quote! {
         const _: () = {
-            #[allow(dead_code, unreachable_code, irrefutable_let_patterns, clippy::all, clippy::pedantic, clippy::nursery)]
-            fn __workflow_mirror() -> #Private::Result<#result, #Private::StepError> {
+            #[allow(#quiet dead_code, unreachable_code, irrefutable_let_patterns, clippy::all, clippy::pedantic, clippy::nursery)]
+            fn __workflow_mirror() -> #returned {
                 #params
                 #body
+                #end
             }
         };
     }
@@ -52,6 +66,11 @@ pub(crate) fn mirror(workflow: &Workflow) -> TokenStream {
 
 struct Mirror<'a> {
     scope: Vec<(String, Mode)>,
+    /// Arguments of the current statement that are handed over.
+    moves: TokenStream,
+    count: usize,
+    /// Names whose type nobody knows, after a mistake.
+    broken: HashSet<String>,
     result: &'a syn::Type,
 }
 
@@ -69,35 +88,45 @@ impl Names for Mirror<'_> {
 impl Mirror<'_> {
     /// `None` when a mistake inside leaves nothing to check.
     fn block(&mut self, block: &Block, tail: bool) -> Option<TokenStream> {
+        let (tokens, ends) = self.statements(block, tail);
+        ends.then_some(tokens)
+    }
+
+    /// The statements of a region, and whether they end as they should.
+    fn statements(&mut self, block: &Block, tail: bool) -> (TokenStream, bool) {
         let outside = self.scope.len();
         let mut tokens = TokenStream::new();
+        let mut complete = true;
         for statement in &block.statements {
-            tokens.extend(self.statement(statement, tail)?);
+            match self.statement(statement, tail) {
+                Some(statement) => tokens.extend(statement),
+                None => {
+                    complete &= !matches!(statement.binding, Binding::Tail);
+                    self.forget(&statement.binding);
+                }
+            }
         }
         self.scope.truncate(outside);
-        Some(tokens)
+        (tokens, complete)
     }
 
     fn statement(&mut self, statement: &Statement, tail: bool) -> Option<TokenStream> {
         let ends_workflow = tail && matches!(statement.binding, Binding::Tail);
-        // A mistake may well be a misspelt use of any of them.
-        let used = self.scope.iter().filter(|_| statement.broken.get()).map(|(name, _)| {
-            let name =
-                syn::parse_str::<Ident>(name).unwrap_or_else(|_| Ident::new_raw(name, Span::call_site()));
-            quote!(let _ = &#name;)
-        });
-        let used = used.collect::<TokenStream>();
-        let value = match (&statement.value, statement.broken.get()) {
+        let broken =
+            statement.broken.get() || (!self.broken.is_empty() && self.rests_on_broken(&statement.value));
+        let value = match (&statement.value, broken) {
             (Value::Call(call), true) => {
                 let path = &call.path;
                 let result =
                     if call.question.is_some() || ends_workflow { quote!(Ok) } else { quote!(Outcome) };
-                quote!(#Private::anything::<<#path as #Private::Task>::#result>())
+                let value = quote!(#Private::anything::<<#path as #Private::Task>::#result>());
+                if ends_workflow { quote!(#Private::Result::Ok(#value)) } else { value }
             }
             (_, true) => return None,
             (Value::Pure(expr), false) => return Some(self.pure(&statement.binding, expr)),
             (value, false) => self.value(value, ends_workflow)?,
         };
+        let moves = std::mem::take(&mut self.moves);
         // To run after a step is to use it.
         let after = statement.options.after.iter().filter(|name| self.mode(name).is_some());
         let after = after.map(|name| quote!(let _ = &#name;)).collect::<TokenStream>();
@@ -108,18 +137,21 @@ impl Mirror<'_> {
                     None => quote!(#Private::held(#value)),
                 };
                 self.bind(pat, Mode::Ref);
-                quote!(let #pat = #value;)
+                quote_spanned!(statement.span=> let #pat = #value;)
             }
             Binding::Assign { name } => quote!(#name = #Private::held(#value);),
-            Binding::Discard => quote!(#value;),
+            Binding::Discard => quote_spanned!(statement.span=> #value;),
             Binding::Tail => value,
         };
-        Some(quote!(#used #after #tokens))
+        Some(quote!(#after #moves #tokens))
     }
 
     fn bind(&mut self, pat: &Pat, mode: Mode) {
         let mut names = Vec::new();
         pattern_names(pat, &mut names);
+        for name in &names {
+            self.broken.remove(&name.to_string());
+        }
         self.scope.extend(names.iter().map(|name| (name.to_string(), mode)));
     }
 
@@ -127,15 +159,19 @@ impl Mirror<'_> {
         match binding {
             Binding::Let { pat, ty } => {
                 let mutable = matches!(pat, Pat::Ident(pat) if pat.mutability.is_some());
-                let by_ref = mutable || is_place(expr, self);
+                let place = is_place(expr, self);
+                let by_ref = mutable || place;
                 let tokens = self.expr(expr);
                 self.bind(pat, if by_ref { Mode::Ref } else { Mode::Place });
                 if by_ref {
                     let ty = ty.as_ref().map(|ty| quote!(: &#ty));
-                    quote!(let #pat #ty = &#tokens;)
+                    let end = Ends::of(&tokens).last;
+                    let tokens = if place { referenced(&tokens) } else { quote!(&(#tokens)) };
+                    quote_spanned!(end=> let #pat #ty = #tokens;)
                 } else {
                     let ty = ty.as_ref().map(|ty| quote!(: #ty));
-                    quote!(let #pat #ty = #tokens;)
+                    let end = Ends::of(&tokens).last;
+                    quote_spanned!(end=> let #pat #ty = #tokens;)
                 }
             }
             Binding::Assign { name } => {
@@ -155,18 +191,20 @@ impl Mirror<'_> {
     /// copied is the tables' question.
     fn owned(&self, expr: &Expr) -> TokenStream {
         let tokens = self.expr(expr);
-        if is_place(expr, self) { moved(&tokens) } else { tokens }
+        if is_place(expr, self) { Owned::moved(&tokens, 0).block() } else { tokens }
     }
 
     fn value(&mut self, value: &Value, ends_workflow: bool) -> Option<TokenStream> {
         Some(match value {
             Value::Call(call) => {
-                let tokens = self.call(call);
-                match &call.question {
-                    None if ends_workflow => {
-                        quote!(#Private::Result::<_, #Private::StepError>::Ok(#tokens.value()))
-                    }
-                    question => quote!(#tokens.outcome() #question),
+                if call.question.is_none() && ends_workflow {
+                    let result = self.result;
+                    let value = self.call(call, "value");
+                    quote!({ let value: #result = #value; #Private::Result::<_, #Private::StepError>::Ok(value) })
+                } else {
+                    let question = &call.question;
+                    let outcome = self.call(call, "outcome");
+                    quote!(#outcome #question)
                 }
             }
             Value::Ok(inner) => {
@@ -177,17 +215,18 @@ impl Mirror<'_> {
                 let result = self.result;
                 quote!({ let value: #result = #inner; #Private::Result::<_, #Private::StepError>::Ok(value) })
             }
-            Value::Sleep { arg, .. } => {
-                let duration = self.duration(arg);
+            Value::Sleep { name, arg } => {
+                let duration = self.duration(name.span(), arg);
                 quote!({ #duration })
             }
-            Value::SleepUntil { arg, .. } => {
-                let time = self.owned(arg);
-                quote!({ let _ = #Private::moment(#time); })
+            Value::SleepUntil { name, arg } => {
+                let time = moment(name.span(), &self.owned(arg));
+                quote!({ let _ = #time; })
             }
             Value::Signal(signal) => {
                 let ty = &signal.ty;
-                let within = signal.within.as_ref().map(|within| self.duration(within));
+                let within =
+                    signal.within.as_ref().map(|within| self.duration(signal.keyword.span(), within));
                 let question = &signal.question;
                 if within.is_some() {
                     quote!({ #within #Private::anything::<#Private::Result<#ty, #Private::StepError>>() #question })
@@ -196,19 +235,25 @@ impl Mirror<'_> {
                 }
             }
             Value::For(value) => {
-                let items = self.owned(&value.items);
+                let items = iterator(&self.owned(&value.items));
+                let at = value.items.span();
+                let private = private_at(at);
                 let outside = self.scope.len();
                 self.bind(&value.pat, Mode::Ref);
-                let body = self.block(&value.body, false)?;
+                let body = self.block(&value.body, false);
                 self.scope.truncate(outside);
+                let body = body?;
                 let pat = &value.pat;
-                let keyword = value.keyword;
                 // A hygienic name: the user's statements cannot see it.
                 let values = Ident::new("values", Span::mixed_site());
                 let item = Ident::new("item", Span::mixed_site());
+                // Without hygiene: rustc would point at the macro.
+                let iterator = Ident::new("__workflow_items", at);
+                let next = quote_spanned!(at=> #private::Iterator::next(&mut #iterator));
                 quote!({
                     let mut #values = #Private::Vec::new();
-                    #keyword #item in #items {
+                    let mut #iterator = #items;
+                    while let #Private::Option::Some(#item) = #next {
                         let #pat = #Private::held(#item);
                         #values.push({ #body });
                     }
@@ -226,39 +271,56 @@ impl Mirror<'_> {
                 let mut arms = TokenStream::new();
                 for (index, arm) in select.arms.iter().enumerate() {
                     let trigger = self.value(&arm.trigger.value, false)?;
+                    let moves = std::mem::take(&mut self.moves);
                     let outside = self.scope.len();
                     self.bind(&arm.pat, Mode::Ref);
-                    let body = self.block(&arm.body, ends_workflow)?;
+                    let body = self.block(&arm.body, ends_workflow);
                     self.scope.truncate(outside);
+                    let Some(body) = body else { continue };
                     let pat = &arm.pat;
                     let test = if index + 1 == select.arms.len() { quote!(_) } else { quote!(#index) };
-                    arms.extend(quote!(#test => { let #pat = #Private::held(#trigger); #body }));
+                    arms.extend(quote!(#test => { #moves let #pat = #Private::held(#trigger); #body }));
                 }
-                quote!(match #Private::anything::<usize>() { #arms })
+                let span = select.keyword.span();
+                let number = quote!(#Private::anything::<::core::primitive::usize>());
+                matched(span, select.brace, &number, arms)
             }
             Value::Pure(expr) => self.owned(expr),
             Value::Broken => return None,
         })
     }
 
-    fn duration(&self, expr: &Expr) -> TokenStream {
+    fn duration(&self, keyword: Span, expr: &Expr) -> TokenStream {
         if matches!(expr, Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(_), .. })) {
             return TokenStream::new();
         }
-        let tokens = self.owned(expr);
-        quote!(let _: #Private::Duration = #tokens;)
+        let tokens = duration(keyword, &self.owned(expr));
+        quote!(let _ = #tokens;)
     }
 
-    fn call(&self, call: &Call) -> TokenStream {
-        let args = call.args.iter().map(|arg| match arg {
-            Arg::Expr(expr) => self.owned(expr),
-            Arg::Step { lend, call } => {
-                let inner = self.call(call);
-                let question = &call.question;
-                quote!(#lend #inner.outcome() #question)
-            }
-        });
-        call_tokens(&call.path, &call.paren, args)
+    /// The use of a task, and what is asked of it, at the user's call.
+    fn call(&mut self, call: &Call, ask: &str) -> TokenStream {
+        let mut args = Vec::new();
+        for arg in &call.args {
+            args.push(match arg {
+                Arg::Expr(expr) if is_place(expr, self) => {
+                    self.count += 1;
+                    let Owned { binding, value } = Owned::moved(&self.expr(expr), self.count);
+                    self.moves.extend(binding);
+                    value
+                }
+                Arg::Expr(expr) => self.expr(expr),
+                Arg::Step { lend, call } => {
+                    let outcome = self.call(call, "outcome");
+                    let question = &call.question;
+                    quote!(#lend #outcome #question)
+                }
+            });
+        }
+        let used = call_tokens(&call.path, &call.paren, args.into_iter());
+        let end = call.paren.span.close();
+        let ask = Ident::new(ask, end);
+        quote_spanned!(end=> #used.#ask())
     }
 
     fn branch(&mut self, branch: &Branch, ends_workflow: bool) -> Option<TokenStream> {
@@ -273,17 +335,20 @@ impl Mirror<'_> {
                     let guard = self.expr(guard);
                     quote!(if #guard)
                 });
-                let body = self.block(&arm.body, ends_workflow)?;
+                let body = self.block(&arm.body, ends_workflow);
                 self.scope.truncate(outside);
-                arms.extend(quote!(#pat #guard => { #body }));
+                let body = braced(arm.body.span, body?);
+                arms.extend(quote!(#pat #guard => #body));
             }
-            let keyword = quote_spanned!(branch.keyword=> match);
-            return Some(quote!(#keyword #looked_at { #arms }));
+            return Some(matched(branch.keyword, branch.brace, &looked_at, arms));
         }
         let keyword = quote_spanned!(branch.keyword=> if);
         let mut tokens = TokenStream::new();
         for (index, arm) in branch.arms.iter().enumerate() {
             let outside = self.scope.len();
+            if let Test::Else { written: false } = &arm.test {
+                break;
+            }
             if index > 0 {
                 tokens.extend(quote!(else));
             }
@@ -293,9 +358,9 @@ impl Mirror<'_> {
                 let condition = self.condition(condition);
                 tokens.extend(quote!(#keyword #condition));
             }
-            let body = self.block(&arm.body, ends_workflow)?;
+            let body = self.block(&arm.body, ends_workflow);
             self.scope.truncate(outside);
-            tokens.extend(quote!({ #body }));
+            tokens.extend(braced(arm.body.span, body?));
         }
         Some(tokens)
     }
@@ -320,43 +385,13 @@ impl Mirror<'_> {
 
     fn looked_at(&self, expr: &Expr) -> (Mode, TokenStream) {
         let tokens = self.expr(expr);
-        if is_place(expr, self) { (Mode::Ref, quote!(&#tokens)) } else { (Mode::Place, tokens) }
+        if is_place(expr, self) { (Mode::Ref, referenced(&tokens)) } else { (Mode::Place, tokens) }
     }
 }
 
-fn moved(place: &TokenStream) -> TokenStream {
-    spanning(place, "moved", quote!(&#place))
-}
-
-/// The tasks a workflow calls, each once, for the resources it needs.
-pub(crate) fn tasks(block: &Block, found: &mut Vec<syn::Path>, seen: &mut HashSet<String>) {
-    for statement in &block.statements {
-        tasks_of(&statement.value, found, seen);
-    }
-}
-
-fn tasks_of(value: &Value, found: &mut Vec<syn::Path>, seen: &mut HashSet<String>) {
-    match value {
-        Value::Call(call) => task_of_call(call, found, seen),
-        Value::For(value) => tasks(&value.body, found, seen),
-        Value::While(value) => tasks(&value.body, found, seen),
-        Value::Branch(branch) => branch.arms.iter().for_each(|arm| tasks(&arm.body, found, seen)),
-        Value::Select(select) => select.arms.iter().for_each(|arm| {
-            tasks_of(&arm.trigger.value, found, seen);
-            tasks(&arm.body, found, seen);
-        }),
-        Value::Ok(inner) => tasks_of(inner, found, seen),
-        _ => {}
-    }
-}
-
-fn task_of_call(call: &Call, found: &mut Vec<syn::Path>, seen: &mut HashSet<String>) {
-    if seen.insert(call.path.to_token_stream().to_string()) {
-        found.push(call.path.clone());
-    }
-    for arg in &call.args {
-        if let Arg::Step { call, .. } = arg {
-            task_of_call(call, found, seen);
-        }
-    }
+/// `{ body }`, with the user's braces.
+fn braced(span: Span, body: TokenStream) -> TokenStream {
+    let mut group = Group::new(Delimiter::Brace, body);
+    group.set_span(span);
+    group.into_token_stream()
 }

@@ -7,14 +7,15 @@
 //! nothing of steps and graphs.
 
 use proc_macro2::{Group, Span, TokenStream, TokenTree};
-use quote::{ToTokens, quote_spanned};
-use syn::parse::Parser;
+use quote::{ToTokens, quote, quote_spanned};
+use syn::parse::{ParseStream, Parser};
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
 use syn::visit_mut::{self, VisitMut};
 use syn::{Expr, Ident, Lit, Pat, Token};
 
 use super::parse::{is_step_call, path_ident};
+use super::pattern::pattern_names;
 
 /// What a name is in the expansion.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -31,6 +32,14 @@ pub(crate) trait Names {
     /// Whether a step of the workflow calls a task of this name.
     fn is_step(&self, name: &Ident) -> bool;
 }
+
+/// The macros of the standard library that take nothing but expressions.
+const EXPRESSION_MACROS: [&str; 6] = ["format", "vec", "concat", "assert", "assert_eq", "assert_ne"];
+
+const STEP_IN_CLOSURE: &str =
+    "a closure cannot hold a step\nhelp: use `for`, which runs a step per item, in parallel";
+const STEP_IN_EXPRESSION: &str =
+    "a step cannot stand inside an expression\nhelp: give it a name first: `let value = task(…);`";
 
 /// An expression made ready.
 pub(crate) struct Rewritten {
@@ -109,6 +118,45 @@ impl Rewriter<'_> {
     /// Macro arguments are tokens. Most macros take expressions; for the
     /// others a name is a name unless something next to it says otherwise.
     fn rewrite_macro(&mut self, mac: &mut syn::Macro) {
+        let name = mac.path.segments.last().map(|segment| segment.ident.to_string()).unwrap_or_default();
+        if name == "matches"
+            && let Ok(tokens) = (|input: ParseStream| self.rewrite_matches(input)).parse2(mac.tokens.clone())
+        {
+            mac.tokens = tokens;
+            return;
+        }
+        let unknown = self.unknown.len();
+        self.rewrite_arguments(mac);
+        if !EXPRESSION_MACROS.contains(&name.as_str()) {
+            // What looks like an unknown name may mean something to the macro.
+            self.unknown.truncate(unknown);
+        }
+    }
+
+    /// `matches!(expression, pattern if guard)`
+    fn rewrite_matches(&mut self, input: ParseStream) -> syn::Result<TokenStream> {
+        let mut expr: Expr = input.parse()?;
+        let comma: Token![,] = input.parse()?;
+        let pat = Pat::parse_multi_with_leading_vert(input)?;
+        let mut guard = None;
+        if input.peek(Token![if]) {
+            guard = Some((input.parse::<Token![if]>()?, input.parse::<Expr>()?));
+        }
+        let end: Option<Token![,]> = input.parse()?;
+        self.visit_expr_mut(&mut expr);
+        let mut tokens = quote!(#expr #comma #pat);
+        self.scoped(|this| {
+            this.bind(&pat);
+            if let Some((keyword, mut guard)) = guard {
+                this.visit_expr_mut(&mut guard);
+                tokens.extend(quote!(#keyword #guard));
+            }
+        });
+        end.to_tokens(&mut tokens);
+        Ok(tokens)
+    }
+
+    fn rewrite_arguments(&mut self, mac: &mut syn::Macro) {
         let parser = Punctuated::<Expr, Token![,]>::parse_terminated;
         if let Ok(mut args) = parser.parse2(mac.tokens.clone()) {
             for arg in &mut args {
@@ -197,8 +245,11 @@ impl VisitMut for Rewriter<'_> {
             }
             Expr::Call(call) => {
                 if let Some(name) = path_ident(&call.func).cloned() {
-                    if self.closures > 0 && is_step_call(call) && self.names.is_step(&name) {
-                        self.error(name.span(), "a closure cannot hold a step\nhelp: use `for`, which runs a step per item, in parallel");
+                    if is_step_call(call) && self.names.is_step(&name) {
+                        self.error(
+                            name.span(),
+                            if self.closures > 0 { STEP_IN_CLOSURE } else { STEP_IN_EXPRESSION },
+                        );
                     }
                     // A function is not one of our names, unless it shadows one.
                     if self.names.mode(&name).is_some() {
@@ -274,9 +325,7 @@ impl VisitMut for Rewriter<'_> {
             }
             Expr::Try(expr) if self.closures == 0 => {
                 let message = match &*expr.expr {
-                    Expr::Call(call) if is_step_call(call) => {
-                        "a step cannot stand inside an expression\nhelp: give it a name first: `let value = task(…)?;`"
-                    }
+                    Expr::Call(call) if is_step_call(call) => STEP_IN_EXPRESSION,
                     _ => "`?` belongs to a step, not to an expression\nhelp: make a task of what can fail",
                 };
                 self.error(expr.question_token.span(), message);
@@ -327,65 +376,6 @@ impl VisitMut for Rewriter<'_> {
     fn visit_pat_mut(&mut self, _: &mut Pat) {}
     fn visit_type_mut(&mut self, _: &mut syn::Type) {}
     fn visit_item_mut(&mut self, _: &mut syn::Item) {}
-}
-
-/// The names a pattern binds, in order.
-pub(crate) fn pattern_names(pat: &Pat, names: &mut Vec<Ident>) {
-    match pat {
-        Pat::Ident(pat) => {
-            // `None` and `MAX` are constants, not bindings.
-            let text = pat.ident.to_string();
-            if pat.subpat.is_some() || !text.starts_with(char::is_uppercase) {
-                names.push(pat.ident.clone());
-            }
-            if let Some((_, inner)) = &pat.subpat {
-                pattern_names(inner, names);
-            }
-        }
-        Pat::Or(pat) => {
-            // Every case binds the same names.
-            if let Some(first) = pat.cases.first() {
-                pattern_names(first, names);
-            }
-        }
-        Pat::Paren(pat) => pattern_names(&pat.pat, names),
-        Pat::Guard(pat) => pattern_names(&pat.pat, names),
-        Pat::Reference(pat) => pattern_names(&pat.pat, names),
-        Pat::Slice(pat) => pat.elems.iter().for_each(|pat| pattern_names(pat, names)),
-        Pat::Struct(pat) => pat.fields.iter().for_each(|field| pattern_names(&field.pat, names)),
-        Pat::Tuple(pat) => pat.elems.iter().for_each(|pat| pattern_names(pat, names)),
-        Pat::TupleStruct(pat) => pat.elems.iter().for_each(|pat| pattern_names(pat, names)),
-        Pat::Type(pat) => pattern_names(&pat.pat, names),
-        _ => {}
-    }
-}
-
-/// Refuses the parts of a pattern that make no sense for shared values.
-pub(crate) fn check_pattern(pat: &Pat, errors: &mut Vec<syn::Error>) {
-    match pat {
-        Pat::Ident(pat) => {
-            if let Some(by_ref) = &pat.by_ref {
-                let message = "a pattern of a workflow has no `ref`\nhelp: remove it and lend the name with `&` where it is used";
-                errors.push(syn::Error::new(by_ref.span(), message));
-            }
-            if let Some((_, inner)) = &pat.subpat {
-                check_pattern(inner, errors);
-            }
-        }
-        Pat::Reference(pat) => {
-            let message =
-                "a pattern of a workflow has no `&`: values between steps are owned\nhelp: remove the `&`";
-            errors.push(syn::Error::new(pat.and_token.span(), message));
-        }
-        Pat::Or(pat) => pat.cases.iter().for_each(|pat| check_pattern(pat, errors)),
-        Pat::Paren(pat) => check_pattern(&pat.pat, errors),
-        Pat::Slice(pat) => pat.elems.iter().for_each(|pat| check_pattern(pat, errors)),
-        Pat::Struct(pat) => pat.fields.iter().for_each(|field| check_pattern(&field.pat, errors)),
-        Pat::Tuple(pat) => pat.elems.iter().for_each(|pat| check_pattern(pat, errors)),
-        Pat::TupleStruct(pat) => pat.elems.iter().for_each(|pat| check_pattern(pat, errors)),
-        Pat::Type(pat) => check_pattern(&pat.pat, errors),
-        _ => {}
-    }
 }
 
 /// Whether an expression names a place (`order`, `order.customer`,

@@ -1,8 +1,7 @@
-//! Lowers what opens regions: `for`, `while`, `if`, `match`, `select!`.
+//! Lowers what chooses between regions: `if`, `match`, `select!`.
 
 use proc_macro2::TokenStream;
-use quote::{ToTokens, quote, quote_spanned};
-use syn::spanned::Spanned;
+use quote::{ToTokens, quote};
 use syn::{BinOp, Expr, Ident, Pat};
 
 use super::{Lower, bound_name, plain};
@@ -10,169 +9,11 @@ use crate::private::Private;
 use crate::workflow::ast::{self, Binding as Bound, Statement, Test, Value};
 use crate::workflow::graph::*;
 use crate::workflow::parse::path_ident;
-use crate::workflow::rewrite::{Mode, is_place, pattern_names};
+use crate::workflow::pattern::{check_pattern, pattern_names};
+use crate::workflow::rewrite::{Mode, is_place};
+use crate::workflow::tokens::{matched, referenced};
 
 impl Lower<'_> {
-    pub(super) fn lower_for(
-        &mut self,
-        statement: &Statement,
-        value: &ast::For,
-        name: String,
-        region: RegionId,
-        expected: Option<&TokenStream>,
-    ) -> (Slot, TokenStream) {
-        if let Expr::Reference(reference) = &value.items {
-            self.error(
-                reference.and_token.span,
-                "a `for` of a workflow takes the items themselves\nhelp: remove the `&`",
-            );
-        }
-        let item_of = |list: &TokenStream| {
-            let span = value.items.span();
-            quote_spanned!(span=> <#list as ::core::iter::IntoIterator>::Item)
-        };
-        let items_type = self.type_of(&value.items);
-        let items = self.owned(&value.items, region);
-        // A loop and not a function, so that rustc says what it says of every
-        // `for` over what is no iterator.
-        let keyword = value.keyword;
-        let items = self.wrap(items, |tokens| {
-            quote!({
-                let mut values = #Private::Vec::new();
-                #keyword item in #tokens {
-                    values.push(#Private::item(item));
-                }
-                values
-            })
-        });
-        if items_type.is_none() && !self.failed {
-            self.error(value.items.span(), "the type of these items is not known to `workflow!`, and a run saves each of them\nhelp: bind them first: `let items: Vec<Item> = …;`");
-        }
-        let item = items_type.as_ref().map_or_else(|| quote!(()), item_of);
-
-        let body = self.region(Some(region), String::new(), 1);
-        let outside = self.scope.len();
-        self.bind_pattern(body, &value.pat, Slot::Extra(0), item);
-        let wanted = expected.map(item_of);
-        let found = self.block(&value.body, body, wanted.as_ref());
-        self.scope.truncate(outside);
-        let result = self.settle(&[(body, &value.body, found)], wanted, statement);
-
-        let ty = quote!(#Private::Vec<#result>);
-        let limit = statement.options.step.limit.map(|(limit, _)| limit);
-        let kind = Kind::Map { items, region: body, limit, item: result };
-        let span = bound_name(&statement.binding).map_or(value.keyword.span, Ident::span);
-        let slot = self.push_step(statement, name, span, kind, vec![ty.clone()], Failure::FailRun, region);
-        (slot, expected.cloned().unwrap_or(ty))
-    }
-
-    pub(super) fn lower_while(&mut self, statement: &Statement, value: &ast::While, region: RegionId) {
-        let keyword = value.keyword.span;
-        if let Expr::Let(condition) = &value.condition {
-            self.error(condition.let_token.span, "a `while` of a workflow tests a `bool`\nhelp: use a method such as `is_some()`, and `match` inside the body");
-            return;
-        }
-        let mut names: Vec<Ident> = Vec::new();
-        for statement in &value.body.statements {
-            if let Bound::Assign { name } = &statement.binding
-                && !names.contains(name)
-            {
-                names.push(name.clone());
-            }
-        }
-        let body = self.region(Some(region), String::new(), names.len());
-        let outside = self.scope.len();
-        let mut initial = Vec::new();
-        let mut types = Vec::new();
-        for (index, name) in names.iter().enumerate() {
-            let (first, ty) = self.loop_variable(name, region);
-            initial.push(first);
-            types.push(ty.clone());
-            let binding = self.bind_slot(body, name, Slot::Extra(index), ty);
-            self.graph.bindings[binding].mutable = true;
-        }
-        let test = self.code(&value.condition, body);
-        let tests_variable = test.uses.iter().any(|used| {
-            let variables = &self.scope[outside..];
-            self.graph
-                .closure(&[*used])
-                .iter()
-                .any(|used| variables.iter().any(|(_, variable)| variable == used))
-        });
-        if !tests_variable && !self.failed {
-            self.error(keyword, "this `while` never assigns what it tests, so it would never end\nhelp: assign a name of the condition in the body: `x = task(x)?;`");
-        }
-        self.loops.push((body, names.iter().map(ToString::to_string).collect()));
-        self.block_of_loop(&value.body, body, &names);
-        self.loops.pop();
-        self.scope.truncate(outside);
-
-        let name =
-            statement.options.step.name.as_ref().map_or_else(|| "while".to_owned(), syn::LitStr::value);
-        let limit = statement.options.step.limit.map(|(limit, _)| limit);
-        let kind = Kind::Loop { initial, test, region: body, limit };
-        let count = types.len();
-        let slot = self.push_step(statement, name, keyword, kind, types.clone(), Failure::FailRun, region);
-        let first = match slot {
-            Slot::Output(first) => first,
-            Slot::Extra(_) | Slot::Capture(_) => 0,
-        };
-        for (index, name) in names.iter().enumerate().take(count) {
-            let binding = self.bind_slot(region, name, Slot::Output(first + index), types[index].clone());
-            self.graph.bindings[binding].mutable = true;
-        }
-    }
-
-    /// The first value and the type of a loop variable.
-    fn loop_variable(&mut self, name: &Ident, region: RegionId) -> (Initial, TokenStream) {
-        let text = name.to_string();
-        let Some(binding) = self.lookup(&text) else {
-            self.error(name.span(), format!("`{text}` is assigned before it is bound\nhelp: write `let mut {text} = …;` above the `while`"));
-            return (Initial::Slot(Slot::Extra(0)), quote!(()));
-        };
-        if !self.graph.bindings[binding].mutable {
-            self.error(
-                name.span(),
-                format!(
-                    "`{text}` is assigned here, so it has to be `mut`\nhelp: write `let mut {text} = …;`"
-                ),
-            );
-        }
-        let Some(ty) = self.slot_type(binding) else {
-            self.error(name.span(), format!("the type of `{text}` is not known to `workflow!`, and a run saves it after every turn\nhelp: write it: `let mut {text}: Type = …;`"));
-            return (Initial::Slot(Slot::Extra(0)), quote!(()));
-        };
-        if let Form::Slot { slot, .. } = self.graph.bindings[binding].form {
-            let owner = self.graph.bindings[binding].region;
-            self.graph.bindings[binding].uses += 1;
-            return (Initial::Slot(self.graph.import(region, owner, slot)), ty);
-        }
-        let code = Code { uses: vec![binding], tokens: quote!(#Private::own(#name)) };
-        (Initial::Compute { code: self.count(code, region), ty: ty.clone() }, ty)
-    }
-
-    /// Like `block`, and afterwards notes where the loop variables ended up.
-    fn block_of_loop(&mut self, block: &ast::Block, region: RegionId, names: &[Ident]) {
-        let outside = self.scope.len();
-        for statement in &block.statements {
-            let failed = std::mem::take(&mut self.failed);
-            self.statement(statement, region, None);
-            statement.broken.set(self.failed);
-            self.failed |= failed;
-        }
-        for name in names {
-            let binding = self.lookup(&name.to_string());
-            if let Some(Form::Slot { slot, .. }) = binding.map(|binding| &self.graph.bindings[binding].form) {
-                let slot = *slot;
-                if let Some(binding) = binding {
-                    self.graph.bindings[binding].uses += 1;
-                }
-                self.graph.regions[region].carried.push(slot);
-            }
-        }
-        self.scope.truncate(outside);
-    }
-
     pub(super) fn branch(
         &mut self,
         statement: &Statement,
@@ -200,7 +41,7 @@ impl Lower<'_> {
                         self.bind_matched(body, pat, scrutinee);
                     }
                 }
-                Test::Else => {}
+                Test::Else { .. } => {}
             }
             let ty = if arm.body.tail().is_none() { Some(quote!(())) } else { None };
             let found = self.block(&arm.body, body, expected).or(ty);
@@ -233,8 +74,10 @@ impl Lower<'_> {
                 });
                 quote!(#pat #guard => #index,)
             });
-            let arms = arms.collect::<TokenStream>();
-            quote!(match #looked_at { #arms })
+            // The mirror has rustc check that every case is there.
+            let mut arms = arms.collect::<TokenStream>();
+            arms.extend(quote!(_ => #Private::changed(),));
+            matched(branch.keyword, branch.brace, &looked_at, arms)
         } else {
             let mut arms = TokenStream::new();
             for (index, arm) in branch.arms.iter().enumerate() {
@@ -273,14 +116,14 @@ impl Lower<'_> {
     fn looked_at(&mut self, expr: &Expr, region: RegionId, bound: &[(Ident, Mode)]) -> (Mode, Code) {
         let place = is_place(expr, self);
         let code = self.code_with(expr, region, bound);
-        if place { (Mode::Ref, self.wrap(code, |tokens| quote!(&#tokens))) } else { (Mode::Place, code) }
+        if place { (Mode::Ref, self.wrap(code, |tokens| referenced(&tokens))) } else { (Mode::Place, code) }
     }
 
     /// Binds the names of an arm's pattern: the expression is evaluated again
     /// where they are used, and fits, because it is pure.
     fn bind_matched(&mut self, region: RegionId, pat: &Pat, expr: &Expr) {
         let mut errors = Vec::new();
-        crate::workflow::rewrite::check_pattern(pat, &mut errors);
+        check_pattern(pat, &mut errors);
         self.report(errors);
         let mut names = Vec::new();
         pattern_names(pat, &mut names);
@@ -293,7 +136,7 @@ impl Lower<'_> {
             let tokens = code.tokens;
             code.tokens = quote!(&#tokens);
         }
-        let form = Form::Pure { pat: pat.to_token_stream(), ty: None, code, refutable: true, by_ref };
+        let form = Form::Pure { pat: pat.to_token_stream(), ty: None, known: None, code, by_ref };
         self.bind(Binding { names, region, form, mutable: false, uses: 0 });
     }
 
@@ -316,7 +159,7 @@ impl Lower<'_> {
         expected: Option<&TokenStream>,
     ) -> (Slot, TokenStream) {
         if select.arms.len() < 2 {
-            self.error(select.keyword.span(), "`select!` needs at least two arms to choose from");
+            self.error(select.keyword.span(), "`select!` needs at least two arms to choose from\nhelp: add the other thing to wait for, such as `_ = sleep(\"1h\") => …`");
         }
         let race = self.region(Some(region), String::new(), 0);
         let mut triggers = Vec::new();
@@ -329,7 +172,7 @@ impl Lower<'_> {
                 if !matches!(trigger.value, Value::Broken) {
                     self.error(
                         trigger.span,
-                        "an arm of `select!` waits for a step: a task, a `signal` or a `sleep`",
+                        "an arm of `select!` waits for a step: a task, a `signal` or a `sleep`\nhelp: call one of these before the `=>`",
                     );
                 }
                 triggers.push((Slot::Extra(0), quote!(())));
@@ -368,7 +211,7 @@ impl Lower<'_> {
 
     /// Agrees on one type for the values of some regions: the one written
     /// down, or the first that is known. Fills it in where it was missing.
-    fn settle(
+    pub(super) fn settle(
         &mut self,
         arms: &[(RegionId, &ast::Block, Option<TokenStream>)],
         expected: Option<TokenStream>,
@@ -386,7 +229,8 @@ impl Lower<'_> {
                 }
                 return quote!(());
             }
-            if !self.failed {
+            let broken = |block: &ast::Block| block.tail().is_some_and(|tail| tail.broken.get());
+            if !self.failed && !arms.iter().any(|(_, block, _)| broken(block)) {
                 let span = arms
                     .iter()
                     .find_map(|(_, block, _)| block.tail())

@@ -1,0 +1,23 @@
+use workflow_runtime::{task, workflow};
+
+#[task]
+async fn next(number: u64) -> u64 {
+    number + 1
+}
+
+#[task]
+async fn publish(total: u64) -> std::io::Result<()> {
+    let _ = total;
+    Ok(())
+}
+
+workflow! {
+    fn numbers(first: u64) -> Result<u64> {
+        #[after(b)]
+        let a = next(first);
+        let b = next(a);
+        Ok(b)
+    }
+}
+
+fn main() {}

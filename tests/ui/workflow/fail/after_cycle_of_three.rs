@@ -1,0 +1,24 @@
+use workflow_runtime::{task, workflow};
+
+#[task]
+async fn publish(total: u64) -> std::io::Result<()> {
+    let _ = total;
+    Ok(())
+}
+
+workflow! {
+    fn numbers(first: u64) -> Result<()> {
+        #[after(load)]
+        #[name = "extract"]
+        publish(first)?;
+        #[after(extract)]
+        #[name = "transform"]
+        publish(first)?;
+        #[after(transform)]
+        #[name = "load"]
+        publish(first)?;
+        Ok(())
+    }
+}
+
+fn main() {}

@@ -1,0 +1,22 @@
+use workflow_runtime::{task, workflow};
+
+#[task]
+async fn next(number: u64) -> u64 {
+    number + 1
+}
+
+workflow! {
+    fn numbers(first: u64) -> Result<u64> {
+        let mut number = next(first);
+        #[limit(5)]
+        while number < 10 {
+            number = next(number);
+            if number > 3 {
+                number = next(number);
+            }
+        }
+        Ok(number)
+    }
+}
+
+fn main() {}

@@ -1,0 +1,15 @@
+use workflow_runtime::{task, workflow};
+
+#[task]
+async fn next(number: u64) -> u64 {
+    number + 1
+}
+
+workflow! {
+    async fn numbers(first: u64) -> Result<u64> {
+        let number = next(first);
+        Ok(number)
+    }
+}
+
+fn main() {}

@@ -1,0 +1,15 @@
+use workflow_runtime::{task, workflow};
+
+#[task]
+async fn count(text: &str) -> u64 {
+    text.len() as u64
+}
+
+workflow! {
+    fn words(text: &str) -> Result<u64> {
+        let total = count(text);
+        Ok(total)
+    }
+}
+
+fn main() {}

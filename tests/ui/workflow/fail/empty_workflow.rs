@@ -1,0 +1,7 @@
+use workflow_runtime::workflow;
+
+workflow! {
+    fn nothing() -> Result<()> {}
+}
+
+fn main() {}

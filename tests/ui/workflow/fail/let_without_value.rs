@@ -1,0 +1,16 @@
+use workflow_runtime::{task, workflow};
+
+#[task]
+async fn fetch(id: u64) -> std::io::Result<String> {
+    Ok(id.to_string())
+}
+
+workflow! {
+    fn pages(id: u64) -> Result<String> {
+        let page;
+        page = fetch(id)?;
+        Ok(page)
+    }
+}
+
+fn main() {}

@@ -1,0 +1,19 @@
+use workflow_runtime::{task, workflow};
+
+#[task]
+async fn next(number: u64) -> u64 {
+    number + 1
+}
+
+workflow! {
+    fn numbers() -> Result<u64> {
+        let mut number = 0;
+        #[limit(5)]
+        while number < 10 {
+            number = next(number);
+        }
+        Ok(number)
+    }
+}
+
+fn main() {}

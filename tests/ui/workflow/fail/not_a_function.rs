@@ -1,0 +1,7 @@
+use workflow_runtime::workflow;
+
+workflow! {
+    struct Numbers;
+}
+
+fn main() {}

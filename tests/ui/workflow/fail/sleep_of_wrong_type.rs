@@ -1,0 +1,10 @@
+use workflow_runtime::workflow;
+
+workflow! {
+    fn numbers(first: u64) -> Result<u64> {
+        sleep(first);
+        Ok(first)
+    }
+}
+
+fn main() {}

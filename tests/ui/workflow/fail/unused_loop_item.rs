@@ -1,0 +1,28 @@
+#![deny(warnings)]
+#![allow(dead_code)]
+
+
+use workflow_runtime::{task, workflow};
+
+#[task]
+async fn list() -> Vec<u64> {
+    vec![1, 2]
+}
+
+#[task]
+async fn publish(total: u64) -> std::io::Result<()> {
+    let _ = total;
+    Ok(())
+}
+
+workflow! {
+    fn numbers() -> Result<()> {
+        let all = list();
+        for number in all {
+            publish(1)?;
+        }
+        Ok(())
+    }
+}
+
+fn main() {}

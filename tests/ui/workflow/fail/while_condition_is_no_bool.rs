@@ -1,0 +1,19 @@
+use workflow_runtime::{task, workflow};
+
+#[task]
+async fn next(number: u64) -> u64 {
+    number + 1
+}
+
+workflow! {
+    fn numbers(first: u64) -> Result<u64> {
+        let mut number = first;
+        #[limit(3)]
+        while number {
+            number = next(number);
+        }
+        Ok(number)
+    }
+}
+
+fn main() {}

@@ -1,0 +1,15 @@
+use workflow_runtime::{task, workflow};
+
+#[task]
+async fn fetch(id: u64) -> std::io::Result<String> {
+    Ok(id.to_string())
+}
+
+workflow! {
+    fn pages() -> Result<String> {
+        let page = fetch("one")?;
+        Ok(page)
+    }
+}
+
+fn main() {}

@@ -1,0 +1,104 @@
+//! The functions of expressions: each repeats, in its prelude, the names that
+//! the expression uses.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{format_ident, quote};
+
+use super::{Tables, position, short};
+use crate::private::Private;
+use crate::workflow::graph::*;
+
+/// The prelude of an expression, and the slots it reads.
+pub(super) struct Prelude {
+    pub(super) statements: TokenStream,
+    pub(super) reads: Vec<usize>,
+}
+
+impl Tables<'_> {
+    pub(super) fn value(&mut self, region: RegionId, code: &Code, ty: &TokenStream) -> TokenStream {
+        self.expr(
+            region,
+            code,
+            &quote!(#Private::Value),
+            |tokens| quote!({ let value: #ty = #tokens; #Private::Value::new(value) }),
+        )
+    }
+
+    pub(super) fn expr(
+        &mut self,
+        region: RegionId,
+        code: &Code,
+        ty: &TokenStream,
+        wrap: impl FnOnce(TokenStream) -> TokenStream,
+    ) -> TokenStream {
+        let prelude = self.prelude(region, &code.uses);
+        self.function(prelude, ty, wrap(code.tokens.clone()))
+    }
+
+    pub(super) fn function(&mut self, prelude: Prelude, ty: &TokenStream, body: TokenStream) -> TokenStream {
+        let Prelude { statements, reads } = prelude;
+        let (function, env) = (self.name(), hidden("env"));
+        self.functions.extend(quote! {
+            fn #function(#env: &#Private::Env) -> #ty { #statements #body }
+        });
+        let reads = reads.iter().map(|slot| short(*slot));
+        quote!(#Private::Expr { reads: &[#(#reads),*], eval: #function })
+    }
+
+    pub(super) fn name(&mut self) -> Ident {
+        self.count += 1;
+        format_ident!("__workflow_{}", self.count)
+    }
+
+    /// The names an expression uses, each with its value, in the order in
+    /// which they were bound: a later binding shadows an earlier one here as
+    /// it does in the workflow.
+    pub(super) fn prelude(&self, region: RegionId, uses: &[BindingId]) -> Prelude {
+        let mut prelude = Prelude { statements: TokenStream::new(), reads: Vec::new() };
+        let env = hidden("env");
+        for id in self.graph.closure(uses) {
+            let binding = &self.graph.bindings[id];
+            prelude.statements.extend(match &binding.form {
+                Form::Slot { slot, ty, pat } => {
+                    let slot = self.find(region, binding.region, *slot);
+                    let index = position(&mut prelude.reads, self.graph.number(region, slot));
+                    match (pat, binding.names.first()) {
+                        // The mirror has rustc check that the pattern always fits.
+                        (Some(pat), _) => {
+                            quote!(let #pat = #env.lend::<#ty>(#index) else { #Private::changed() };)
+                        }
+                        (None, Some(name)) => quote!(let #name = #env.lend::<#ty>(#index);),
+                        (None, None) => TokenStream::new(),
+                    }
+                }
+                Form::Pure { pat, ty, code, by_ref, .. } => {
+                    let tokens = &code.tokens;
+                    let ty = ty.as_ref().map(|ty| if *by_ref { quote!(: &#ty) } else { quote!(: #ty) });
+                    if binding.names.first().is_some_and(|name| *name == pat.to_string()) {
+                        quote!(let #pat #ty = #tokens;)
+                    } else {
+                        quote!(let #pat #ty = (#tokens) else { #Private::changed() };)
+                    }
+                }
+            });
+        }
+        prelude
+    }
+
+    /// Where `region` holds what `slot` of `owner` holds. Lowering has made
+    /// the captures.
+    pub(super) fn find(&self, region: RegionId, owner: RegionId, slot: Slot) -> Slot {
+        if region == owner {
+            return slot;
+        }
+        let this = &self.graph.regions[region];
+        let Some(parent) = this.parent else { return slot };
+        let outside = self.find(parent, owner, slot);
+        Slot::Capture(this.captures.iter().position(|capture| *capture == outside).unwrap_or_default())
+    }
+}
+
+/// A local name of the expansion's, which the user's expressions cannot see.
+pub(super) fn hidden(name: &str) -> Ident {
+    Ident::new(name, Span::mixed_site())
+}

@@ -1,0 +1,184 @@
+//! Calls of tasks and their arguments, signals, and waits.
+
+use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens, quote};
+use syn::spanned::Spanned;
+use syn::{Expr, Ident};
+
+use super::{Lower, bound_name, plain};
+use crate::private::Private;
+use crate::workflow::ast::{self, Statement};
+use crate::workflow::graph::*;
+use crate::workflow::parse::path_ident;
+use crate::workflow::rewrite::{Mode, Names, is_place};
+use crate::workflow::tokens::duration;
+
+impl Lower<'_> {
+    #[expect(clippy::too_many_arguments, reason = "the parts of a call, each from another place")]
+    pub(super) fn call(
+        &mut self,
+        statement: &Statement,
+        call: &ast::Call,
+        name: String,
+        name_span: Span,
+        policy: Option<TokenStream>,
+        fails_run: bool,
+        region: RegionId,
+    ) -> (Slot, TokenStream) {
+        if call.path.is_ident(self.workflow) {
+            let workflow = self.workflow;
+            self.error(call.path.span(), format!("workflow `{workflow}` calls itself, so its graph would never end\nhelp: use a `while` loop, or `for` over a list"));
+        }
+        let args = call.args.iter().map(|arg| self.arg(statement, arg, region)).collect::<Vec<_>>();
+        let path = &call.path;
+        let failure = if call.question.is_some() || fails_run { Failure::FailRun } else { Failure::AskTask };
+        let ty = match failure {
+            Failure::FailRun => quote!(<#path as #Private::Task>::Ok),
+            _ => quote!(<#path as #Private::Task>::Outcome),
+        };
+        let kind = Kind::Call { path: path.clone(), paren: call.paren, args, policy };
+        let slot = self.push_step(statement, name, name_span, kind, vec![ty.clone()], failure, region);
+        (slot, ty)
+    }
+
+    pub(super) fn arg(&mut self, statement: &Statement, arg: &ast::Arg, region: RegionId) -> Arg {
+        let expr = match arg {
+            ast::Arg::Expr(expr) => expr,
+            ast::Arg::Step { lend, call } => {
+                let span = call.path.span();
+                let (slot, ty) = self.call(statement, call, task_name(call), span, None, false, region);
+                let form = Form::Slot { slot, ty, pat: None };
+                let name = Ident::new("step", span.resolved_at(Span::mixed_site()));
+                let binding = Binding { names: vec![name], region, form, mutable: false, uses: 1 };
+                self.graph.bindings.push(binding);
+                return Arg::Step { lend: *lend, binding: self.graph.bindings.len() - 1, span };
+            }
+        };
+        if let Expr::Reference(reference) = expr
+            && let Some(mutability) = reference.mutability
+        {
+            self.error(mutability.span, "a step shares its values, so a task cannot change them in place\nhelp: return the changed value from the task");
+        }
+        if let Some(name) = path_ident(expr)
+            && let Some(binding) = self.lookup(&name.to_string())
+            && self.mode(name) == Some(Mode::Ref)
+        {
+            self.count(Code { uses: vec![binding], tokens: TokenStream::new() }, region);
+            return Arg::Own { binding, name: name.clone() };
+        }
+        let (lends, place) = (self.lends(expr), is_place(expr, self));
+        Arg::Code { code: self.code(expr, region), lends, place }
+    }
+
+    /// Whether the value of an argument may borrow what only the function
+    /// holds that evaluates it: a pure binding, or a temporary. Says yes
+    /// where it cannot know, except of what is hardly ever borrowed.
+    pub(super) fn lends(&self, expr: &Expr) -> bool {
+        const OWNED: [&str; 8] =
+            ["clone", "to_owned", "to_string", "to_vec", "into_owned", "len", "is_empty", "sum"];
+        match expr {
+            Expr::Lit(_) | Expr::Binary(_) | Expr::Unary(_) | Expr::Cast(_) => false,
+            Expr::Paren(inner) => self.lends(&inner.expr),
+            Expr::Group(inner) => self.lends(&inner.expr),
+            Expr::Reference(reference) => !self.outlives(&reference.expr),
+            Expr::Path(_) => {
+                let binding = path_ident(expr).and_then(|name| self.lookup(&name.to_string()));
+                binding.is_some_and(|binding| self.rests_on_locals(binding))
+            }
+            Expr::Field(field) => self.lends(&field.base),
+            Expr::Index(index) => self.lends(&index.expr),
+            Expr::MethodCall(call) if OWNED.contains(&call.method.to_string().as_str()) => false,
+            Expr::MethodCall(call) => {
+                !self.outlives(&call.receiver) || call.args.iter().any(|arg| self.lends(arg))
+            }
+            Expr::Call(call) => call.args.iter().any(|arg| self.lends(arg)),
+            Expr::Tuple(tuple) => tuple.elems.iter().any(|elem| self.lends(elem)),
+            Expr::Array(array) => array.elems.iter().any(|elem| self.lends(elem)),
+            Expr::Struct(value) => value.fields.iter().any(|field| self.lends(&field.expr)),
+            Expr::Macro(mac) => !mac.mac.path.is_ident("format") && mac.mac.tokens.to_string().contains('&'),
+            _ => true,
+        }
+    }
+
+    /// Whether an expression is a place that lives as long as the step: the
+    /// value of another step, a parameter, a constant.
+    pub(super) fn outlives(&self, expr: &Expr) -> bool {
+        match expr {
+            Expr::Lit(_) => true,
+            Expr::Path(_) => path_ident(expr).is_none_or(|name| self.mode(name) != Some(Mode::Place)),
+            Expr::Field(field) => self.outlives(&field.base),
+            Expr::Index(index) => self.outlives(&index.expr),
+            Expr::Paren(inner) => self.outlives(&inner.expr),
+            Expr::Array(array) => array.elems.iter().all(|elem| matches!(elem, Expr::Lit(_))),
+            _ => false,
+        }
+    }
+
+    /// Whether a pure binding may itself borrow from a pure binding.
+    pub(super) fn rests_on_locals(&self, binding: BindingId) -> bool {
+        let Form::Pure { code, .. } = &self.graph.bindings[binding].form else { return false };
+        code.uses.iter().any(|used| {
+            matches!(self.graph.bindings[*used].form, Form::Pure { by_ref: false, .. })
+                || self.rests_on_locals(*used)
+        })
+    }
+
+    pub(super) fn signal(
+        &mut self,
+        statement: &Statement,
+        signal: &ast::Signal,
+        name: String,
+        region: RegionId,
+    ) -> (Slot, TokenStream) {
+        let text = signal.name.value();
+        let keyword = || syn::parse_str::<Ident>(&format!("r#{text}"));
+        match syn::parse_str::<Ident>(&text).or_else(|_| keyword()) {
+            Err(_) => self.error(signal.name.span(), "a signal's name is a Rust name, because the workflow gets a handle of that name\nhelp: use letters, digits and `_`"),
+            Ok(ident) => {
+                let mut ident = ident;
+                ident.set_span(signal.name.span());
+                match self.graph.signals.iter().find(|known| known.name == ident) {
+                    Some(known) => {
+                        let (first, second) = (known.ty.to_token_stream(), signal.ty.to_token_stream());
+                        if first.to_string() != second.to_string() {
+                            self.error(signal.ty.span(), format!("signal `{text}` has two types: `{first}` and `{second}`\nhelp: use one type, or two signals"));
+                        }
+                    }
+                    None => self.graph.signals.push(Signal { name: ident, ty: signal.ty.clone() }),
+                }
+            }
+        }
+        if signal.within.is_none()
+            && let Some(question) = signal.question
+        {
+            self.error(question.span(), "a signal without a time limit cannot fail\nhelp: remove the `?`, or give it `.within(\"3d\")`");
+        }
+        let within =
+            signal.within.as_ref().map(|expr| self.sleep_duration(signal.keyword.span(), expr, region));
+        let ty = signal.ty.to_token_stream();
+        let (failure, ty) = match (&within, signal.question) {
+            (Some(_), None) => (Failure::OfSignal, quote!(#Private::Result<#ty, #Private::StepError>)),
+            _ => (Failure::FailRun, ty),
+        };
+        let kind = Kind::Signal { name: text, ty: signal.ty.clone(), within };
+        let span = bound_name(&statement.binding).map_or_else(|| signal.keyword.span(), Ident::span);
+        let slot = self.push_step(statement, name, span, kind, vec![ty.clone()], failure, region);
+        (slot, ty)
+    }
+
+    /// A duration: a literal such as `"3d"`, or an expression.
+    pub(super) fn sleep_duration(&mut self, keyword: Span, expr: &Expr, region: RegionId) -> Code {
+        if let Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(text), .. }) = expr {
+            let duration = crate::duration::positive_duration(text, "a wait", self.errors);
+            self.failed |= duration.is_none();
+            let tokens = crate::duration::expand_duration(duration.unwrap_or_default());
+            return Code { uses: Vec::new(), tokens };
+        }
+        let code = self.owned(expr, region);
+        self.wrap(code, |tokens| duration(keyword, &tokens))
+    }
+}
+
+pub(super) fn task_name(call: &ast::Call) -> String {
+    call.path.segments.last().map(|segment| plain(&segment.ident)).unwrap_or_default()
+}

@@ -1,0 +1,248 @@
+//! Statements: steps, regions and pure bindings.
+
+use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens, quote};
+use syn::spanned::Spanned;
+use syn::{Expr, Ident, Pat};
+
+use super::calls::task_name;
+use super::{Lower, Out, bound_name, plain};
+use crate::private::Private;
+use crate::workflow::ast::{self, Statement, Value};
+use crate::workflow::graph::*;
+use crate::workflow::pattern::{check_pattern, pattern_names};
+use crate::workflow::rewrite::{is_place, rewrite};
+use crate::workflow::tokens::moment;
+
+impl Lower<'_> {
+    pub(super) fn statement<'s>(
+        &mut self,
+        statement: &'s Statement,
+        region: RegionId,
+        expected: Option<&TokenStream>,
+    ) -> Out<'s> {
+        let (pat, annotated) = match &statement.binding {
+            ast::Binding::Let { pat, ty } => (Some(pat), ty.as_ref().map(ToTokens::to_token_stream)),
+            _ => (None, None),
+        };
+        self.check_options(statement);
+        let value = match &statement.value {
+            Value::Ok(inner) => inner,
+            value => value,
+        };
+        if let Value::Pure(expr) = value {
+            return self.pure(statement, expr, region);
+        }
+        if let Value::Broken = value {
+            self.failed = true;
+            if let Some(pat) = pat {
+                // Its names exist, so that they are not reported as unknown.
+                self.bind_pattern(region, pat, Slot::Extra(0), quote!(()));
+            }
+            return Out::Nothing;
+        }
+        let carried = match &statement.binding {
+            ast::Binding::Assign { name } => self.assigned(name, region),
+            _ => None,
+        };
+        if let Value::While(value) = value {
+            self.lower_while(statement, value, region);
+            return Out::Nothing;
+        }
+        let expected = annotated.as_ref().or(expected);
+        let (slot, ty) = self.step(statement, value, region, expected);
+        if let (ast::Binding::Assign { .. }, None) = (&statement.binding, &carried)
+            && let Some(step) = self.graph.regions[region].steps.last_mut()
+        {
+            // The name is another step's, but that is not the mistake here.
+            step.name.clear();
+        }
+        if let Some(pat) = pat {
+            if !matches!(pat, Pat::Wild(_)) {
+                self.bind_pattern(region, pat, slot, ty.clone());
+            }
+        } else if let Some(name) = carried {
+            let binding = self.bind_slot(region, &name, slot, ty.clone());
+            self.graph.bindings[binding].mutable = true;
+        }
+        Out::Slot(slot, ty)
+    }
+
+    /// A statement without a step.
+    pub(super) fn pure<'s>(&mut self, statement: &'s Statement, expr: &'s Expr, region: RegionId) -> Out<'s> {
+        if !statement.options.after.is_empty() || statement.options.always.is_some() {
+            self.error(statement.span, "this is no step, so nothing can be ordered after it or because of it\nhelp: put the attribute on a step");
+        }
+        match &statement.binding {
+            ast::Binding::Let { pat, ty } => {
+                if let Expr::Closure(closure) = expr {
+                    self.error(closure.inputs_begin.span, "a binding of a workflow holds a value, no closure\nhelp: make a task or a function of it");
+                }
+                let mutable = matches!(pat, Pat::Ident(pat) if pat.mutability.is_some());
+                let by_ref = mutable || is_place(expr, self);
+                let mut code = self.uncounted(expr);
+                if by_ref {
+                    let inner = code.tokens;
+                    code.tokens = quote!(&(#inner));
+                }
+                let mut errors = Vec::new();
+                check_pattern(pat, &mut errors);
+                self.report(errors);
+                let mut names = Vec::new();
+                pattern_names(pat, &mut names);
+                let pat = match pat {
+                    Pat::Ident(pat) => pat.ident.to_token_stream(),
+                    pat => pat.to_token_stream(),
+                };
+                let ty = ty.as_ref().map(ToTokens::to_token_stream);
+                let known = ty.clone().or_else(|| self.type_of(expr)).filter(|_| names.len() == 1);
+                let form = Form::Pure { pat, ty, known, code, by_ref };
+                self.bind(Binding { names, region, form, mutable, uses: 0 });
+                Out::Nothing
+            }
+            ast::Binding::Assign { name } => {
+                let Some(name) = self.assigned(name, region) else { return Out::Nothing };
+                let Some(ty) = self.lookup(&name.to_string()).and_then(|binding| self.slot_type(binding))
+                else {
+                    return Out::Nothing;
+                };
+                let code = self.owned(expr, region);
+                let step_name =
+                    statement.options.step.name.as_ref().map_or_else(|| plain(&name), syn::LitStr::value);
+                let kind = Kind::Compute { code, ty: ty.clone() };
+                let slot = self.push_step(
+                    statement,
+                    step_name,
+                    name.span(),
+                    kind,
+                    vec![ty.clone()],
+                    Failure::FailRun,
+                    region,
+                );
+                let binding = self.bind_slot(region, &name, slot, ty);
+                self.graph.bindings[binding].mutable = true;
+                Out::Nothing
+            }
+            ast::Binding::Discard => {
+                let code = rewrite(expr, self, &[]);
+                if !code.errors.is_empty() {
+                    self.report(code.errors);
+                    return Out::Nothing;
+                }
+                self.error(
+                    statement.span,
+                    "this expression has no effect: an expression is evaluated where a step uses it\nhelp: make a task of it",
+                );
+                Out::Nothing
+            }
+            ast::Binding::Tail => Out::Pure(expr),
+        }
+    }
+
+    /// Checks that the name is a loop variable of the body we are in.
+    pub(super) fn assigned(&mut self, name: &Ident, region: RegionId) -> Option<Ident> {
+        let text = name.to_string();
+        match self.loops.iter().rev().find(|(_, names)| names.contains(&text)) {
+            Some((body, _)) if *body == region => Some(name.clone()),
+            Some(_) => {
+                self.error(name.span(), format!("`{text}` can only be assigned at the top of the `while` body\nhelp: make the choice the value: `{text} = if … {{ … }} else {{ {text} }};`"));
+                None
+            }
+            None => {
+                self.error(
+                    name.span(),
+                    format!("`{text}` is assigned outside a `while`\nhelp: bind a new name with `let`"),
+                );
+                None
+            }
+        }
+    }
+
+    pub(super) fn check_options(&mut self, statement: &Statement) {
+        let options = &statement.options;
+        let looping = matches!(statement.value, Value::For(_) | Value::While(_));
+        if let Some((_, span)) = options.step.limit.filter(|_| !looping) {
+            self.error(span, "`limit` belongs on a `for` or a `while`\nhelp: remove it, or put it above the loop; `#[task(concurrency = 4)]` limits a task");
+        }
+        let call = matches!(&statement.value, Value::Call(_))
+            || matches!(&statement.value, Value::Ok(inner) if matches!(**inner, Value::Call(_)));
+        if let Some(span) = options.policy_span.filter(|_| !call) {
+            self.error(span, "retries and time limits belong on a step that calls a task\nhelp: move it to the steps inside");
+        }
+    }
+
+    /// Lowers a step or a region; its slot and the type in it.
+    pub(super) fn step(
+        &mut self,
+        statement: &Statement,
+        value: &Value,
+        region: RegionId,
+        expected: Option<&TokenStream>,
+    ) -> (Slot, TokenStream) {
+        let bound = bound_name(&statement.binding).map(plain);
+        let named = |default: String| {
+            let named = statement.options.step.name.as_ref().map(syn::LitStr::value);
+            named.or_else(|| bound.clone()).unwrap_or(default)
+        };
+        match value {
+            Value::Call(call) => {
+                let tail_of_workflow = matches!(statement.binding, ast::Binding::Tail)
+                    && self.tails.contains(&region)
+                    && !matches!(statement.value, Value::Ok(_));
+                let name = named(task_name(call));
+                let path = &call.path;
+                let policy = &statement.options.step.policy;
+                let policy = (!policy.changes_nothing())
+                    .then(|| policy.expand(quote!(<#path as #Private::Task>::CONTRACT.policy)));
+                let name_span = bound_name(&statement.binding).map_or_else(|| call.path.span(), Ident::span);
+                self.call(statement, call, name, name_span, policy, tail_of_workflow, region)
+            }
+            Value::Sleep { name, arg } => {
+                let until = self.sleep_duration(name.span(), arg, region);
+                let until = self.wrap(until, |tokens| quote!(#Private::Until::After(#tokens)));
+                self.unit_step(
+                    statement,
+                    named("sleep".to_owned()),
+                    name.span(),
+                    Kind::Sleep { until },
+                    region,
+                )
+            }
+            Value::SleepUntil { name, arg } => {
+                let until = self.owned(arg, region);
+                let until = self.wrap(until, |tokens| {
+                    let time = moment(name.span(), &tokens);
+                    quote!(#Private::Until::At(#time))
+                });
+                self.unit_step(
+                    statement,
+                    named("sleep_until".to_owned()),
+                    name.span(),
+                    Kind::Sleep { until },
+                    region,
+                )
+            }
+            Value::Signal(signal) => self.signal(statement, signal, named(signal.name.value()), region),
+            Value::For(value) => self.lower_for(statement, value, named("for".to_owned()), region, expected),
+            Value::Branch(branch) => {
+                self.branch(statement, branch, named(branch.word.to_owned()), region, expected)
+            }
+            Value::Select(select) => {
+                self.select(statement, select, named("select".to_owned()), region, expected)
+            }
+            Value::While(_) | Value::Ok(_) | Value::Pure(_) | Value::Broken => (Slot::Extra(0), quote!(())),
+        }
+    }
+
+    pub(super) fn unit_step(
+        &mut self,
+        statement: &Statement,
+        name: String,
+        span: Span,
+        kind: Kind,
+        region: RegionId,
+    ) -> (Slot, TokenStream) {
+        let slot = self.push_step(statement, name, span, kind, vec![quote!(())], Failure::FailRun, region);
+        (slot, quote!(()))
+    }
+}

@@ -1,0 +1,186 @@
+//! The head of a workflow: its schedule, name, parameters and result type.
+
+use proc_macro2::Span;
+use quote::ToTokens;
+use syn::parse::{Parse, ParseStream};
+use syn::spanned::Spanned;
+use syn::{Attribute, Ident, Pat, Token, Type, Visibility};
+
+use super::super::ast::*;
+use super::recover::parse_block;
+use crate::diagnostics::Errors;
+
+pub(super) fn parse_workflow(input: ParseStream, errors: &mut Errors) -> syn::Result<Workflow> {
+    let mut attrs = input.call(Attribute::parse_outer)?;
+    let mut schedule = None;
+    attrs.retain(|attr| {
+        let is_schedule = attr.path().is_ident("schedule");
+        if is_schedule {
+            match attr.parse_args_with(|input: ParseStream| parse_schedule(input, attr.path().span())) {
+                Ok(_) if schedule.is_some() => errors.at(attr.path().span(), "a workflow has one `schedule`\nhelp: remove one of them, or write a second workflow that calls this one"),
+                Ok(parsed) => schedule = Some(parsed),
+                Err(error) => errors.add(error),
+            }
+        }
+        !is_schedule
+    });
+    let vis: Visibility = input.parse()?;
+    if input.peek(Token![async]) {
+        let keyword: Token![async] = input.parse()?;
+        errors.at(
+            keyword.span,
+            "a workflow is no `async` function\nhelp: remove `async`; steps run in parallel by themselves",
+        );
+    }
+    input.parse::<Token![fn]>().map_err(|error| {
+        syn::Error::new(
+            error.span(),
+            "expected a workflow\nhelp: write `fn name(parameter: Type) -> Result<Type> { … }`",
+        )
+    })?;
+    let name: Ident = input.parse()?;
+    if input.peek(Token![<]) {
+        let generics: syn::Generics = input.parse()?;
+        errors
+            .at(generics.span(), "a workflow has no generic parameters: its graph is fixed when it compiles\nhelp: remove them, and name the types");
+    }
+    let (params, broken) = parse_params(input, errors)?;
+    let result = parse_result(input, &name, errors)?;
+    let body;
+    let brace = syn::braced!(body in input);
+    let body = parse_block(body.parse()?, brace.span.join(), true, errors);
+    Ok(Workflow { attrs, schedule, vis, name, params, result, broken, body })
+}
+
+/// The parameters, and whether one of them is so wrong that nothing can be
+/// said of its uses.
+pub(super) fn parse_params(input: ParseStream, errors: &mut Errors) -> syn::Result<(Vec<Param>, bool)> {
+    let content;
+    syn::parenthesized!(content in input);
+    let mut params: Vec<Param> = Vec::new();
+    let mut broken = false;
+    for arg in content.parse_terminated(syn::FnArg::parse, Token![,])? {
+        match arg {
+            syn::FnArg::Receiver(receiver) => {
+                errors.on(receiver, "a workflow is no method: it has no `self`\nhelp: remove it");
+                broken = true;
+            }
+            syn::FnArg::Typed(arg) => {
+                let ty = owned_type(*arg.ty, &mut broken, errors);
+                match *arg.pat {
+                    Pat::Ident(pat) if pat.by_ref.is_none() && pat.subpat.is_none() => {
+                        let name = pat.ident;
+                        if params.iter().any(|param| param.name == name) {
+                            errors.at(
+                                name.span(),
+                                format!(
+                                    "two parameters are called `{name}`\nhelp: give one of them another name"
+                                ),
+                            );
+                        } else {
+                            params.push(Param { name, ty });
+                        }
+                    }
+                    other => {
+                        errors.on(other, "a parameter of a workflow is a plain name\nhelp: take it apart in the body: `let (a, b) = name;`");
+                        broken = true;
+                    }
+                }
+            }
+        }
+    }
+    Ok((params, broken))
+}
+
+/// The type of a parameter, which a run saves; a stand-in for one that no run
+/// can save, so that the workflow's name still means something elsewhere.
+pub(super) fn owned_type(ty: Type, broken: &mut bool, errors: &mut Errors) -> Type {
+    match ty {
+        Type::Reference(reference) => {
+            let owned: Type = match *reference.elem {
+                Type::Path(path) if path.path.is_ident("str") => syn::parse_quote!(::std::string::String),
+                Type::Slice(slice) => {
+                    let elem = slice.elem;
+                    syn::parse_quote!(::std::vec::Vec<#elem>)
+                }
+                other => other,
+            };
+            let text = type_text(&owned).replace("::std::string::", "").replace("::std::vec::", "");
+            errors.at(
+                reference.and_token.span,
+                format!("a workflow owns its parameters, since a run saves them\nhelp: write `{text}`"),
+            );
+            *broken = true;
+            owned
+        }
+        Type::ImplTrait(ty) => {
+            errors
+                .on(ty, "a parameter of a workflow has one type, since a run saves it\nhelp: name the type");
+            *broken = true;
+            syn::parse_quote!(())
+        }
+        ty => ty,
+    }
+}
+
+/// A type as its user would write it.
+pub(crate) fn type_text(ty: &Type) -> String {
+    let text = ty.to_token_stream().to_string();
+    text.replace(" < ", "<")
+        .replace(" >", ">")
+        .replace(" :: ", "::")
+        .replace(":: ", "::")
+        .replace("& ", "&")
+        .replace(" ,", ",")
+}
+
+pub(super) fn parse_result(
+    input: ParseStream,
+    name: &Ident,
+    errors: &mut Errors,
+) -> syn::Result<Option<Type>> {
+    if !input.peek(Token![->]) {
+        errors.at(name.span(), format!("workflow `{name}` has no result type\nhelp: write `-> Result<T>` and end with `Ok(value)`, or `-> Result<()>` and `Ok(())`"));
+        return Ok(None);
+    }
+    input.parse::<Token![->]>()?;
+    let ty: Type = input.parse()?;
+    if let Type::Path(path) = &ty
+        && let Some(last) = path.path.segments.last()
+        && last.ident == "Result"
+        && let syn::PathArguments::AngleBracketed(args) = &last.arguments
+        && args.args.len() == 1
+        && let Some(syn::GenericArgument::Type(ok)) = args.args.first()
+    {
+        return Ok(Some(ok.clone()));
+    }
+    errors.on(ty, "a workflow returns `Result<T>`, because any run can fail\nhelp: write `-> Result<T>`; the error type is the engine's");
+    Ok(None)
+}
+
+pub(super) fn parse_schedule(input: ParseStream, span: Span) -> syn::Result<Schedule> {
+    let cron = input.parse()?;
+    let mut schedule = Schedule { cron, timezone: None, fills: Vec::new(), span };
+    while input.peek(Token![,]) {
+        input.parse::<Token![,]>()?;
+        if input.is_empty() {
+            break;
+        }
+        let name: Ident = input.parse()?;
+        input.parse::<Token![=]>()?;
+        if name == "timezone" {
+            schedule.timezone = Some(input.parse()?);
+        } else if schedule.fills.iter().any(|(filled, _)| *filled == name) {
+            return Err(syn::Error::new(
+                name.span(),
+                format!("`{name}` is given twice\nhelp: remove one of them"),
+            ));
+        } else {
+            schedule.fills.push((name, input.parse()?));
+        }
+    }
+    if !input.is_empty() {
+        return Err(input.error("expected `,`"));
+    }
+    Ok(schedule)
+}

@@ -1,0 +1,201 @@
+//! Statements: what is bound, the attributes, and where a region's value is.
+
+use std::cell::Cell;
+
+use proc_macro2::{Span, TokenStream};
+use syn::spanned::Spanned;
+use syn::{Attribute, Expr, Ident, Pat, Stmt, Token};
+
+use super::super::ast::*;
+use super::recover::broken;
+use super::value::value;
+use super::{first_span, path_ident};
+use crate::diagnostics::Errors;
+
+pub(super) fn block(stmts: Vec<Stmt>, span: Span, of_workflow: bool, errors: &mut Errors) -> Block {
+    let last = stmts.len();
+    let statements = stmts
+        .into_iter()
+        .enumerate()
+        .filter_map(|(index, stmt)| statement(stmt, index + 1 == last, of_workflow, errors))
+        .collect();
+    Block { statements, span }
+}
+
+pub(super) fn statement(stmt: Stmt, last: bool, of_workflow: bool, errors: &mut Errors) -> Option<Statement> {
+    match stmt {
+        Stmt::Local(local) => {
+            let span = local.let_token.span;
+            let options = options(local.attrs, errors);
+            let (pat, ty) = match local.pat {
+                Pat::Type(typed) => (*typed.pat, Some(*typed.ty)),
+                pat => (pat, None),
+            };
+            let Some(init) = local.init else {
+                errors.on(&pat, "a binding needs a value\nhelp: write `let x = task(…)?;`");
+                return Some(Statement { binding: Binding::Let { pat, ty }, ..broken(TokenStream::new()) });
+            };
+            let value = match init.diverge {
+                Some((else_token, _)) => {
+                    errors.at(
+                        else_token.span,
+                        "`let … else` cannot leave a workflow\nhelp: use `match`, with steps in its arms",
+                    );
+                    Value::Broken
+                }
+                None => value(*init.expr, false, errors),
+            };
+            Some(Statement {
+                options,
+                binding: Binding::Let { pat, ty },
+                value,
+                span,
+                broken: Cell::new(false),
+            })
+        }
+        Stmt::Expr(expr, semicolon) => expression(expr, semicolon.is_some(), last, of_workflow, errors),
+        Stmt::Macro(stmt) => {
+            let semicolon = stmt.semi_token.is_some();
+            let expr = Expr::Macro(syn::ExprMacro { attrs: stmt.attrs, mac: stmt.mac });
+            expression(expr, semicolon, last, of_workflow, errors)
+        }
+        Stmt::Item(item) => {
+            errors.at(
+                item.span(),
+                "a workflow holds steps, no items\nhelp: put the item outside the `workflow!`",
+            );
+            None
+        }
+    }
+}
+
+pub(super) fn expression(
+    mut expr: Expr,
+    semicolon: bool,
+    last: bool,
+    of_workflow: bool,
+    errors: &mut Errors,
+) -> Option<Statement> {
+    let span = first_span(&expr);
+    // syn puts the attributes of `#[a] x = y` on `x`.
+    let attrs = match &mut expr {
+        Expr::Assign(assign) => take_attrs(&mut assign.left),
+        expr => take_attrs(expr),
+    };
+    let options = options(attrs, errors);
+    if let Expr::Assign(assign) = expr {
+        return match path_ident(&assign.left) {
+            Some(name) => {
+                let binding = Binding::Assign { name: name.clone() };
+                Some(Statement {
+                    options,
+                    binding,
+                    value: value(*assign.right, false, errors),
+                    span,
+                    broken: Cell::new(false),
+                })
+            }
+            None => {
+                errors.on(
+                    &assign.left,
+                    "a workflow assigns whole names\nhelp: make a task that returns the changed value",
+                );
+                // The name counts as assigned, so that its loop has no second mistake.
+                let binding = root(&assign.left).map_or(Binding::Discard, |name| Binding::Assign { name });
+                Some(Statement { binding, ..broken(TokenStream::new()) })
+            }
+        };
+    }
+    let value = value(expr, of_workflow && last && !semicolon, errors);
+    let tail = last && !semicolon && !is_unit(&value);
+    let binding = if tail { Binding::Tail } else { Binding::Discard };
+    Some(Statement { options, binding, value, span, broken: Cell::new(false) })
+}
+
+/// A control expression that stands for nothing, and so ends a region without
+/// being its value.
+pub(super) fn is_unit(value: &Value) -> bool {
+    match value {
+        Value::While(_) => true,
+        Value::For(value) => value.body.tail().is_none(),
+        Value::Branch(value) => value
+            .arms
+            .iter()
+            .any(|arm| matches!(arm.test, Test::Else { .. }) && arm.body.statements.is_empty()),
+        _ => false,
+    }
+}
+
+impl Block {
+    pub(crate) fn tail(&self) -> Option<&Statement> {
+        self.statements.last().filter(|statement| matches!(statement.binding, Binding::Tail))
+    }
+}
+
+pub(super) fn options(attrs: Vec<Attribute>, errors: &mut Errors) -> Options {
+    let mut options = Options::default();
+    for attr in attrs {
+        let path = attr.path();
+        let Some(name) = path.get_ident().map(ToString::to_string) else {
+            errors.at(path.span(), "a statement of a workflow has no such attribute");
+            continue;
+        };
+        let span = path.span();
+        if options.step.read(&attr, errors) {
+            if matches!(name.as_str(), "retry" | "timeout" | "deadline") {
+                options.policy_span.get_or_insert(span);
+            }
+            continue;
+        }
+        let result = match name.as_str() {
+            "after" => attr
+                .parse_args_with(syn::punctuated::Punctuated::<Ident, Token![,]>::parse_terminated)
+                .map(|names| options.after.extend(names)),
+            "always" if options.always.is_some() => {
+                Err(syn::Error::new(span, "the attribute `always` is given twice\nhelp: remove one of them"))
+            }
+            "always" => attr.meta.require_path_only().map(|_| options.always = Some(span)),
+            "doc" => Ok(()),
+            unknown => {
+                let known = ["after", "limit", "name", "always", "retry", "timeout", "deadline"];
+                let help = crate::diagnostics::help_with_names(unknown, &known, "attribute");
+                Err(syn::Error::new(
+                    span,
+                    format!("a step of a workflow has no attribute `{unknown}`\n{help}"),
+                ))
+            }
+        };
+        if let Err(error) = result {
+            errors.add(error);
+        }
+    }
+    options.step.check(errors);
+    options
+}
+
+/// The name that a place such as `pair.0` belongs to.
+pub(super) fn root(expr: &Expr) -> Option<Ident> {
+    match expr {
+        Expr::Field(field) => root(&field.base),
+        Expr::Index(index) => root(&index.expr),
+        Expr::Unary(unary) => root(&unary.expr),
+        Expr::Paren(inner) => root(&inner.expr),
+        expr => path_ident(expr).cloned(),
+    }
+}
+
+pub(super) fn take_attrs(expr: &mut Expr) -> Vec<Attribute> {
+    let attrs = match expr {
+        Expr::Try(expr) => &mut expr.attrs,
+        Expr::Call(expr) => &mut expr.attrs,
+        Expr::MethodCall(expr) => &mut expr.attrs,
+        Expr::ForLoop(expr) => &mut expr.attrs,
+        Expr::While(expr) => &mut expr.attrs,
+        Expr::If(expr) => &mut expr.attrs,
+        Expr::Match(expr) => &mut expr.attrs,
+        Expr::Macro(expr) => &mut expr.attrs,
+        Expr::Path(expr) => &mut expr.attrs,
+        _ => return Vec::new(),
+    };
+    std::mem::take(attrs)
+}

@@ -1,0 +1,141 @@
+//! Calls: of tasks, and of the steps that the language has itself.
+
+use syn::spanned::Spanned;
+use syn::{Expr, Ident, Lit, Path, Token};
+
+use super::super::ast::*;
+use super::{is_step_call, path_ident};
+use crate::diagnostics::Errors;
+
+pub(super) fn call_value(call: syn::ExprCall, question: Option<Token![?]>, errors: &mut Errors) -> Value {
+    let name = path_ident(&call.func).map(ToString::to_string);
+    let built_in = matches!(name.as_deref(), Some("sleep" | "sleep_until")) || is_signal_path(&call.func);
+    if built_in && let Some(question) = question {
+        errors.at(question.span(), "this step cannot fail\nhelp: remove the `?`");
+    }
+    if is_signal_path(&call.func) {
+        return match signal(call, errors) {
+            Some(signal) => Value::Signal(signal),
+            None => Value::Broken,
+        };
+    }
+    match (name.as_deref(), call.args.len()) {
+        (Some("sleep"), 1) | (Some("sleep_until"), 1) => {
+            let keyword = path_ident(&call.func).cloned();
+            let (Some(name), Some(arg)) = (keyword, call.args.into_iter().next()) else {
+                return Value::Broken;
+            };
+            if name == "sleep" { Value::Sleep { name, arg } } else { Value::SleepUntil { name, arg } }
+        }
+        (Some(word @ ("sleep" | "sleep_until")), _) => {
+            let example = if word == "sleep" { "sleep(\"10s\")" } else { "sleep_until(time)" };
+            errors.at(call.func.span(), format!("`{word}` takes one argument: `{example}`"));
+            Value::Broken
+        }
+        _ => Value::Call(step_call(call, question, errors)),
+    }
+}
+
+pub(super) fn step_call(call: syn::ExprCall, question: Option<Token![?]>, errors: &mut Errors) -> Call {
+    let paren = call.paren_token;
+    let mut path = match *call.func {
+        Expr::Path(path) => path.path,
+        other => Path::from(Ident::new("unknown", other.span())),
+    };
+    if let Some(segment) = path.segments.last_mut()
+        && !segment.arguments.is_none()
+    {
+        errors.on(&segment.arguments, "a task has no generic parameters\nhelp: remove them");
+        segment.arguments = syn::PathArguments::None;
+    }
+    let args = call.args.into_iter().map(|arg| argument(arg, errors)).collect();
+    Call { path, args, paren, question }
+}
+
+/// A step may stand where its value is used; it is named after its task.
+pub(super) fn argument(arg: Expr, errors: &mut Errors) -> Arg {
+    let (lend, inner) = match arg {
+        Expr::Reference(reference) if reference.mutability.is_none() && is_step(&reference.expr) => {
+            (Some(reference.and_token), *reference.expr)
+        }
+        other if is_step(&other) => (None, other),
+        other => return Arg::Expr(other),
+    };
+    let (call, question) = match inner {
+        Expr::Try(outer) => (*outer.expr, Some(outer.question_token)),
+        call => (call, None),
+    };
+    match call {
+        Expr::Call(call) => Arg::Step { lend, call: step_call(call, question, errors) },
+        other => Arg::Expr(other),
+    }
+}
+
+pub(super) fn is_step(expr: &Expr) -> bool {
+    match expr {
+        Expr::Try(outer) => matches!(&*outer.expr, Expr::Call(call) if is_step_call(call)),
+        Expr::Call(call) => is_step_call(call),
+        _ => false,
+    }
+}
+
+pub(super) fn signal_within(
+    method: syn::ExprMethodCall,
+    question: Option<Token![?]>,
+    errors: &mut Errors,
+) -> Value {
+    let is_within = method.method == "within";
+    let span = method.method.span();
+    let Expr::Call(call) = *method.receiver else {
+        return Value::Broken;
+    };
+    let Some(mut signal) = signal(call, errors) else {
+        return Value::Broken;
+    };
+    if !is_within || method.args.len() != 1 {
+        errors.at(span, "a signal has one option: `signal::<T>(\"name\").within(\"3d\")`");
+    }
+    signal.within = method.args.into_iter().next();
+    signal.question = question;
+    Value::Signal(signal)
+}
+
+/// `signal::<T>("name")`
+pub(super) fn signal(call: syn::ExprCall, errors: &mut Errors) -> Option<Signal> {
+    let Expr::Path(path) = *call.func else { return None };
+    let segment = path.path.segments.into_iter().next()?;
+    let keyword = segment.ident;
+    let ty = match segment.arguments {
+        syn::PathArguments::AngleBracketed(args) => args.args.into_iter().find_map(|arg| match arg {
+            syn::GenericArgument::Type(ty) => Some(ty),
+            _ => None,
+        }),
+        _ => None,
+    };
+    let Some(ty) = ty else {
+        errors.at(keyword.span(), "a signal has a type\nhelp: write `signal::<T>(\"name\")`, with the type of the value that is sent");
+        return None;
+    };
+    match call.args.into_iter().next() {
+        Some(Expr::Lit(syn::ExprLit { lit: Lit::Str(name), .. })) => {
+            Some(Signal { keyword, ty, name, within: None, question: None })
+        }
+        other => {
+            let span = other.map_or(keyword.span(), |other| other.span());
+            errors.at(span, "a signal has a name, written as a text\nhelp: write `signal::<T>(\"name\")`");
+            None
+        }
+    }
+}
+
+pub(super) fn is_signal(expr: &Expr) -> bool {
+    matches!(expr, Expr::Call(call) if is_signal_path(&call.func))
+}
+
+pub(super) fn is_signal_path(func: &Expr) -> bool {
+    matches!(func, Expr::Path(path) if path.path.segments.len() == 1 && path.path.segments[0].ident == "signal")
+}
+
+pub(super) fn is_ok(call: &syn::ExprCall) -> bool {
+    path_ident(&call.func).is_some_and(|ident| ident == "Ok")
+}

@@ -1,0 +1,187 @@
+//! What stands on the right of a statement: step, region or expression.
+
+use std::cell::Cell;
+
+use proc_macro2::Span;
+use syn::parse::ParseStream;
+use syn::spanned::Spanned;
+use syn::{Expr, Ident, Pat, Token};
+
+use super::super::ast::*;
+use super::statement::{block, expression};
+use super::step::{call_value, is_ok, is_signal, signal_within};
+use super::{first_span, is_step_call};
+use crate::diagnostics::Errors;
+
+/// Sorts an expression into step, region or pure expression.
+pub(super) fn value(expr: Expr, of_workflow: bool, errors: &mut Errors) -> Value {
+    match expr {
+        Expr::Paren(inner) if inner.attrs.is_empty() => value(*inner.expr, of_workflow, errors),
+        Expr::Group(inner) => value(*inner.expr, of_workflow, errors),
+        Expr::Try(outer) => match *outer.expr {
+            Expr::Call(call) if is_step_call(&call) => call_value(call, Some(outer.question_token), errors),
+            Expr::MethodCall(method) if is_signal(&method.receiver) => {
+                signal_within(method, Some(outer.question_token), errors)
+            }
+            inner => Value::Pure(Expr::Try(syn::ExprTry { expr: Box::new(inner), ..outer })),
+        },
+        Expr::Call(mut call) if of_workflow && is_ok(&call) && call.args.len() == 1 => {
+            match call.args.pop() {
+                Some(arg) => Value::Ok(Box::new(value(arg, false, errors))),
+                None => Value::Pure(Expr::Call(call)),
+            }
+        }
+        Expr::Call(call) if is_step_call(&call) => call_value(call, None, errors),
+        Expr::MethodCall(method) if is_signal(&method.receiver) => signal_within(method, None, errors),
+        Expr::ForLoop(expr) => {
+            if let Some(label) = expr.label {
+                errors
+                    .at(label.span(), "a `for` of a workflow has no label, because nothing breaks out of it");
+            }
+            Value::For(Box::new(For {
+                keyword: expr.for_token,
+                pat: *expr.pat,
+                items: *expr.expr,
+                body: block(expr.body.stmts, expr.body.brace_token.span.join(), false, errors),
+            }))
+        }
+        Expr::While(expr) => {
+            if let Some(label) = expr.label {
+                errors.at(
+                    label.span(),
+                    "a `while` of a workflow has no label, because nothing breaks out of it",
+                );
+            }
+            Value::While(Box::new(While {
+                keyword: expr.while_token,
+                condition: *expr.cond,
+                body: block(expr.body.stmts, expr.body.brace_token.span.join(), false, errors),
+            }))
+        }
+        Expr::If(expr) => Value::Branch(Box::new(branch_of_if(expr, of_workflow, errors))),
+        Expr::Match(expr) => {
+            let arms = expr
+                .arms
+                .into_iter()
+                .enumerate()
+                .map(|(index, arm)| {
+                    let (pat, guard) = match arm.pat {
+                        Pat::Guard(guarded) => (*guarded.pat, Some(*guarded.guard)),
+                        pat => (pat, None),
+                    };
+                    let body = arm_body(*arm.body, of_workflow, errors);
+                    Arm { label: index.to_string(), test: Test::Pattern { pat, guard }, body }
+                })
+                .collect();
+            Value::Branch(Box::new(Branch {
+                keyword: expr.match_token.span,
+                word: "match",
+                scrutinee: Some(*expr.expr),
+                brace: expr.brace_token.span.join(),
+                arms,
+            }))
+        }
+        Expr::Loop(expr) => {
+            errors.at(
+                expr.loop_token.span,
+                "a workflow has no endless `loop`\nhelp: use `#[limit(n)] while condition { … }`",
+            );
+            Value::Broken
+        }
+        Expr::Macro(expr) if expr.mac.path.is_ident("select") => {
+            match expr.mac.parse_body_with(|input: ParseStream| parse_select(input, of_workflow, errors)) {
+                Ok(arms) => {
+                    let keyword = expr.mac.path.get_ident().cloned();
+                    Value::Select(Box::new(Select {
+                        brace: expr.mac.delimiter.span().join(),
+                        keyword: keyword.unwrap_or_else(|| Ident::new("select", expr.mac.path.span())),
+                        arms,
+                    }))
+                }
+                Err(error) => {
+                    errors.add(error);
+                    Value::Broken
+                }
+            }
+        }
+        other => Value::Pure(other),
+    }
+}
+
+pub(super) fn branch_of_if(first: syn::ExprIf, of_workflow: bool, errors: &mut Errors) -> Branch {
+    let keyword = first.if_token.span;
+    let mut arms = Vec::new();
+    let mut next = Some(Expr::If(first));
+    while let Some(expr) = next {
+        next = match expr {
+            Expr::If(expr) => {
+                let label =
+                    if arms.is_empty() { "then".to_owned() } else { format!("else if {}", arms.len()) };
+                let span = expr.then_branch.brace_token.span.join();
+                let body = block(expr.then_branch.stmts, span, of_workflow, errors);
+                arms.push(Arm { label, test: Test::If(*expr.cond), body });
+                expr.else_branch.map(|(_, expr)| *expr)
+            }
+            other => {
+                let body = arm_body(other, of_workflow, errors);
+                arms.push(Arm { label: "else".to_owned(), test: Test::Else { written: true }, body });
+                return Branch { keyword, word: "if", scrutinee: None, brace: keyword, arms };
+            }
+        };
+    }
+    let body = Block { statements: Vec::new(), span: keyword };
+    arms.push(Arm { label: "else".to_owned(), test: Test::Else { written: false }, body });
+    Branch { keyword, word: "if", scrutinee: None, brace: keyword, arms }
+}
+
+pub(super) fn arm_body(expr: Expr, of_workflow: bool, errors: &mut Errors) -> Block {
+    match expr {
+        Expr::Block(expr) if expr.label.is_none() => {
+            block(expr.block.stmts, expr.block.brace_token.span.join(), of_workflow, errors)
+        }
+        expr => {
+            // Its end: rustc suggests another arm behind it.
+            let span = quote::ToTokens::to_token_stream(&expr)
+                .into_iter()
+                .last()
+                .map_or_else(Span::call_site, |token| token.span());
+            Block {
+                statements: expression(expr, false, true, of_workflow, errors).into_iter().collect(),
+                span,
+            }
+        }
+    }
+}
+
+/// `pattern = step => value, …`
+pub(super) fn parse_select(
+    input: ParseStream,
+    of_workflow: bool,
+    errors: &mut Errors,
+) -> syn::Result<Vec<SelectArm>> {
+    let mut arms = Vec::new();
+    while !input.is_empty() {
+        let pat = Pat::parse_multi_with_leading_vert(input)?;
+        input.parse::<Token![=]>()?;
+        let trigger: Expr = input.parse()?;
+        input.parse::<Token![=>]>()?;
+        let body: Expr = input.parse()?;
+        let braces = matches!(body, Expr::Block(_));
+        let span = first_span(&trigger);
+        let value = value(trigger, false, errors);
+        let trigger = Statement {
+            options: Options::default(),
+            binding: Binding::Discard,
+            value,
+            span,
+            broken: Cell::new(false),
+        };
+        arms.push(SelectArm { pat, trigger, body: arm_body(body, of_workflow, errors) });
+        if input.peek(Token![,]) {
+            input.parse::<Token![,]>()?;
+        } else if !input.is_empty() && !braces {
+            return Err(input.error("expected `,` between the arms of `select!`"));
+        }
+    }
+    Ok(arms)
+}

@@ -1,0 +1,275 @@
+//! The stages, each on a workflow of a few lines. What rustc makes of the
+//! expansion is in `tests/ui/workflow`.
+
+use proc_macro2::{TokenStream, TokenTree};
+use quote::{format_ident, quote};
+
+use super::graph::{Graph, Kind, RegionId, Slot};
+use super::{ast, check, compile, lower, parse};
+use crate::diagnostics::Errors;
+
+fn parsed(tokens: TokenStream, errors: &mut Errors) -> ast::Workflow {
+    match parse::parse(tokens, errors) {
+        Ok(workflow) => workflow,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// The graph of a workflow without mistakes.
+fn graph(tokens: TokenStream) -> Graph {
+    let mut errors = Errors::default();
+    let workflow = parsed(tokens, &mut errors);
+    let graph = lower::lower(&workflow, &mut errors);
+    assert_eq!(errors.messages(), Vec::<String>::new());
+    graph
+}
+
+/// The first lines of all that is wrong with a workflow.
+fn mistakes(tokens: TokenStream) -> Vec<String> {
+    let mut errors = Errors::default();
+    let workflow = parsed(tokens, &mut errors);
+    let graph = lower::lower(&workflow, &mut errors);
+    check::check(&workflow, graph, &mut errors);
+    let first = |message: String| message.lines().next().unwrap_or_default().to_owned();
+    errors.messages().into_iter().map(first).collect()
+}
+
+fn needs(graph: &Graph, region: RegionId, step: &str) -> Vec<String> {
+    let steps = &graph.regions[region].steps;
+    let Some(step) = steps.iter().find(|found| found.name == step) else { panic!("no step {step}") };
+    step.needs.iter().map(|need| steps[*need].name.clone()).collect()
+}
+
+/// The numbers after `fingerprint:` in the tables: each step's, then the
+/// workflow's.
+fn fingerprints(tokens: TokenStream) -> Vec<String> {
+    let text = compile(tokens).to_string();
+    let after = text.split("fingerprint : ").skip(1);
+    after.map(|rest| rest.chars().take_while(char::is_ascii_digit).collect()).collect()
+}
+
+fn count(tokens: TokenStream) -> usize {
+    let size = |token| match token {
+        TokenTree::Group(group) => 2 + count(group.stream()),
+        _ => 1,
+    };
+    tokens.into_iter().map(size).sum()
+}
+
+#[test]
+fn a_step_needs_the_steps_whose_names_it_uses() {
+    let graph = graph(quote! {
+        fn w(day: u64) -> Result<u64> {
+            let a = first(day);
+            let b = second(day);
+            let sum = a + 1;
+            let c = third(sum, &b.field);
+            let d = fourth(format!("{b} and {}", day));
+            let e = fifth(&inner(c)?);
+            Ok(e)
+        }
+    });
+    assert_eq!(needs(&graph, 0, "a"), [""; 0]);
+    assert_eq!(needs(&graph, 0, "b"), [""; 0]);
+    assert_eq!(needs(&graph, 0, "c"), ["a", "b"]);
+    assert_eq!(needs(&graph, 0, "d"), ["b"]);
+    assert_eq!(needs(&graph, 0, "inner"), ["c"]);
+    assert_eq!(needs(&graph, 0, "e"), ["inner"]);
+}
+
+#[test]
+fn a_region_captures_what_it_uses_from_outside() {
+    let graph = graph(quote! {
+        fn w(items: Vec<u64>, factor: u64) -> Result<Vec<u64>> {
+            let rate = fetch(factor);
+            let other = fetch(factor);
+            let priced = for item in items {
+                let price = price(item, &rate);
+                round(price, &factor)
+            };
+            Ok(priced)
+        }
+    });
+    let [body, each] = &graph.regions[..] else { panic!("two regions") };
+    assert_eq!(needs(&graph, 0, "priced"), ["rate"]);
+    // The item, then what is captured, in the order of use, then the steps'.
+    assert_eq!(each.extras, 1);
+    assert_eq!(each.captures, [Slot::Output(0), Slot::Extra(1)]);
+    assert_eq!(each.slots(), 5);
+    assert_eq!(needs(&graph, 1, "round"), ["price"]);
+    assert_eq!(graph.number(1, Slot::Capture(1)), 2);
+    assert_eq!(graph.number(1, Slot::Output(0)), 3);
+    assert_eq!(body.slots(), 5);
+}
+
+#[test]
+fn a_capture_passes_through_the_regions_between() {
+    let graph = graph(quote! {
+        fn w(items: Vec<u64>, flag: bool) -> Result<u64> {
+            let rate = fetch();
+            for item in items {
+                if flag {
+                    price(item, &rate);
+                }
+            }
+            Ok(1)
+        }
+    });
+    let labels: Vec<&str> = graph.regions.iter().map(|region| region.label.as_str()).collect();
+    assert_eq!(labels, ["", "", "then", "else"]);
+    assert_eq!(graph.regions[1].captures.len(), 2);
+    // What the arm captures is what the `for`'s body has.
+    assert_eq!(graph.regions[2].captures[0], Slot::Extra(0));
+    assert!(matches!(graph.regions[2].captures[1], Slot::Capture(_)));
+    assert_eq!(needs(&graph, 0, "for"), ["rate"]);
+}
+
+#[test]
+fn a_loop_carries_its_variables() {
+    let graph = graph(quote! {
+        fn w(first: u64) -> Result<u64> {
+            let mut a = start(first);
+            let mut b: u64 = first + 1;
+            #[limit(5)]
+            while a < 10 {
+                b = b + 1;
+                a = next(a, b);
+            }
+            Ok(a)
+        }
+    });
+    let body = &graph.regions[1];
+    assert_eq!((body.extras, body.carried.len()), (2, 2));
+    let Some(step) = graph.regions[0].steps.iter().find(|step| step.name == "while") else { panic!() };
+    assert!(matches!(step.kind, Kind::Loop { limit: Some(5), .. }));
+    // One output for each variable, and the result is the loop's.
+    assert_eq!(step.types.len(), 2);
+    assert_eq!(needs(&graph, 1, "a"), ["b"]);
+}
+
+#[test]
+fn only_the_only_use_is_moved() {
+    let moves = |body: TokenStream| {
+        let text = compile(quote!(fn w(list: Vec<u64>) -> Result<u64> { #body })).to_string();
+        let moves = text.split("moves : & [").skip(1);
+        moves.filter_map(|rest| rest.split(']').next().map(str::to_owned)).collect::<Vec<_>>()
+    };
+    // Slot 0 is the parameter, slot 1 the first step's.
+    assert_eq!(moves(quote!(let a = f(list); let b = g(a); Ok(b))), ["0u16", "1u16"]);
+    assert_eq!(moves(quote!(let a = f(&list); let b = g(a, a); Ok(b))), ["", ""]);
+    assert_eq!(moves(quote!(let a = f(list); let b = g(a); let c = h(&a); Ok(b + c))), ["0u16", "", ""]);
+    // A region may run more than once, so it copies.
+    assert_eq!(moves(quote!(let a = f(); for item in list { g(a, item); } Ok(1))), ["", "0u16"]);
+}
+
+#[test]
+fn a_fingerprint_is_of_what_a_step_means() {
+    let workflow = |attributes: TokenStream, argument: TokenStream, wait: &str| {
+        quote! {
+            fn w(day: u64, items: Vec<u64>) -> Result<u64> {
+                #attributes
+                let a = first(#argument);
+                let b = second(a);
+                let c = other(day);
+                sleep(#wait);
+                for item in items { each(item); }
+                Ok(b + c)
+            }
+        }
+    };
+    let plain = fingerprints(workflow(quote!(), quote!(day), "1h"));
+    assert_eq!(plain.len(), 7);
+    assert_eq!(plain, fingerprints(workflow(quote!(), quote!(day), "1h")));
+    // Retries, time limits and waits change when a step runs, not what it is.
+    let limits = quote!(#[retry(attempts = 5)] #[timeout("1m")]);
+    assert_eq!(plain, fingerprints(workflow(limits, quote!(day), "2h")));
+    // An argument changes the step, those that need it, and the workflow.
+    let changed = fingerprints(workflow(quote!(), quote!(day + 1), "1h"));
+    let differ: Vec<bool> = plain.iter().zip(&changed).map(|(old, new)| old != new).collect();
+    assert_eq!(differ, [true, true, false, false, false, false, true]);
+}
+
+#[test]
+fn a_mistake_costs_one_statement() {
+    let found = mistakes(quote! {
+        fn w(day: u64, items: Vec<u64>) -> Result<u64> {
+            let a = first(day +);
+            let b = second(nobody_knows);
+            let c = = 3;
+            for item in items {
+                let d = each(item item);
+                other(&itme);
+            }
+            let e = third(&dya, &a, &c);
+            Ok(e)
+        }
+    });
+    let found: Vec<&str> = found.iter().map(String::as_str).collect();
+    assert_eq!(
+        found,
+        [
+            "unexpected end of input, expected an expression",
+            "expected an expression",
+            "expected `,`",
+            "cannot find `itme` in workflow `w`",
+            "cannot find `dya` in workflow `w`",
+        ]
+    );
+}
+
+#[test]
+fn names_inside_macros_are_used() {
+    let graph = graph(quote! {
+        fn w(day: u64) -> Result<u64> {
+            let a = first();
+            let b = first_of(vec![a.x, 1]);
+            let c = third(json!({ "a": a, "day": day }));
+            let d = fourth(matches!(b, Some(a) if a > 3));
+            let e = fifth(format!("{c:>width$}", width = 3));
+            Ok(e)
+        }
+    });
+    assert_eq!(needs(&graph, 0, "b"), ["a"]);
+    assert_eq!(needs(&graph, 0, "c"), ["a"]);
+    // The pattern's `a` is its own.
+    assert_eq!(needs(&graph, 0, "d"), ["b"]);
+    assert_eq!(needs(&graph, 0, "e"), ["c"]);
+}
+
+#[test]
+fn a_circle_is_found_in_any_region() {
+    let found = mistakes(quote! {
+        fn w(items: Vec<u64>) -> Result<u64> {
+            for item in items {
+                #[after(c)]
+                let a = first(item);
+                let b = second(a);
+                let c = third(b);
+            }
+            Ok(1)
+        }
+    });
+    assert_eq!(found, ["the steps of workflow `w` wait for each other in a circle"]);
+}
+
+/// Build time grows with what a step expands to.
+#[test]
+fn the_expansion_stays_small() {
+    let size = |steps: usize| {
+        let statements = (0..steps).map(|index| {
+            let (name, before) = (format_ident!("s{}", index + 1), format_ident!("s{}", index));
+            quote!(let #name = task(&#before, day)?;)
+        });
+        let last = format_ident!("s{}", steps);
+        count(compile(quote! {
+            fn w(s0: u64, day: u64) -> Result<u64> {
+                #(#statements)*
+                Ok(#last)
+            }
+        }))
+    };
+    let (small, large) = (size(10), size(30));
+    let step = (large - small) / 20;
+    assert!(step < 560, "a step expands to {step} tokens");
+    assert!(small - 10 * step < 1500, "a workflow expands to {} tokens and its steps", small - 10 * step);
+}

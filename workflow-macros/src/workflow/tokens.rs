@@ -1,0 +1,125 @@
+//! Generated tokens that stand where the user's do, so that rustc points
+//! there. The mirror and the tables share them: what both show is then the
+//! same diagnostic, which rustc prints once.
+
+use proc_macro2::{Delimiter, Group, Ident, Literal, Span, TokenStream};
+use quote::{quote, quote_spanned};
+
+/// How a place becomes a value of its own, and where that stands.
+///
+/// The value is bound before it is used, so that what is expected of it does
+/// not flow back into how it is made: rustc then says what it says of the
+/// user's own tokens, and the mirror and the tables get the same words.
+pub(crate) struct Owned {
+    /// `let name = …;`
+    pub(crate) binding: TokenStream,
+    /// The name, where the place stood.
+    pub(crate) value: TokenStream,
+}
+
+impl Owned {
+    /// A copy of a place.
+    pub(crate) fn copied(place: &TokenStream, index: usize) -> Self {
+        let at = Ends::of(place);
+        let (private, lent) = (private_at(at.first), referenced(place));
+        Self::made(at, index, &quote_spanned!(at.first=> #private::Clone::clone(#lent)))
+    }
+
+    /// In the mirror: a place whose value is handed over.
+    pub(crate) fn moved(place: &TokenStream, index: usize) -> Self {
+        let at = Ends::of(place);
+        let (private, lent) = (private_at(at.first), referenced(place));
+        Self::made(at, index, &quote_spanned!(at.first=> #private::moved(#lent)))
+    }
+
+    /// Any value that stands for the tokens between the two ends.
+    pub(crate) fn made(at: Ends, index: usize, made: &TokenStream) -> Self {
+        let Ends { first, last } = at;
+        // The user's span, without hygiene: rustc would point at the macro.
+        let name = Ident::new(&format!("__workflow_value_{index}"), first);
+        let mut zero = Literal::usize_unsuffixed(0);
+        zero.set_span(last);
+        Self {
+            binding: quote_spanned!(first=> let #name = (#made,);),
+            value: quote_spanned!(first=> #name.#zero),
+        }
+    }
+
+    /// The value as an expression.
+    pub(crate) fn block(self) -> TokenStream {
+        let Self { binding, value } = self;
+        let first = Ends::of(&binding).first;
+        quote_spanned!(first=> { #binding #value })
+    }
+}
+
+/// `&place`, beginning where the place does.
+pub(crate) fn referenced(place: &TokenStream) -> TokenStream {
+    let first = Ends::of(place).first;
+    quote_spanned!(first=> &#place)
+}
+
+/// The span of some tokens: rustc says that an expression reaches from its
+/// first token to its last, and stable Rust cannot join the two before.
+#[derive(Clone, Copy)]
+pub(crate) struct Ends {
+    pub(crate) first: Span,
+    pub(crate) last: Span,
+}
+
+impl Ends {
+    pub(crate) fn of(tokens: &TokenStream) -> Self {
+        let mut tokens = tokens.clone().into_iter();
+        let first = tokens.next().map_or_else(Span::call_site, |token| token.span());
+        let last = tokens.last().map_or(first, |token| token.span());
+        Self { first, last }
+    }
+}
+
+/// A `Duration`, expected because of the keyword.
+pub(crate) fn duration(keyword: Span, tokens: &TokenStream) -> TokenStream {
+    let ty = quote_spanned!(keyword=> ::core::time::Duration);
+    quote_spanned!(keyword=> { let time: #ty = #tokens; time })
+}
+
+/// The `SystemTime` of a point in time.
+pub(crate) fn moment(keyword: Span, tokens: &TokenStream) -> TokenStream {
+    let private = private_at(keyword);
+    let mut argument = Group::new(Delimiter::Parenthesis, tokens.clone());
+    argument.set_span(keyword);
+    quote_spanned!(keyword=> #private::Moment::system_time #argument)
+}
+
+/// The runtime's private module, at a place of the user's: rustc says that an
+/// expression begins where its first token does.
+pub(crate) fn private_at(span: Span) -> TokenStream {
+    quote_spanned!(span=> ::workflow_runtime::__private)
+}
+
+/// `match looked_at { arms }`, where the user's stands.
+pub(crate) fn matched(keyword: Span, brace: Span, looked_at: &TokenStream, arms: TokenStream) -> TokenStream {
+    let mut body = Group::new(Delimiter::Brace, arms);
+    body.set_span(brace);
+    quote_spanned!(keyword=> match #looked_at #body)
+}
+
+/// The iterator over the items of a `for`, as rustc names it in messages.
+pub(crate) fn iterator(items: &TokenStream) -> TokenStream {
+    let first = Ends::of(items).first;
+    let mut argument = Group::new(Delimiter::Parenthesis, items.clone());
+    argument.set_span(first);
+    quote_spanned!(first=> ::core::iter::IntoIterator::into_iter #argument)
+}
+
+/// `<price>::price(args)`: the associated function of the task's type has the
+/// task's own parameters, so rustc reports as if the function were called.
+pub(crate) fn call_tokens(
+    path: &syn::Path,
+    paren: &syn::token::Paren,
+    args: impl Iterator<Item = TokenStream>,
+) -> TokenStream {
+    let name = path.segments.last().map(|segment| &segment.ident);
+    let mut arguments = Group::new(Delimiter::Parenthesis, quote!(#(#args),*));
+    arguments.set_span(paren.span.join());
+    quote_spanned!(name.map_or_else(Span::call_site, Ident::span)=> <#path>::#name #arguments)
+}
