@@ -12,7 +12,7 @@ use super::limits::Request;
 use super::worker::Ready;
 use crate::definition::Kind;
 use crate::error::{Cause, Failure, StepError};
-use crate::run::{Action, Change, Effects, Event, Key, Machine, RunState};
+use crate::run::{Action, Change, Effects, Event, Key, Machine, RunState, StepState};
 use crate::value::Value;
 
 /// Proof that what the machine decided is committed. Only [`commit`] makes
@@ -57,7 +57,8 @@ impl RunHost {
         effects.actions.clear();
         effects.changes.clear();
         effects.observed = true;
-        let brought = value.map(|value| (target(&event), value));
+        let target = Self::target(inner, &event);
+        let brought = value.map(|value| (target, value));
         match inner.machine.apply(inner.now, event, &mut effects) {
             Ok(()) => {
                 // Only now: the value of an attempt that was given up must not
@@ -73,6 +74,19 @@ impl RunHost {
             Err(refused) => tracing::debug!(parent: &self.span, %refused, "an event came too late"),
         }
         inner.effects = effects;
+    }
+
+    /// Where the value goes that came with an event. What an undo leaves goes
+    /// nowhere: `#[always]` steps may still ask for what was undone.
+    fn target(inner: &Inner, event: &Event) -> Target {
+        match event {
+            Event::AttemptEnded { key, .. } if inner.machine.state(*key) == Some(StepState::Undoing) => {
+                Target::Nowhere
+            }
+            Event::AttemptEnded { key, .. } => Target::Output(*key),
+            Event::Signalled { name } => Target::Signal(name),
+            _ => Target::Nowhere,
+        }
     }
 
     fn act(
@@ -209,12 +223,4 @@ enum Target {
     Output(Key),
     Signal(&'static str),
     Nowhere,
-}
-
-fn target(event: &Event) -> Target {
-    match event {
-        Event::AttemptEnded { key, .. } => Target::Output(*key),
-        Event::Signalled { name } => Target::Signal(name),
-        _ => Target::Nowhere,
-    }
 }
