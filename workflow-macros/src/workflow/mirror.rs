@@ -4,7 +4,8 @@
 //! const _: () = {
 //!     fn __workflow_mirror() -> Result<Report, StepError> {
 //!         let day = anything::<&Date>();
-//!         let listing = held(<fetch_listing>::fetch_listing(moved(&(*day))).outcome()?);
+//!         let __workflow_value_1 = (moved(&(*day)),);
+//!         let listing = held(<fetch_listing>::fetch_listing(__workflow_value_1.0).outcome()?);
 //!         ..
 //!     }
 //! };
