@@ -7,7 +7,7 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 
 use crate::diagnostics::Errors;
-use crate::private::Private;
+use crate::private::{Private, call_at};
 
 mod ast;
 mod check;
@@ -100,6 +100,13 @@ fn items(
         let html = format!("<div>{picture}</div>");
         quote!(#[doc = ""] #[doc = #html])
     });
+    let call = call_at(name.span());
+    // The macro reads `Result` as a word. To rustc that is no use of it, and
+    // an import for its sake would be reported as unused.
+    let import = workflow.result.as_ref().map(|result| {
+        let alias = &result.alias;
+        quote!(#[allow(unused_imports)] use #alias as _;)
+    });
     quote! {
         #(#attrs)*
         #drawing
@@ -139,13 +146,15 @@ fn items(
             #signals
 
             #[doc(hidden)]
-            pub fn #name<'task>(#(#names: #types),*) -> #Private::Call<'task, #name> {
+            pub fn #call<'task>(#(#names: #types),*) -> #Private::Call<'task, #name> {
                 #Private::Call::new(#pattern)
             }
         }
 
         #[allow(unused, irrefutable_let_patterns, clippy::all, clippy::pedantic, clippy::nursery)]
         const _: () = {
+            #import
+
             impl #Private::Workflow for #name {
                 const GRAPH: &'static #Private::Graph = #tables;
             }

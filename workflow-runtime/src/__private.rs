@@ -46,13 +46,12 @@ pub const fn plain_task<T: Task>(name: &'static str) -> TaskDef {
     }
 }
 
-/// The policy of a step that overrides its task's: checked when the workflow
+/// Checks the policy of a step that overrides its task's when the workflow
 /// compiles, since `workflow!` does not see the task's options.
 ///
 /// `track_caller`, so that rustc shows the step alone and not this function.
-#[must_use]
 #[track_caller]
-pub const fn step_policy(task: &TaskDef, policy: Policy) -> Policy {
+pub const fn check_policy(task: &TaskDef, policy: &Policy) {
     assert!(
         !task.at_most_once || policy.retry.attempts == 1,
         "the task is `at_most_once`, and this step repeats it\n\
@@ -66,7 +65,6 @@ pub const fn step_policy(task: &TaskDef, policy: Policy) -> Policy {
              note: what the step does not say, its task says"
         );
     }
-    policy
 }
 
 /// The end of an attempt of a task that cannot fail.

@@ -11,14 +11,14 @@ use super::options::Options;
 use super::signature::{Output, Param, Role, Signature, is_reference, referent};
 use super::types;
 use crate::duration::expand_duration;
-use crate::private::Private;
+use crate::private::{Private, call_at};
 
 /// The whole contract.
 ///
 /// ```text
 /// enum charge {}
 /// impl Task for charge { .. }
-/// impl charge { fn charge<'task>(order: &'task Order, cents: u64) -> Call<'task, charge> { .. } }
+/// impl charge { fn call<'task>(order: &'task Order, cents: u64) -> Call<'task, charge> { .. } }
 /// impl<R> RunsOn<R> for charge where R: Provides<Bank> {}
 /// ```
 ///
@@ -302,6 +302,7 @@ fn constructor(function: &Function, signature: &Signature) -> TokenStream {
     let names: Vec<_> = signature.arguments().map(|param| &param.name).collect();
     let types = signature.arguments().map(|param| types::name_lifetimes(&param.ty));
     let values = one_or_tuple(names.iter().map(|name| name.to_token_stream()));
+    let call = call_at(name.span());
     quote! {
         #(#conditions)*
         #[automatically_derived]
@@ -309,7 +310,7 @@ fn constructor(function: &Function, signature: &Signature) -> TokenStream {
         impl #name {
             #[doc(hidden)]
             #(#deprecation)*
-            #visibility fn #name<'task>(#(#names: #types),*) -> #Private::Call<'task, #name> {
+            #visibility fn #call<'task>(#(#names: #types),*) -> #Private::Call<'task, #name> {
                 #Private::Call::new(#values)
             }
         }

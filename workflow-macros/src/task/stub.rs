@@ -10,7 +10,7 @@ use super::function::{Function, is_marker};
 use super::signature::Output;
 use super::types;
 use crate::diagnostics::Errors;
-use crate::private::Private;
+use crate::private::{Private, call_at};
 
 /// The contract of a function that cannot be a task, so that the workflows
 /// that use it are not blamed too: it takes anything, and returns what it
@@ -31,6 +31,7 @@ pub(super) fn expand(function: &Function) -> TokenStream {
         FnArg::Receiver(_) => false,
     });
     let types: Vec<_> = arguments.enumerate().map(|(index, _)| format_ident!("__T{index}")).collect();
+    let call = call_at(name.span());
     quote! {
         #marker
         #(#conditions)*
@@ -52,7 +53,7 @@ pub(super) fn expand(function: &Function) -> TokenStream {
         #[allow(unused, clippy::all, clippy::pedantic, clippy::nursery)]
         impl #name {
             #[doc(hidden)]
-            #visibility fn #name<'task, #(#types),*>(#(_: #types),*) -> #Private::Call<'task, #name> {
+            #visibility fn #call<'task, #(#types),*>(#(_: #types),*) -> #Private::Call<'task, #name> {
                 #Private::Call::new(())
             }
         }

@@ -3,7 +3,8 @@
 
 use std::cell::Cell;
 
-use proc_macro2::Span;
+use proc_macro2::{Span, TokenStream};
+use quote::ToTokens;
 use syn::{Attribute, Expr, Ident, LitStr, Pat, Path, Token, Type, Visibility};
 
 use crate::options::StepOptions;
@@ -17,10 +18,22 @@ pub(crate) struct Workflow {
     pub(crate) name: Ident,
     pub(crate) params: Vec<Param>,
     /// The `T` of the result type `Result<T>`; absent where that was wrong.
-    pub(crate) result: Option<Type>,
+    pub(crate) result: Option<Output>,
     /// Whether a mistake in a parameter makes all that uses it wrong too.
     pub(crate) broken: bool,
     pub(crate) body: Block,
+}
+
+/// The result type `Result<T>`: its `T`, and what the user calls `Result`.
+pub(crate) struct Output {
+    pub(crate) ty: Type,
+    pub(crate) alias: Path,
+}
+
+impl ToTokens for Output {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        self.ty.to_tokens(tokens);
+    }
 }
 
 pub(crate) struct Param {

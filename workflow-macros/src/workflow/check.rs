@@ -22,7 +22,7 @@ impl Checked {
 }
 
 /// The names that the workflow's type has besides its signals.
-const RESERVED: [&str; 4] = ["GRAPH", "mermaid", "dot", "svg"];
+const RESERVED: [&str; 5] = ["GRAPH", "call", "mermaid", "dot", "svg"];
 
 /// Whether the workflow's type has something else of this name.
 pub(crate) fn is_reserved(workflow: &Workflow, signal: &Ident) -> bool {

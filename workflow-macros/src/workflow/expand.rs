@@ -4,7 +4,7 @@
 //! pub const GRAPH: &Graph = {
 //!     fn __workflow_0(env: &Env, moved: &mut Moved) -> Running<'_> {
 //!         let page = env.lend::<<fetch as Task>::Ok>(0);
-//!         env.begin(<count>::count(&(*page)))
+//!         env.begin(<count>::call(&(*page)))
 //!     }
 //!     &Graph { name: "ingest", regions: &[Region { steps: &[Step { .. }], .. }], .. }
 //! };

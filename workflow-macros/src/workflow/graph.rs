@@ -118,7 +118,7 @@ pub(crate) enum Kind {
         path: Path,
         paren: syn::token::Paren,
         args: Vec<Arg>,
-        policy: Option<TokenStream>,
+        policy: Option<StepPolicy>,
     },
     Signal {
         name: String,
@@ -153,6 +153,13 @@ pub(crate) enum Kind {
         code: Code,
         ty: TokenStream,
     },
+}
+
+/// The policy of a step that overrides its task's, as a constant expression.
+pub(crate) struct StepPolicy {
+    pub(crate) policy: TokenStream,
+    /// Where the first override stands.
+    pub(crate) span: Span,
 }
 
 /// The first value of a loop variable.

@@ -5,7 +5,7 @@
 //!     fn __workflow_mirror() -> Result<Report, StepError> {
 //!         let day = anything::<&Date>();
 //!         let __workflow_value_1 = (moved(&(*day)),);
-//!         let listing = held(<fetch_listing>::fetch_listing(__workflow_value_1.0).outcome()?);
+//!         let listing = held(<fetch_listing>::call(__workflow_value_1.0).outcome()?);
 //!         ..
 //!     }
 //! };
@@ -72,7 +72,7 @@ struct Mirror<'a> {
     count: usize,
     /// Names whose type nobody knows, after a mistake.
     broken: HashSet<String>,
-    result: &'a syn::Type,
+    result: &'a super::ast::Output,
 }
 
 impl Names for Mirror<'_> {

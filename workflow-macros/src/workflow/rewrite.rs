@@ -16,6 +16,7 @@ use syn::{Expr, Ident, Lit, Pat, Token};
 
 use super::parse::{is_step_call, path_ident};
 use super::pattern::pattern_names;
+use super::tokens::Owned;
 
 /// What a name is in the expansion.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -109,6 +110,21 @@ impl Rewriter<'_> {
         let mut idents = Vec::new();
         pattern_names(pat, &mut idents);
         self.locals.extend(idents.into_iter().map(|ident| (ident.to_string(), Mode::Place)));
+    }
+
+    /// A value that a constructor takes: a place is copied, as it is where a
+    /// task takes one. Elsewhere a move is left to rustc, which refuses it.
+    fn hand_over(&mut self, expr: &mut Expr) {
+        let shared = is_place(expr, self.names) && base_name(expr).is_some_and(|name| self.is_shared(name));
+        self.visit_expr_mut(expr);
+        if shared {
+            *expr = Expr::Verbatim(Owned::copied(&expr.to_token_stream(), 0).block());
+        }
+    }
+
+    fn is_shared(&self, name: &Ident) -> bool {
+        let local = self.locals.iter().rev().find(|(local, _)| name == local);
+        local.map_or_else(|| self.names.mode(name), |(_, mode)| Some(*mode)) == Some(Mode::Ref)
     }
 
     fn error(&mut self, span: Span, message: &str) {
@@ -258,10 +274,16 @@ impl VisitMut for Rewriter<'_> {
                 } else {
                     self.visit_expr_mut(&mut call.func);
                 }
+                let constructor = is_constructor(&call.func);
                 for arg in &mut call.args {
-                    self.visit_expr_mut(arg);
+                    if constructor {
+                        self.hand_over(arg);
+                    } else {
+                        self.visit_expr_mut(arg);
+                    }
                 }
             }
+            Expr::Tuple(tuple) => tuple.elems.iter_mut().for_each(|elem| self.hand_over(elem)),
             Expr::Closure(closure) => self.scoped(|this| {
                 for input in &closure.inputs {
                     this.bind(input);
@@ -365,8 +387,8 @@ impl VisitMut for Rewriter<'_> {
     }
 
     fn visit_field_value_mut(&mut self, field: &mut syn::FieldValue) {
-        // `Report { total }` becomes `Report { total: (*total) }`.
-        self.visit_expr_mut(&mut field.expr);
+        // `Report { total }` becomes `Report { total: total.clone() }`.
+        self.hand_over(&mut field.expr);
         if field.colon_token.is_none() && matches!(field.expr, Expr::Verbatim(_)) {
             field.colon_token = Some(Token![:](field.member.span()));
         }
@@ -376,6 +398,24 @@ impl VisitMut for Rewriter<'_> {
     fn visit_pat_mut(&mut self, _: &mut Pat) {}
     fn visit_type_mut(&mut self, _: &mut syn::Type) {}
     fn visit_item_mut(&mut self, _: &mut syn::Item) {}
+}
+
+/// `Some`, `Report`, `Verdict::Approved`: what makes a value of its arguments.
+fn is_constructor(func: &Expr) -> bool {
+    let Expr::Path(path) = func else { return false };
+    let last = path.path.segments.last();
+    last.is_some_and(|segment| segment.ident.to_string().starts_with(char::is_uppercase))
+}
+
+/// The name that a place begins with.
+fn base_name(expr: &Expr) -> Option<&Ident> {
+    match expr {
+        Expr::Field(field) => base_name(&field.base),
+        Expr::Index(index) => base_name(&index.expr),
+        Expr::Paren(inner) => base_name(&inner.expr),
+        Expr::Group(inner) => base_name(&inner.expr),
+        expr => path_ident(expr),
+    }
 }
 
 /// Whether an expression names a place (`order`, `order.customer`,

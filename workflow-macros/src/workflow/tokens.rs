@@ -5,6 +5,8 @@
 use proc_macro2::{Delimiter, Group, Ident, Literal, Span, TokenStream};
 use quote::{quote, quote_spanned};
 
+use crate::private::call_at;
+
 /// How a place becomes a value of its own, and where that stands.
 ///
 /// The value is bound before it is used, so that what is expected of it does
@@ -118,8 +120,9 @@ pub(crate) fn call_tokens(
     paren: &syn::token::Paren,
     args: impl Iterator<Item = TokenStream>,
 ) -> TokenStream {
-    let name = path.segments.last().map(|segment| &segment.ident);
+    let span = path.segments.last().map_or_else(Span::call_site, |segment| segment.ident.span());
+    let call = call_at(span);
     let mut arguments = Group::new(Delimiter::Parenthesis, quote!(#(#args),*));
     arguments.set_span(paren.span.join());
-    quote_spanned!(name.map_or_else(Span::call_site, Ident::span)=> <#path>::#name #arguments)
+    quote_spanned!(span=> <#path>::#call #arguments)
 }

@@ -16,5 +16,5 @@ async fn trim<'a>(text: &'a str) -> String {
 }
 
 fn main() {
-    let _ = print::print(7_u8);
+    let _ = print::call(7_u8);
 }

@@ -11,5 +11,5 @@ async fn count() -> impl Iterator<Item = u64> {
 }
 
 fn main() {
-    let _ = print::print(7_u8);
+    let _ = print::call(7_u8);
 }

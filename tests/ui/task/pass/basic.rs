@@ -62,9 +62,9 @@ fn main() {
     assert_eq!(<count as Task>::DEF.name, "counted");
     assert!(<count as Task>::DEF.blocking);
     assert!(<read as Task>::DEF.at_most_once);
-    let _ = charge::charge(&Order { id: 1 }, 3);
-    let _ = nothing::nothing();
+    let _ = charge::call(&Order { id: 1 }, 3);
+    let _ = nothing::call();
     let _ = count("abc");
-    let _ = count::count("abc");
-    let _ = read::read(&[], vec![], "".into());
+    let _ = count::call("abc");
+    let _ = read::call(&[], vec![], "".into());
 }

@@ -93,5 +93,5 @@ fn main() {
     async fn local(local: &u8) -> u8 {
         *local
     }
-    let _ = local::local(&7);
+    let _ = local::call(&7);
 }

@@ -85,6 +85,6 @@ pub mod tasks {
 }
 
 fn main() {
-    let _ = tasks::nothing::nothing();
-    let _ = tasks::count::count("", vec![]);
+    let _ = tasks::nothing::call();
+    let _ = tasks::count::call("", vec![]);
 }

@@ -10,5 +10,5 @@ async fn r#match(r#type: u64, #[resource] r#impl: &String) -> u64 {
 
 fn main() {
     assert_eq!(<r#match as Task>::DEF.name, "match");
-    let _ = r#match::r#match(7);
+    let _ = r#match::call(7);
 }

@@ -17,7 +17,7 @@ impl Tables<'_> {
         path: &syn::Path,
         paren: &syn::token::Paren,
         args: &[Arg],
-        policy: Option<&TokenStream>,
+        policy: Option<&StepPolicy>,
     ) -> TokenStream {
         let mut lent = Vec::new();
         let mut moves: Vec<usize> = Vec::new();
@@ -93,11 +93,15 @@ impl Tables<'_> {
         let moves = moves.iter().map(|slot| short(*slot));
         let policy = match policy {
             None => quote!(&<#path as #Private::Task>::CONTRACT.policy),
-            Some(policy) => {
+            Some(StepPolicy { policy, span }) => {
                 let name = self.name();
+                let private = private_at(*span);
+                let task = quote!(<#path as #Private::Task>::CONTRACT);
+                let check = quote_spanned!(*span=> #private::check_policy(#task, &#name));
                 self.functions.extend(quote! {
                     #[allow(non_upper_case_globals)]
                     const #name: #Private::Policy = #policy;
+                    const _: () = #check;
                 });
                 quote!(&#name)
             }

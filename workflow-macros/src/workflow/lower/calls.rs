@@ -21,7 +21,7 @@ impl Lower<'_> {
         call: &ast::Call,
         name: String,
         name_span: Span,
-        policy: Option<TokenStream>,
+        policy: Option<StepPolicy>,
         fails_run: bool,
         region: RegionId,
     ) -> (Slot, TokenStream) {
@@ -48,7 +48,9 @@ impl Lower<'_> {
                 let span = call.path.span();
                 let (slot, ty) = self.call(statement, call, task_name(call), span, None, false, region);
                 let form = Form::Slot { slot, ty, pat: None };
-                let name = Ident::new("step", span.resolved_at(Span::mixed_site()));
+                // Several of them may stand in one call.
+                let name = format!("step_{}", self.graph.bindings.len());
+                let name = Ident::new(&name, span.resolved_at(Span::mixed_site()));
                 let binding = Binding { names: vec![name], region, form, mutable: false, uses: 1 };
                 self.graph.bindings.push(binding);
                 return Arg::Step { lend: *lend, binding: self.graph.bindings.len() - 1, span };

@@ -192,8 +192,10 @@ impl Lower<'_> {
                 let name = named(task_name(call));
                 let path = &call.path;
                 let policy = &statement.options.step.policy;
-                let policy = (!policy.changes_nothing())
-                    .then(|| policy.expand(quote!(<#path as #Private::Task>::CONTRACT.policy)));
+                let policy = (!policy.changes_nothing()).then(|| StepPolicy {
+                    policy: policy.expand(quote!(<#path as #Private::Task>::CONTRACT.policy)),
+                    span: statement.options.policy_span.unwrap_or_else(|| path.span()),
+                });
                 let name_span = bound_name(&statement.binding).map_or_else(|| call.path.span(), Ident::span);
                 self.call(statement, call, name, name_span, policy, tail_of_workflow, region)
             }

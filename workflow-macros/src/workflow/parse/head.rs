@@ -138,7 +138,7 @@ pub(super) fn parse_result(
     input: ParseStream,
     name: &Ident,
     errors: &mut Errors,
-) -> syn::Result<Option<Type>> {
+) -> syn::Result<Option<Output>> {
     if !input.peek(Token![->]) {
         errors.at(name.span(), format!("workflow `{name}` has no result type\nhelp: write `-> Result<T>` and end with `Ok(value)`, or `-> Result<()>` and `Ok(())`"));
         return Ok(None);
@@ -152,7 +152,11 @@ pub(super) fn parse_result(
         && args.args.len() == 1
         && let Some(syn::GenericArgument::Type(ok)) = args.args.first()
     {
-        return Ok(Some(ok.clone()));
+        let mut alias = path.path.clone();
+        if let Some(last) = alias.segments.last_mut() {
+            last.arguments = syn::PathArguments::None;
+        }
+        return Ok(Some(Output { ty: ok.clone(), alias }));
     }
     errors.on(ty, "a workflow returns `Result<T>`, because any run can fail\nhelp: write `-> Result<T>`; the error type is the engine's");
     Ok(None)
