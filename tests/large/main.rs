@@ -2,6 +2,7 @@
 
 #![cfg_attr(without_workflow, allow(dead_code))]
 
+#[allow(clippy::all, reason = "generated, and as plain as that")]
 mod generated {
     include!(concat!(env!("OUT_DIR"), "/large.rs"));
 }

@@ -12,6 +12,8 @@ use crate::check;
 
 pub const STEP_SUCCEEDED: StepState = StepState::Succeeded { cached: false };
 
+const YEAR: Duration = Duration::from_secs(365 * 86_400);
+
 /// A run that has ended, and everything that can be known about it.
 #[derive(Debug)]
 pub struct Ran<T> {
@@ -58,9 +60,13 @@ pub fn drive_on<R: Resources, W: Workflow + RunsOn<R>>(
         let run = engine.start(invocation).await.expect("the run starts");
         let watched = tokio::spawn(observe(run.clone()));
         crate::settle().await;
-        act(run.clone()).await;
         let handle = run.clone();
-        let result = run.await;
+        // No test waits this long, so whoever still waits then would for ever.
+        let result = tokio::time::timeout(YEAR, async {
+            act(run.clone()).await;
+            run.await
+        });
+        let Ok(result) = result.await else { panic!("the run does not end\n{}", handle.trace()) };
         let (trace, snapshot) = (handle.trace(), handle.snapshot());
         assert_eq!(
             watched.await.expect("the observer ends"),
