@@ -1,5 +1,7 @@
 //! One module per promise.
 
+mod crash;
+mod durable;
 mod engine;
 mod examples;
 mod language;

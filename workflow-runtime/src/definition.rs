@@ -153,6 +153,8 @@ pub enum Kind {
     Signal {
         /// The signal's name.
         name: &'static str,
+        /// How the values that are sent are saved.
+        codec: &'static Codec,
         /// How long to wait.
         within: Option<Expr<Duration>>,
     },
@@ -323,7 +325,7 @@ impl fmt::Debug for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Kind::Task(task) => task.fmt(f),
-            Kind::Signal { name, within } => {
+            Kind::Signal { name, within, .. } => {
                 f.debug_struct("Signal").field("name", name).field("limited", &within.is_some()).finish()
             }
             Kind::Sleep(_) => f.write_str("Sleep"),

@@ -184,6 +184,19 @@ pub enum Error {
         /// The signal's name.
         signal: String,
     },
+    /// An unfinished run cannot go on with this program's code.
+    #[error("run {id} of `{workflow}` is blocked: {reason}")]
+    Blocked {
+        /// The workflow's name.
+        workflow: String,
+        /// The run.
+        id: String,
+        /// What does not fit.
+        reason: String,
+    },
+    /// The store refused or failed.
+    #[error("{0}")]
+    Store(#[from] crate::store::StoreError),
     /// A value could not be saved or read back.
     #[error("{0}")]
     Codec(Arc<crate::codec::CodecError>),

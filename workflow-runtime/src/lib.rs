@@ -63,6 +63,7 @@
 pub mod definition;
 pub mod policy;
 pub mod run;
+pub mod store;
 pub mod testing;
 
 mod codec;

@@ -206,7 +206,7 @@ impl Tables<'_> {
         let graph = self.graph;
         match &graph.regions[region].steps[id].kind {
             Kind::Call { path, paren, args, policy } => self.call(region, path, paren, args, policy.as_ref()),
-            Kind::Signal { name, within, .. } => {
+            Kind::Signal { name, ty, within } => {
                 let within = match within {
                     Some(code) => {
                         let expr = self.expr(region, code, &quote!(#Private::Duration), |tokens| tokens);
@@ -214,7 +214,7 @@ impl Tables<'_> {
                     }
                     None => quote!(#Private::Option::None),
                 };
-                quote!(#Private::Kind::Signal { name: #name, within: #within })
+                quote!(#Private::Kind::Signal { name: #name, codec: &#Private::Codec::of::<#ty>(), within: #within })
             }
             Kind::Sleep { until } => {
                 let expr = self.expr(region, until, &quote!(#Private::Until), |tokens| tokens);

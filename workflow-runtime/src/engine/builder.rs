@@ -3,19 +3,22 @@
 use std::any::TypeId;
 use std::collections::HashMap;
 use std::marker::PhantomData;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::clock::Clock;
 use super::core::Core;
+use super::durable;
 use super::handle::Engine;
 use super::limits::Limits;
 use super::random::Random;
 use super::registry::Registry;
 use super::timers::Timers;
 use crate::definition::Graph;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::resources::{NoResources, Resources};
+use crate::store::{Durability, Sqlite, Store};
 use crate::task::{Mock, RunsOn, Shared, Task};
 use crate::workflow::Workflow;
 
@@ -30,19 +33,36 @@ pub struct EngineBuilder<R = NoResources> {
     workflows: Vec<&'static Graph>,
     mocks: HashMap<TypeId, Box<Shared>>,
     grace: Duration,
+    store: Keep,
+}
+
+/// Where an engine keeps its runs.
+enum Keep {
+    InMemory,
+    File(PathBuf, Durability),
+    Store(Arc<dyn Store>),
 }
 
 impl EngineBuilder<NoResources> {
     pub(crate) fn in_memory() -> Self {
-        Self { resources: NoResources, workflows: Vec::new(), mocks: HashMap::new(), grace: GRACE }
+        let (resources, workflows, mocks) = (NoResources, Vec::new(), HashMap::new());
+        Self { resources, workflows, mocks, grace: GRACE, store: Keep::InMemory }
+    }
+
+    pub(crate) fn file(path: PathBuf) -> Self {
+        Self { store: Keep::File(path, Durability::default()), ..Self::in_memory() }
+    }
+
+    pub(crate) fn store(store: Arc<dyn Store>) -> Self {
+        Self { store: Keep::Store(store), ..Self::in_memory() }
     }
 
     /// Gives the engine what its tasks borrow: a struct with
     /// `#[derive(Resources)]`. Before [`register`](Self::register), which
     /// checks that every resource of a workflow is there.
     pub fn resources<R: Resources>(self, resources: R) -> EngineBuilder<R> {
-        let Self { resources: NoResources, workflows, mocks, grace } = self;
-        EngineBuilder { resources, workflows, mocks, grace }
+        let Self { resources: NoResources, workflows, mocks, grace, store } = self;
+        EngineBuilder { resources, workflows, mocks, grace, store }
     }
 }
 
@@ -73,15 +93,35 @@ impl<R: Resources> EngineBuilder<R> {
         self
     }
 
-    /// Starts the engine, on the tokio runtime that this is awaited in.
+    /// What the store's file survives: a power cut unless set otherwise. Says
+    /// nothing for an engine in memory or with a store of its own.
+    pub fn durability(mut self, wanted: Durability) -> Self {
+        if let Keep::File(_, durability) = &mut self.store {
+            *durability = wanted;
+        }
+        self
+    }
+
+    /// Starts the engine, on the tokio runtime that this is awaited in. The
+    /// unfinished runs of the registered workflows go on at once.
     ///
     /// # Errors
-    /// None for an engine in memory.
+    /// When the store cannot be opened or read; [`crate::store::StoreError`]
+    /// says why. None for an engine in memory.
     ///
     /// # Panics
     /// Outside of a tokio runtime, or in one without time.
     pub async fn start(self) -> Result<Engine<R>> {
         let runtime = tokio::runtime::Handle::current();
+        let store: Option<Arc<dyn Store>> = match self.store {
+            Keep::InMemory => None,
+            Keep::Store(store) => Some(store),
+            Keep::File(path, durability) => {
+                let open = move || Sqlite::options().durability(durability).open(path);
+                let store = runtime.spawn_blocking(open).await.map_err(|_| Error::ShutDown)??;
+                Some(Arc::new(store))
+            }
+        };
         let timers = Arc::new(Timers::default());
         drop(runtime.spawn(timers.clone().drive()));
         let core = Core {
@@ -94,7 +134,14 @@ impl<R: Resources> EngineBuilder<R> {
             grace: self.grace,
             resources: Box::new(self.resources),
             mocks: self.mocks,
+            store,
         };
-        Ok(Engine::new(Arc::new(core), Arc::new(Registry::default()), self.workflows, PhantomData))
+        let (core, registry) = (Arc::new(core), Arc::new(Registry::default()));
+        if let Some(store) = core.store.clone() {
+            let (core, registry, workflows) = (core.clone(), registry.clone(), self.workflows.clone());
+            let recover = move || durable::recover(&core, &registry, &store, &workflows);
+            tokio::task::spawn_blocking(recover).await.map_err(|_| Error::ShutDown)??;
+        }
+        Ok(Engine::new(core, registry, self.workflows, PhantomData))
     }
 }

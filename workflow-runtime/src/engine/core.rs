@@ -12,6 +12,7 @@ use super::limits::Limits;
 use super::random::Random;
 use super::timers::Timers;
 use crate::resources::Resources;
+use crate::store::Store;
 use crate::task::Shared;
 
 /// What all runs of an engine share. A run holds it, and not the engine, so
@@ -28,6 +29,8 @@ pub(crate) struct Core {
     pub(crate) grace: Duration,
     pub(crate) resources: Box<dyn Resources>,
     pub(crate) mocks: HashMap<TypeId, Box<Shared>>,
+    /// Where runs are kept; `None` in memory.
+    pub(crate) store: Option<Arc<dyn Store>>,
 }
 
 impl Drop for Core {

@@ -1,32 +1,21 @@
 //! The one loop of a run: hear an event, decide, commit, then act.
 //!
 //! The machine decides; here its actions are performed. What an action has to
-//! look up or evaluate is in `values`.
+//! look up or evaluate is in `values`, and the commit is in `durable`: without
+//! a store there is none, and every action is performed at once.
 
 use std::sync::Arc;
 
 use tokio::time::Instant;
 
 use super::host::{After, Inner, Room, RunEnd, RunHost};
+use super::journal;
 use super::limits::Request;
 use super::worker::Ready;
 use crate::definition::Kind;
 use crate::error::{Cause, Failure, StepError};
 use crate::run::{Action, Change, Effects, Event, Key, Machine, RunState, StepState};
 use crate::value::Value;
-
-/// Proof that what the machine decided is committed. Only [`commit`] makes
-/// one, and nothing is acted upon without it.
-struct Committed(());
-
-/// Makes an event and what follows from it durable.
-///
-/// In memory there is nothing to do. A store gets the changes here, and the
-/// values that `event` brought; until it has answered, no action is performed
-/// and no observer hears of it.
-fn commit(_changes: &[Change]) -> Committed {
-    Committed(())
-}
 
 impl RunHost {
     /// Hears an event, and then every event that acting on it gives rise to.
@@ -52,13 +41,31 @@ impl RunHost {
     }
 
     /// One turn of the loop.
-    fn step(self: &Arc<Self>, inner: &mut Inner, after: &mut After, event: Event, value: Option<Value>) {
+    fn step(
+        self: &Arc<Self>,
+        inner: &mut Inner,
+        after: &mut After,
+        mut event: Event,
+        mut value: Option<Value>,
+    ) {
+        // Written before it is heard, while the step it is about still says
+        // what kind of value it brings.
+        let entry = self.journal.as_ref().map(|_| journal::entry(inner, &mut event, &mut value));
+        if let Some(mut effects) = self.hear(inner, event, value) {
+            inner.uncommitted.entries.extend(entry);
+            self.act(inner, after, &mut effects);
+            inner.effects = effects;
+        }
+    }
+
+    /// Gives an event to the machine, and the value it brings to whom it is
+    /// for. `None` if the machine refuses it.
+    pub(super) fn hear(&self, inner: &mut Inner, event: Event, value: Option<Value>) -> Option<Effects> {
         let mut effects = std::mem::take(&mut inner.effects);
         effects.actions.clear();
         effects.changes.clear();
         effects.observed = true;
-        let target = Self::target(inner, &event);
-        let brought = value.map(|value| (target, value));
+        let brought = value.map(|value| (target(inner, &event), value));
         match inner.machine.apply(inner.now, event, &mut effects) {
             Ok(()) => {
                 // Only now: the value of an attempt that was given up must not
@@ -68,46 +75,44 @@ impl RunHost {
                     Some((Target::Signal(name), value)) => inner.keep_signal(name, value),
                     Some((Target::Nowhere, _)) | None => {}
                 }
-                let committed = commit(&effects.changes);
-                self.act(committed, inner, after, &mut effects);
+                Some(effects)
             }
-            Err(refused) => tracing::debug!(parent: &self.span, %refused, "an event came too late"),
-        }
-        inner.effects = effects;
-    }
-
-    /// Where the value goes that came with an event. What an undo leaves goes
-    /// nowhere: `#[always]` steps may still ask for what was undone.
-    fn target(inner: &Inner, event: &Event) -> Target {
-        match event {
-            Event::AttemptEnded { key, .. } if inner.machine.state(*key) == Some(StepState::Undoing) => {
-                Target::Nowhere
+            Err(refused) => {
+                tracing::debug!(parent: &self.span, %refused, "an event came too late");
+                inner.effects = effects;
+                None
             }
-            Event::AttemptEnded { key, .. } => Target::Output(*key),
-            Event::Signalled { name } => Target::Signal(name),
-            _ => Target::Nowhere,
         }
     }
 
-    fn act(
-        self: &Arc<Self>,
-        _committed: Committed,
-        inner: &mut Inner,
-        after: &mut After,
-        effects: &mut Effects,
-    ) {
+    /// Acts on what the machine decided. What stays inside the run is done at
+    /// once; what the world can see waits for the commit, if there is a store.
+    fn act(self: &Arc<Self>, inner: &mut Inner, after: &mut After, effects: &mut Effects) {
         // Frames that close here still take part in the changes below.
         let closed_before = after.garbage.len();
-        let mut end = None;
         for action in effects.actions.drain(..) {
-            if let Action::Finish { state, cause } = action {
-                end = Some(self.run_end(inner, state, cause));
+            if self.journal.is_some() && is_visible(&action) {
+                inner.uncommitted.actions.push(action);
             } else {
                 self.perform(inner, after, action);
             }
         }
-        // After the actions, because those open the frames that changes are
-        // about. Nobody can look in between: the lock is held.
+        self.note_changes(inner, after, effects, closed_before);
+        if let Some(end) = inner.ending.take() {
+            self.finish(inner, after, end);
+        }
+    }
+
+    /// Tells observers. After the actions, because those open the frames that
+    /// changes are about. Nobody can look in between: the lock is held.
+    pub(super) fn note_changes(
+        &self,
+        inner: &mut Inner,
+        after: &mut After,
+        effects: &mut Effects,
+        closed_before: usize,
+    ) {
+        let mut changed = Vec::new();
         for change in effects.changes.drain(..) {
             let (Change::Step { key, .. }, now) = (&change, inner.now) else {
                 if let Change::Run(state) = change {
@@ -119,18 +124,40 @@ impl RunHost {
             let open = inner.frames.get_mut(key.frame);
             let frame = open.or_else(|| closed.iter_mut().find(|frame| frame.id == key.frame));
             if let Some(frame) = frame {
+                if self.journal.is_some() {
+                    changed.extend(journal::change(frame, &change));
+                }
                 inner.log.note(frame, now, change);
             }
         }
         for frame in &mut after.garbage[closed_before..] {
             inner.log.archive(frame);
         }
-        if let Some(end) = end {
-            self.finish(inner, after, end);
+        if let Some(entry) = inner.uncommitted.entries.last_mut() {
+            entry.changes = changed;
         }
     }
 
-    fn perform(self: &Arc<Self>, inner: &mut Inner, after: &mut After, action: Action) {
+    /// Performs what waited for a commit.
+    pub(super) fn act_committed(
+        self: &Arc<Self>,
+        inner: &mut Inner,
+        after: &mut After,
+        actions: Vec<Action>,
+    ) {
+        for action in actions {
+            if inner.end.is_some() {
+                return;
+            }
+            self.perform(inner, after, action);
+            if let Some(end) = inner.ending.take() {
+                self.finish(inner, after, end);
+            }
+        }
+        after.changed = true;
+    }
+
+    pub(super) fn perform(self: &Arc<Self>, inner: &mut Inner, after: &mut After, action: Action) {
         match action {
             Action::Open { frame, parent, region, index } => {
                 after.garbage.extend(inner.open(self.graph, frame, parent, region, index));
@@ -166,7 +193,7 @@ impl RunHost {
             Action::AwaitGrace => {
                 self.deliver_at(inner, Instant::now() + self.core.grace, Event::GraceOver);
             }
-            Action::Finish { .. } => {}
+            Action::Finish { state, cause } => inner.ending = Some(self.run_end(inner, state, cause)),
         }
     }
 
@@ -177,7 +204,12 @@ impl RunHost {
         after.granted.extend(self.core.limits.acquire(&self.core, task.task, request));
     }
 
-    fn run_end(&self, inner: &Inner, state: RunState, cause: Option<(Key, u32, Failure)>) -> RunEnd {
+    pub(super) fn run_end(
+        &self,
+        inner: &Inner,
+        state: RunState,
+        cause: Option<(Key, u32, Failure)>,
+    ) -> RunEnd {
         match (state, cause) {
             (RunState::Succeeded, _) => RunEnd::Succeeded,
             (RunState::Failed, Some((key, attempts, failure))) => {
@@ -218,9 +250,45 @@ impl RunHost {
     }
 }
 
+/// Whether an action reaches beyond the run: it starts or stops what a task
+/// does, waits for a time, or tells an end. The others move values about, and
+/// are done again when the run is read back.
+pub(super) fn is_visible(action: &Action) -> bool {
+    match action {
+        Action::Start { .. }
+        | Action::Undo { .. }
+        | Action::Acquire { .. }
+        | Action::Release { .. }
+        | Action::Timer { .. }
+        | Action::Stop { .. }
+        | Action::Abort { .. }
+        | Action::AwaitGrace
+        | Action::Finish { .. } => true,
+        Action::Open { .. }
+        | Action::Evaluate { .. }
+        | Action::Yield { .. }
+        | Action::Collect { .. }
+        | Action::Close { .. }
+        | Action::Deliver { .. }
+        | Action::Fail { .. } => false,
+    }
+}
+
 /// Where the value goes that came with an event.
 enum Target {
     Output(Key),
     Signal(&'static str),
     Nowhere,
+}
+
+fn target(inner: &Inner, event: &Event) -> Target {
+    match event {
+        // What an undo returns is no output of the step it undoes.
+        Event::AttemptEnded { key, .. } if inner.machine.state(*key) == Some(StepState::Undoing) => {
+            Target::Nowhere
+        }
+        Event::AttemptEnded { key, .. } => Target::Output(*key),
+        Event::Signalled { name } => Target::Signal(name),
+        _ => Target::Nowhere,
+    }
 }

@@ -11,6 +11,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::builder::EngineBuilder;
 use super::core::Core;
+use super::durable;
 use super::host::RunHost;
 use super::registry::Registry;
 use super::run::Run;
@@ -42,6 +43,19 @@ impl Engine<NoResources> {
     /// and nothing is encoded on the way from step to step.
     pub fn in_memory() -> EngineBuilder<NoResources> {
         EngineBuilder::in_memory()
+    }
+
+    /// An engine that keeps its runs in a file, so that they outlive the
+    /// process: what is committed is never lost, and what is finished never
+    /// runs twice. The file is an SQLite database; it is made if it is not
+    /// there, and belongs to one process at a time.
+    pub fn open(path: impl Into<std::path::PathBuf>) -> EngineBuilder<NoResources> {
+        EngineBuilder::file(path.into())
+    }
+
+    /// An engine that keeps its runs in a store of another kind.
+    pub fn with_store(store: Arc<dyn crate::store::Store>) -> EngineBuilder<NoResources> {
+        EngineBuilder::store(store)
     }
 }
 
@@ -98,6 +112,11 @@ impl<R: Resources> Engine<R> {
             if timeout_at(dropped_by, until(host, |host| host.lock().attempts == 0)).await.is_err() {
                 tracing::warn!(parent: &host.span, "an attempt does not return from its poll and was left behind");
             }
+        }
+        if let Some(store) = self.core.store.clone() {
+            // Waits for what is queued, so not on a thread of the runtime's.
+            let closed = self.core.runtime.spawn_blocking(move || store.close());
+            let _ = closed.await;
         }
     }
 }
@@ -159,6 +178,9 @@ impl<W: Workflow> IntoFuture for Start<W> {
         let Self { core, registry, invocation, key } = self;
         let params: Vec<Value> = invocation.into_params();
         Box::pin(async move {
+            if let Some(store) = core.store.clone() {
+                return durable::start(&core, &registry, &store, W::GRAPH, key, params).await.map(Run::new);
+            }
             let (host, new) = registry.start(&core, W::GRAPH, key, params)?;
             let run = Run::new(host.clone());
             if new {

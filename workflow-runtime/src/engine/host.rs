@@ -12,7 +12,9 @@ use tracing::Span;
 
 use super::controls::Controls;
 use super::core::Core;
+use super::durable::{Journal, Uncommitted};
 use super::frames::{Frame, Frames};
+use super::journal::{self, StoredEvent};
 use super::limits::{self, Request};
 use super::record::{Log, What};
 use super::registry::Registry;
@@ -22,6 +24,7 @@ use crate::context::Host;
 use crate::definition::Graph;
 use crate::error::{Error, StepError};
 use crate::run::{Effects, Event, Key, Machine, RunState, Timestamp};
+use crate::store::{Entry, StoreError};
 use crate::task::Shared;
 use crate::value::Value;
 
@@ -47,6 +50,8 @@ pub(crate) struct RunHost {
     pub(crate) ended: Notify,
     /// Never held across an `.await`, and never while another run's is taken.
     inner: Mutex<Inner>,
+    /// Where the run is kept; `None` in memory.
+    pub(crate) journal: Option<Journal>,
 }
 
 /// The part of a run that changes.
@@ -75,6 +80,10 @@ pub(crate) struct Inner {
     pub(crate) timers: HashSet<TimerId>,
     pub(crate) log: Log,
     pub(crate) result: Option<Value>,
+    /// What has been decided and not been handed to the store.
+    pub(crate) uncommitted: Uncommitted,
+    /// Set by the action that ends the run, until the run has ended.
+    pub(crate) ending: Option<RunEnd>,
     pub(crate) end: Option<RunEnd>,
     pub(crate) started_at: Timestamp,
     pub(crate) ended_at: Option<Timestamp>,
@@ -95,6 +104,19 @@ pub(crate) enum RunEnd {
     Cancelled,
     /// The engine shut down first.
     Interrupted,
+    /// What it decided could not be stored; it is unfinished in its store.
+    Unstored(StoreError),
+}
+
+impl RunEnd {
+    pub(crate) fn state(&self) -> RunState {
+        match self {
+            RunEnd::Succeeded => RunState::Succeeded,
+            RunEnd::Failed(_) => RunState::Failed,
+            RunEnd::Cancelled | RunEnd::Interrupted => RunState::Cancelled,
+            RunEnd::Unstored(_) => RunState::Blocked,
+        }
+    }
 }
 
 /// What is left to do once the run's lock is released.
@@ -111,6 +133,7 @@ pub(crate) struct After {
 }
 
 impl RunHost {
+    /// A new run.
     pub(crate) fn new(
         core: Arc<Core>,
         registry: Weak<Registry>,
@@ -118,8 +141,21 @@ impl RunHost {
         key: Option<String>,
         params: Vec<Value>,
     ) -> Arc<Self> {
+        let id = core.random.run_id(core.clock.now());
+        Self::of(core, registry, graph, id, key, params, None)
+    }
+
+    /// A run that has heard no event yet.
+    pub(crate) fn of(
+        core: Arc<Core>,
+        registry: Weak<Registry>,
+        graph: &'static Graph,
+        id: String,
+        key: Option<String>,
+        params: Vec<Value>,
+        journal: Option<Journal>,
+    ) -> Arc<Self> {
         let now = core.clock.now();
-        let id = core.random.run_id(now);
         let span = tracing::info_span!("run", workflow = graph.name, id = %id);
         let inner = Inner {
             machine: Machine::new(graph),
@@ -137,6 +173,8 @@ impl RunHost {
             timers: HashSet::new(),
             log: Log::of(graph),
             result: None,
+            uncommitted: Uncommitted::default(),
+            ending: None,
             end: None,
             started_at: now,
             ended_at: None,
@@ -153,6 +191,7 @@ impl RunHost {
             changed: Notify::new(),
             ended: Notify::new(),
             inner: Mutex::new(inner),
+            journal,
         })
     }
 
@@ -166,12 +205,16 @@ impl RunHost {
     /// lock.
     pub(crate) fn with<T>(self: &Arc<Self>, change: impl FnOnce(&mut Inner, &mut After) -> T) -> T {
         let mut after = After::default();
-        let result = change(&mut self.lock(), &mut after);
+        let mut inner = self.lock();
+        let result = change(&mut inner, &mut after);
+        self.seal(&mut inner);
+        drop(inner);
+        self.send();
         self.settle(after);
         result
     }
 
-    fn settle(self: &Arc<Self>, after: After) {
+    pub(super) fn settle(self: &Arc<Self>, after: After) {
         let After { granted, wakers, garbage, changed, ended, workers } = after;
         for _ in 0..workers {
             self.spawn_worker();
@@ -213,28 +256,44 @@ impl RunHost {
         inner.timers.insert(self.core.timers.add(at, Box::new(due)));
     }
 
-    pub(crate) fn cancel(self: &Arc<Self>) -> Result<(), Error> {
-        self.with(|inner, after| {
-            self.check_open(inner)?;
-            self.handle(inner, after, Event::CancelRequested, None);
-            self.call_workers(inner, after);
-            Ok(())
-        })
+    pub(crate) async fn cancel(self: &Arc<Self>) -> Result<(), Error> {
+        self.ask(Event::CancelRequested, None).await
     }
 
-    pub(crate) fn signal(self: &Arc<Self>, name: &'static str, value: Value) -> Result<(), Error> {
+    pub(crate) async fn signal(self: &Arc<Self>, name: &'static str, value: Value) -> Result<(), Error> {
+        self.ask(Event::Signalled { name }, Some(value)).await
+    }
+
+    /// Has the run hear something from outside, and waits until that is
+    /// committed: what was accepted is not lost.
+    async fn ask(self: &Arc<Self>, event: Event, value: Option<Value>) -> Result<(), Error> {
+        let (committed, hear) = tokio::sync::oneshot::channel();
         self.with(|inner, after| {
             self.check_open(inner)?;
-            self.handle(inner, after, Event::Signalled { name }, Some(value));
+            if self.journal.is_some() {
+                inner.uncommitted.waiters.push(committed);
+            }
+            self.handle(inner, after, event, value);
             self.call_workers(inner, after);
-            Ok(())
-        })
+            Ok::<_, Error>(())
+        })?;
+        match hear.await {
+            Ok(Err(error)) => Err(Error::Store(error)),
+            // Without a store nobody answers; and a run that refused the event
+            // had nothing to commit.
+            Ok(Ok(())) | Err(_) => Ok(()),
+        }
     }
 
     /// Ends the run at once, wherever it is: its engine shuts down.
     pub(crate) fn interrupt(self: &Arc<Self>) {
         self.with(|inner, after| {
             if inner.end.is_none() {
+                if self.journal.is_some() {
+                    let event = journal::text(&StoredEvent::ShutDown);
+                    let at = self.core.clock.now();
+                    inner.uncommitted.entries.push(Entry { at, event, value: None, changes: Vec::new() });
+                }
                 self.finish(inner, after, RunEnd::Interrupted);
             }
             self.stopping.store(true, Ordering::Release);
@@ -273,9 +332,10 @@ impl RunHost {
     }
 
     fn check_open(&self, inner: &Inner) -> Result<(), Error> {
-        match inner.end {
+        match &inner.end {
             None => Ok(()),
             Some(RunEnd::Interrupted) => Err(Error::ShutDown),
+            Some(RunEnd::Unstored(error)) => Err(Error::Store(error.clone())),
             Some(_) => Err(Error::Ended { workflow: self.graph.name.to_owned() }),
         }
     }
@@ -290,12 +350,7 @@ impl RunHost {
 
     pub(crate) fn state(&self) -> RunState {
         let inner = self.lock();
-        match inner.end {
-            None => inner.machine.run_state(),
-            Some(RunEnd::Succeeded) => RunState::Succeeded,
-            Some(RunEnd::Failed(_)) => RunState::Failed,
-            Some(RunEnd::Cancelled | RunEnd::Interrupted) => RunState::Cancelled,
-        }
+        inner.end.as_ref().map_or_else(|| inner.machine.run_state(), RunEnd::state)
     }
 }
 

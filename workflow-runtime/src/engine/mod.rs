@@ -3,7 +3,8 @@
 //! In reading order: an [`Engine`] ([`builder`], [`handle`]) starts [`Run`]s
 //! ([`run`]) and knows them ([`registry`]). A run's [`host`] holds its machine
 //! and its values; [`driver`] is the one loop that feeds the machine and
-//! performs what it decides, with [`values`] over [`frames`]; [`worker`]s poll
+//! performs what it decides, with [`values`] over [`frames`]; [`durable`] hands
+//! it to a store as a [`journal`] and reads it back; [`worker`]s poll
 //! [`attempt`]s, which [`controls`] can stop. [`record`] keeps what observers
 //! see. All runs share a [`core`]: the [`clock`], [`timers`], [`limits`].
 //!
@@ -18,6 +19,8 @@ mod registry;
 pub(crate) mod host;
 
 mod driver;
+mod durable;
+mod journal;
 mod values;
 
 pub(crate) mod frames;

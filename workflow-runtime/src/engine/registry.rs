@@ -65,6 +65,27 @@ impl Registry {
         Ok((host, true))
     }
 
+    /// Takes in a run of a store, unless it is here already.
+    pub(crate) fn adopt(&self, host: Arc<RunHost>) -> Arc<RunHost> {
+        let mut table = self.lock();
+        if let Some(known) = table.live.values().find(|known| known.id == host.id) {
+            return known.clone();
+        }
+        if host.lock().end.is_none() {
+            table.live.insert(address(&host), host.clone());
+        }
+        host
+    }
+
+    /// A run that has not ended, by its id.
+    pub(crate) fn find(&self, id: &str) -> Option<Arc<RunHost>> {
+        self.lock().live.values().find(|host| host.id == id).cloned()
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.lock().closed
+    }
+
     /// Lets go of a run that has ended.
     pub(crate) fn forget(&self, host: &Arc<RunHost>) {
         self.lock().live.remove(&address(host));

@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 
 use super::host::{RunEnd, RunHost};
 use crate::codec::Durable;
-use crate::definition::{Graph, Kind, OnFailure};
+use crate::definition::{Graph, Kind};
 use crate::error::{Error, Result};
 use crate::observe::Events;
 use crate::run::RunState;
@@ -98,7 +98,7 @@ impl<T> Run<T> {
     /// # Errors
     /// When the run has ended.
     pub async fn cancel(&self) -> Result<()> {
-        self.host.cancel()
+        self.host.cancel().await
     }
 
     /// Sends the run a signal: `run.signal(nightly::review, verdict)`. A
@@ -113,7 +113,7 @@ impl<T> Run<T> {
             let (workflow, signal) = (graph.name.to_owned(), signal.name().to_owned());
             return Err(Error::UnknownSignal { workflow, signal });
         };
-        self.host.signal(name, Value::new(value))
+        self.host.signal(name, Value::new(value)).await
     }
 }
 
@@ -139,6 +139,7 @@ impl<T: Durable> Run<T> {
             Some(RunEnd::Failed(error)) => Err(Error::Failed { workflow: workflow(), error: error.clone() }),
             Some(RunEnd::Cancelled) => Err(Error::Cancelled { workflow: workflow() }),
             Some(RunEnd::Interrupted) => Err(Error::ShutDown),
+            Some(RunEnd::Unstored(error)) => Err(Error::Store(error.clone())),
             Some(RunEnd::Succeeded) | None => Ok(()),
         };
         result?;
@@ -162,14 +163,10 @@ fn copy<T: Durable>(value: &T) -> Result<T> {
 fn find_signal(graph: &'static Graph, wanted: &str, type_name: &str) -> Option<&'static str> {
     let mut steps = graph.regions.iter().flat_map(|region| region.steps);
     steps.find_map(|step| match step.kind {
-        Kind::Signal { name, .. } if name == wanted => {
-            // The handle of another workflow may have the same name and carry
-            // another type. A step that is a `Result` has another codec.
-            let same = match (step.on_failure, step.codecs) {
-                (OnFailure::FailRun, [codec]) => (codec.type_name)() == type_name,
-                _ => true,
-            };
-            same.then_some(name)
+        // The handle of another workflow may have the same name and carry
+        // another type.
+        Kind::Signal { name, codec, .. } if name == wanted => {
+            ((codec.type_name)() == type_name).then_some(name)
         }
         Kind::Task(task) => task.task.child.and_then(|child| find_signal(child, wanted, type_name)),
         _ => None,

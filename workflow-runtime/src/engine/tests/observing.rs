@@ -1,11 +1,14 @@
 //! Events, snapshots and signals.
 
 use super::support::{self, *};
+use crate::Codec;
 use crate::definition::{Kind, Yield};
 use crate::error::Error;
 use crate::run::{RunState, StepState, Wait};
 use crate::testing::{Script, block_on};
 use crate::{Run, RunEvent, RunEventKind, Signal};
+
+static NUMBER: Codec = Codec::of::<u64>();
 
 const REVIEW: Signal<u64> = Signal::new("review");
 
@@ -34,9 +37,9 @@ workflow!(
                 &[0],
                 &[],
                 2,
-                Kind::Signal { name: "review", within: Some(expr(&[], |_| seconds(60))) }
+                Kind::Signal { name: "review", codec: &NUMBER, within: Some(expr(&[], |_| seconds(60))) }
             ),
-            step("second", &[0], &[], 3, Kind::Signal { name: "review", within: None }),
+            step("second", &[0], &[], 3, Kind::Signal { name: "review", codec: &NUMBER, within: None }),
         ],
         Yield::Compute(expr(&[3, 2], |env| crate::Value::new(env.lend::<u64>(0) * 10 + env.lend::<u64>(1)))),
     )

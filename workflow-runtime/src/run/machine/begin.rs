@@ -44,7 +44,7 @@ impl Transition<'_> {
         }
         match &step.kind {
             Kind::Task(task) if task.task.child.is_none() => self.begin_attempt(key, task),
-            Kind::Signal { name, within: None } => {
+            Kind::Signal { name, within: None, .. } => {
                 self.node_mut(key).attempt = 1;
                 self.await_signal(key, name, None);
             }

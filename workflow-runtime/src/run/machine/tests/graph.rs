@@ -69,12 +69,14 @@ pub fn sleep(name: &'static str) -> Spec {
     spec(name, Make::Kind(Kind::Sleep(never::<Until>())))
 }
 
+static UNIT: crate::Codec = crate::Codec::of::<()>();
+
 pub fn signal(name: &'static str, signal: &'static str) -> Spec {
-    spec(name, Make::Kind(Kind::Signal { name: signal, within: None }))
+    spec(name, Make::Kind(Kind::Signal { name: signal, codec: &UNIT, within: None }))
 }
 
 pub fn signal_within(name: &'static str, signal: &'static str) -> Spec {
-    spec(name, Make::Kind(Kind::Signal { name: signal, within: Some(never()) }))
+    spec(name, Make::Kind(Kind::Signal { name: signal, codec: &UNIT, within: Some(never()) }))
 }
 
 pub fn each(name: &'static str, region: u16, limit: Option<u32>) -> Spec {

@@ -1,0 +1,187 @@
+//! Real processes, really killed: promises 2, 3, 4, 7 and 8.
+//!
+//! The test runs its own program as a child, kills it at random instants with
+//! SIGKILL, looks at what the store has committed by then, and starts the next
+//! one, until a child gets to the end. The tasks write down what they do
+//! themselves, in a file that nothing rolls back.
+
+use std::collections::{HashMap, HashSet};
+use std::fs::{self, OpenOptions};
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use workflow_runtime::{Context, Engine, Resources, task, workflow};
+
+const ITEMS: u64 = 300;
+
+#[derive(Resources)]
+struct App {
+    effects: Effects,
+}
+
+/// A file that every task appends to. One write a line, so that a kill leaves
+/// whole lines.
+struct Effects(PathBuf);
+
+impl Effects {
+    fn note(&self, what: &str, cx: &Context) {
+        let mut file = OpenOptions::new().create(true).append(true).open(&self.0).unwrap();
+        file.write_all(format!("{what} {} {}\n", cx.step(), cx.attempt()).as_bytes()).unwrap();
+    }
+}
+
+#[task]
+async fn list(count: u64, #[resource] effects: &Effects, #[context] cx: &Context) -> Vec<u64> {
+    effects.note("start", cx);
+    (0..count).collect()
+}
+
+#[task]
+async fn double(number: u64, #[resource] effects: &Effects, #[context] cx: &Context) -> u64 {
+    effects.note("start", cx);
+    for _ in 0..number % 5 {
+        tokio::task::yield_now().await;
+    }
+    effects.note("end", cx);
+    number * 2
+}
+
+#[task]
+async fn next(sum: u64, numbers: &[u64], #[resource] effects: &Effects, #[context] cx: &Context) -> u64 {
+    effects.note("start", cx);
+    sum + numbers.iter().sum::<u64>()
+}
+
+workflow! {
+    /// Doubles numbers, and adds them up some times.
+    fn doubled(count: u64) -> Result<u64> {
+        let numbers = list(count);
+        #[limit(6)]
+        let doubled = for number in numbers {
+            let once = double(number);
+            double(once)
+        };
+        let mut sum = next(0, &doubled);
+        #[limit(20)]
+        while sum < 500_000 {
+            sum = next(sum, &doubled);
+        }
+        let end = if sum > 1 { next(sum, &doubled) } else { next(0, &[]) };
+        Ok(end)
+    }
+}
+
+/// What the children run; nothing when it is not one of them that asks.
+#[test]
+fn child() {
+    let Some(folder) = std::env::var_os("WORKFLOW_CRASH_CHILD") else { return };
+    let folder = PathBuf::from(folder);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let effects = Effects(folder.join("effects"));
+        let engine = Engine::open(folder.join("runs.db")).resources(App { effects });
+        let engine = engine.register::<doubled>().start().await.unwrap();
+        let run = engine.start(doubled(ITEMS)).key("the run").await.unwrap();
+        println!("result {}", run.await.unwrap());
+    });
+}
+
+#[test]
+fn nothing_committed_is_lost_and_nothing_finished_runs_twice() {
+    let folder = std::env::temp_dir().join(format!("workflow-crash-{}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    let wanted: u32 = std::env::var("WORKFLOW_KILLS").ok().map_or(15, |kills| kills.parse().unwrap());
+    let mut kills = 0;
+    let mut committed: HashMap<String, usize> = HashMap::new();
+    let mut random = 0x9e37_79b9_7f4a_7c15_u64;
+    let result = loop {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        // Far enough for the attempts that the last kill interrupted to end: a
+        // step that is lost three times in a row fails, which is another promise.
+        let effects = (kills < wanted).then_some(30 + (random >> 40) as usize % 60);
+        let printed = run_child(&folder, effects);
+        let starts = starts(&folder);
+        // Promise 3: what was committed before this child ran did not start again.
+        for (path, before) in &committed {
+            assert_eq!(
+                starts.get(path),
+                Some(before),
+                "{path} started again after its success was committed"
+            );
+        }
+        for path in succeeded(&folder.join("runs.db")) {
+            // Promise 2 the other way round: what succeeded had started. Regions are no tasks.
+            if let Some(count) = starts.get(&path) {
+                committed.entry(path).or_insert(*count);
+            }
+        }
+        if let Some(result) = printed.lines().find_map(|line| line.strip_prefix("result ")) {
+            break result.parse::<u64>().unwrap();
+        }
+        kills += 1;
+        assert!(kills <= wanted, "a child that nobody killed did not get to its end:\n{printed}");
+    };
+    assert!(kills >= wanted.min(5), "only {kills} kills: the work is too short to be interrupted");
+    // 4 * (0 + 1 + … + 299) a time, until half a million is reached, and once more.
+    let once = 4 * ITEMS * (ITEMS - 1) / 2;
+    let turns = 500_000_u64.div_ceil(once);
+    assert_eq!(result, once * (turns + 1));
+    assert_eq!(
+        succeeded(&folder.join("runs.db")).iter().filter(|path| path.ends_with("/once")).count() as u64,
+        ITEMS
+    );
+    fs::remove_dir_all(&folder).unwrap();
+}
+
+/// Runs a child, and kills it after so many effects.
+fn run_child(folder: &Path, effects: Option<usize>) -> String {
+    let before = effects_of(folder).len();
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "crash::child", "--nocapture"])
+        .env("WORKFLOW_CRASH_CHILD", folder)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut output = child.stdout.take().unwrap();
+    let reader = std::thread::spawn(move || {
+        let mut printed = String::new();
+        output.read_to_string(&mut printed).unwrap();
+        printed
+    });
+    if let Some(effects) = effects {
+        // Another process does the work, so there is nothing to steer here.
+        while effects_of(folder).len() < before + effects && child.try_wait().unwrap().is_none() {
+            std::thread::sleep(Duration::from_micros(200));
+        }
+        let _ = child.kill();
+    }
+    child.wait().unwrap();
+    reader.join().unwrap()
+}
+
+/// How often each step has started.
+fn starts(folder: &Path) -> HashMap<String, usize> {
+    let mut starts = HashMap::new();
+    for line in effects_of(folder) {
+        if let Some(path) = line.strip_prefix("start ").and_then(|rest| rest.split(' ').next()) {
+            *starts.entry(path.to_owned()).or_default() += 1;
+        }
+    }
+    starts
+}
+
+fn effects_of(folder: &Path) -> Vec<String> {
+    fs::read_to_string(folder.join("effects")).unwrap_or_default().lines().map(str::to_owned).collect()
+}
+
+/// The tasks' steps whose success the store has.
+fn succeeded(file: &Path) -> HashSet<String> {
+    let Ok(db) = rusqlite::Connection::open(file) else { return HashSet::new() };
+    let Ok(mut query) = db.prepare("select path from steps where state = 'succeeded'") else {
+        return HashSet::new();
+    };
+    let paths = query.query_map([], |row| row.get::<_, String>(0)).unwrap();
+    paths.map(|path| path.unwrap()).collect()
+}

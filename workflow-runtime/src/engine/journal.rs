@@ -1,0 +1,325 @@
+//! A run's events as a store keeps them, and the batch that a run is about to
+//! commit.
+//!
+//! The machine is deterministic, so its events are all there is to store: fed
+//! to a fresh machine they give the same run. Events are written for people
+//! too, as small JSON objects.
+
+use serde::{Deserialize, Serialize};
+
+use super::frames::Frame;
+use super::host::Inner;
+use crate::codec::CodecError;
+use crate::definition::{Graph, Kind};
+use crate::error::{Cause, Failure};
+use crate::run::{Answer, AttemptEnd, Change, Event, FrameId, Key, StepState, Timestamp};
+use crate::store::{Entry, Payload, StepChange};
+use crate::task::Retryability;
+use crate::value::{Codec, Value};
+
+/// A step: its frame's place, the frame's generation, and its number.
+type StoredKey = (u32, u32, u16);
+
+/// An event in a store. Names and fields never change their meaning: what one
+/// version wrote, every later one reads.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub(crate) enum StoredEvent {
+    Begun,
+    Evaluated {
+        step: StoredKey,
+    },
+    ArmChosen {
+        step: StoredKey,
+        arm: usize,
+    },
+    ItemsListed {
+        step: StoredKey,
+        items: usize,
+    },
+    TurnDecided {
+        step: StoredKey,
+        more: bool,
+    },
+    WaitDecided {
+        step: StoredKey,
+        until: Timestamp,
+    },
+    EvaluationFailed {
+        step: StoredKey,
+        failure: Failure,
+    },
+    Yielded {
+        frame: (u32, u32),
+    },
+    YieldFailed {
+        frame: (u32, u32),
+        failure: Failure,
+    },
+    Granted {
+        step: StoredKey,
+        epoch: u32,
+    },
+    AttemptSucceeded {
+        step: StoredKey,
+        epoch: u32,
+    },
+    AttemptFailed {
+        step: StoredKey,
+        epoch: u32,
+        failure: Failure,
+        retry: StoredRetry,
+        roll: f64,
+    },
+    AttemptLost {
+        step: StoredKey,
+        epoch: u32,
+    },
+    AttemptInterrupted {
+        step: StoredKey,
+        epoch: u32,
+    },
+    AttemptCancelled {
+        step: StoredKey,
+        epoch: u32,
+    },
+    TimerFired {
+        step: StoredKey,
+        epoch: u32,
+    },
+    Signalled {
+        name: String,
+    },
+    CancelRequested,
+    GraceOver,
+    /// Not an event of the run: the engine was shut down in good order, so
+    /// what ran then was interrupted and not lost.
+    ShutDown,
+}
+
+/// What an error said about another attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum StoredRetry {
+    Retry,
+    After { nanos: u64 },
+    Fatal,
+}
+
+impl StoredEvent {
+    pub(crate) fn of(event: &Event) -> Self {
+        match event {
+            Event::Begun => Self::Begun,
+            Event::Answered { key, answer } => {
+                let step = stored(*key);
+                match answer {
+                    Ok(Answer::Value) => Self::Evaluated { step },
+                    Ok(Answer::Arm(arm)) => Self::ArmChosen { step, arm: *arm },
+                    Ok(Answer::Items(items)) => Self::ItemsListed { step, items: *items },
+                    Ok(Answer::Turn(more)) => Self::TurnDecided { step, more: *more },
+                    Ok(Answer::Until(until)) => Self::WaitDecided { step, until: *until },
+                    Err(failure) => Self::EvaluationFailed { step, failure: failure.clone() },
+                }
+            }
+            Event::Yielded { frame, result } => {
+                let frame = (frame.index, frame.generation);
+                match result {
+                    Ok(()) => Self::Yielded { frame },
+                    Err(failure) => Self::YieldFailed { frame, failure: failure.clone() },
+                }
+            }
+            Event::Granted { key, epoch } => Self::Granted { step: stored(*key), epoch: *epoch },
+            Event::AttemptEnded { key, epoch, end, roll } => {
+                let (step, epoch) = (stored(*key), *epoch);
+                match end {
+                    AttemptEnd::Ok => Self::AttemptSucceeded { step, epoch },
+                    AttemptEnd::Failed(failure, retry) => {
+                        let retry = match retry {
+                            Retryability::Retry => StoredRetry::Retry,
+                            Retryability::RetryAfter(delay) => StoredRetry::After {
+                                nanos: u64::try_from(delay.as_nanos()).unwrap_or(u64::MAX),
+                            },
+                            Retryability::Fatal => StoredRetry::Fatal,
+                        };
+                        Self::AttemptFailed { step, epoch, failure: failure.clone(), retry, roll: *roll }
+                    }
+                    AttemptEnd::Lost => Self::AttemptLost { step, epoch },
+                    AttemptEnd::Interrupted => Self::AttemptInterrupted { step, epoch },
+                    AttemptEnd::Cancelled => Self::AttemptCancelled { step, epoch },
+                }
+            }
+            Event::TimerFired { key, epoch } => Self::TimerFired { step: stored(*key), epoch: *epoch },
+            Event::Signalled { name } => Self::Signalled { name: (*name).to_owned() },
+            Event::CancelRequested => Self::CancelRequested,
+            Event::GraceOver => Self::GraceOver,
+        }
+    }
+
+    /// The event again, for a run of `graph`. `None` for what is no event of
+    /// the run, and for a signal that the graph no longer has.
+    pub(crate) fn event(self, graph: &'static Graph) -> Option<Event> {
+        let answered = |step, answer| Some(Event::Answered { key: key(step), answer });
+        let ended = |step, epoch, end| Some(Event::AttemptEnded { key: key(step), epoch, end, roll: 0.5 });
+        match self {
+            Self::Begun => Some(Event::Begun),
+            Self::Evaluated { step } => answered(step, Ok(Answer::Value)),
+            Self::ArmChosen { step, arm } => answered(step, Ok(Answer::Arm(arm))),
+            Self::ItemsListed { step, items } => answered(step, Ok(Answer::Items(items))),
+            Self::TurnDecided { step, more } => answered(step, Ok(Answer::Turn(more))),
+            Self::WaitDecided { step, until } => answered(step, Ok(Answer::Until(until))),
+            Self::EvaluationFailed { step, failure } => answered(step, Err(failure)),
+            Self::Yielded { frame } => Some(Event::Yielded { frame: frame_id(frame), result: Ok(()) }),
+            Self::YieldFailed { frame, failure } => {
+                Some(Event::Yielded { frame: frame_id(frame), result: Err(failure) })
+            }
+            Self::Granted { step, epoch } => Some(Event::Granted { key: key(step), epoch }),
+            Self::AttemptSucceeded { step, epoch } => ended(step, epoch, AttemptEnd::Ok),
+            Self::AttemptFailed { step, epoch, failure, retry, roll } => {
+                let retry = match retry {
+                    StoredRetry::Retry => Retryability::Retry,
+                    StoredRetry::After { nanos } => {
+                        Retryability::RetryAfter(std::time::Duration::from_nanos(nanos))
+                    }
+                    StoredRetry::Fatal => Retryability::Fatal,
+                };
+                let end = AttemptEnd::Failed(failure, retry);
+                Some(Event::AttemptEnded { key: key(step), epoch, end, roll })
+            }
+            Self::AttemptLost { step, epoch } => ended(step, epoch, AttemptEnd::Lost),
+            Self::AttemptInterrupted { step, epoch } => ended(step, epoch, AttemptEnd::Interrupted),
+            Self::AttemptCancelled { step, epoch } => ended(step, epoch, AttemptEnd::Cancelled),
+            Self::TimerFired { step, epoch } => Some(Event::TimerFired { key: key(step), epoch }),
+            Self::Signalled { name } => signal(graph, &name).map(|(name, _)| Event::Signalled { name }),
+            Self::CancelRequested => Some(Event::CancelRequested),
+            Self::GraceOver => Some(Event::GraceOver),
+            Self::ShutDown => None,
+        }
+    }
+}
+
+/// The graph's own copy of a signal's name, its children's included, and how
+/// its values are written.
+fn signal(graph: &'static Graph, wanted: &str) -> Option<(&'static str, &'static Codec)> {
+    let mut steps = graph.regions.iter().flat_map(|region| region.steps);
+    steps.find_map(|step| match step.kind {
+        Kind::Signal { name, codec, .. } if name == wanted => Some((name, codec)),
+        Kind::Task(task) => signal(task.task.child?, wanted),
+        _ => None,
+    })
+}
+
+/// The journal's entry for an event. An output that cannot be saved is no
+/// success: the event then says that the attempt failed, for good.
+pub(crate) fn entry(inner: &Inner, event: &mut Event, value: &mut Option<Value>) -> Entry {
+    let payload = match value.as_ref().map(|value| encode(inner, event, value)) {
+        None | Some(Ok(None)) => None,
+        Some(Ok(Some(payload))) => Some(payload),
+        Some(Err(error)) => {
+            *value = None;
+            if let Event::AttemptEnded { end, .. } = event {
+                let failure = Failure::from_error(Cause::Fatal, &error);
+                *end = AttemptEnd::Failed(failure, Retryability::Fatal);
+            }
+            None
+        }
+    };
+    Entry { at: inner.now, event: text(&StoredEvent::of(event)), value: payload, changes: Vec::new() }
+}
+
+/// Every stored event is made of numbers and texts, which JSON can write.
+pub(crate) fn text(event: &StoredEvent) -> String {
+    serde_json::to_string(event).unwrap_or_default()
+}
+
+fn encode(inner: &Inner, event: &Event, value: &Value) -> Result<Option<Payload>, CodecError> {
+    let Some(codec) = codec(inner, event) else { return Ok(None) };
+    Ok(Some(Payload { type_name: (codec.type_name)().into(), bytes: (codec.encode)(value)? }))
+}
+
+/// The value that an entry brought.
+pub(crate) fn decode(inner: &Inner, event: &Event, payload: &Payload) -> Result<Option<Value>, CodecError> {
+    codec(inner, event).map(|codec| (codec.decode)(&payload.bytes)).transpose()
+}
+
+/// How the value is written that comes with an event.
+fn codec(inner: &Inner, event: &Event) -> Option<&'static Codec> {
+    match event {
+        Event::AttemptEnded { key, .. } if inner.machine.state(*key) != Some(StepState::Undoing) => {
+            match inner.frames.step(*key)?.1.kind {
+                Kind::Task(task) => Some(&task.task.output),
+                _ => None,
+            }
+        }
+        Event::Signalled { name } => {
+            signal(inner.machine.graph_of(FrameId::ROOT)?, name).map(|(_, codec)| codec)
+        }
+        _ => None,
+    }
+}
+
+/// A step's change, for the people who read the store.
+pub(crate) fn change(frame: &Frame, change: &Change) -> Option<StepChange> {
+    let Change::Step { key, state, attempt, failure } = change else { return None };
+    let step = frame.scope.step(key.step)?;
+    let task = Some(crate::view::describe(step).into());
+    Some(StepChange {
+        path: frame.scope.path(key.step),
+        task,
+        state: *state,
+        attempt: *attempt,
+        failure: failure.clone(),
+    })
+}
+
+fn stored(key: Key) -> StoredKey {
+    (key.frame.index, key.frame.generation, key.step)
+}
+
+fn key((index, generation, step): StoredKey) -> Key {
+    Key { frame: FrameId { index, generation }, step }
+}
+
+fn frame_id((index, generation): (u32, u32)) -> FrameId {
+    FrameId { index, generation }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a store holds is read by every later version, so these texts are
+    /// never changed.
+    #[test]
+    fn events_are_written_as_they_always_were() {
+        let failure = || Failure::new(crate::Cause::Error, "no route");
+        let step = (0, 0, 3);
+        let cases = [
+            (StoredEvent::Begun, r#"{"event":"begun"}"#),
+            (StoredEvent::ArmChosen { step, arm: 1 }, r#"{"event":"arm_chosen","step":[0,0,3],"arm":1}"#),
+            (
+                StoredEvent::AttemptSucceeded { step, epoch: 2 },
+                r#"{"event":"attempt_succeeded","step":[0,0,3],"epoch":2}"#,
+            ),
+            (
+                StoredEvent::AttemptFailed {
+                    step,
+                    epoch: 2,
+                    failure: failure(),
+                    retry: StoredRetry::Retry,
+                    roll: 0.5,
+                },
+                r#"{"event":"attempt_failed","step":[0,0,3],"epoch":2,"failure":{"cause":"error","messages":["no route"]},"retry":"retry","roll":0.5}"#,
+            ),
+            (
+                StoredEvent::WaitDecided { step, until: Timestamp(7) },
+                r#"{"event":"wait_decided","step":[0,0,3],"until":7}"#,
+            ),
+            (StoredEvent::Signalled { name: "go".to_owned() }, r#"{"event":"signalled","name":"go"}"#),
+            (StoredEvent::ShutDown, r#"{"event":"shut_down"}"#),
+        ];
+        for (event, text) in cases {
+            assert_eq!(serde_json::to_string(&event).unwrap(), text);
+            assert_eq!(serde_json::from_str::<StoredEvent>(text).unwrap(), event);
+        }
+    }
+}

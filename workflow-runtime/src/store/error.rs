@@ -1,0 +1,152 @@
+//! What can go wrong with a store, and what to do about it.
+
+use std::path::PathBuf;
+
+use super::RunRef;
+
+/// Why a store could not be opened, read or written.
+///
+/// The words say what is wrong, where, and what to do.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// Another engine has the store open.
+    #[error(
+        "`{}` is in use by {}; one process owns a store at a time, so stop that one or use another file",
+        .path.display(),
+        holder(*.pid)
+    )]
+    InUse {
+        /// The database.
+        path: PathBuf,
+        /// The process that has it, where that is known.
+        pid: Option<u32>,
+    },
+    /// The file is not on a disk of this machine.
+    #[error(
+        "`{}` is on a network file system ({file_system}), whose locks cannot be relied upon; \
+         use a directory on a local disk",
+        .path.display()
+    )]
+    NetworkFileSystem {
+        /// The database.
+        path: PathBuf,
+        /// The file system's type.
+        file_system: String,
+    },
+    /// The store was written by a newer version of this library.
+    #[error(
+        "`{}` has schema version {found}, and this program knows versions up to {supported}; \
+         use a program built with a newer `workflow-runtime`",
+        .path.display()
+    )]
+    NewerSchema {
+        /// The database.
+        path: PathBuf,
+        /// The version of its schema.
+        found: i64,
+        /// The newest version that this library knows.
+        supported: i64,
+    },
+    /// The file is something else.
+    #[error("`{}` is not a workflow store: {reason}; name another file, or move this one away", .path.display())]
+    NotOurs {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        reason: String,
+    },
+    /// What is stored cannot be read.
+    #[error("`{}` is damaged: {what}; restore it from a backup, or move it away to begin anew", .path.display())]
+    Damaged {
+        /// The database.
+        path: PathBuf,
+        /// What cannot be read, and where it is.
+        what: String,
+    },
+    /// There is no room left.
+    #[error("`{}` cannot grow: its disk or quota is full; make room, then go on", .path.display())]
+    Full {
+        /// The database.
+        path: PathBuf,
+    },
+    /// The store may not be written.
+    #[error(
+        "`{}` cannot be written: {reason}; let this user write the file and its directory",
+        .path.display()
+    )]
+    ReadOnly {
+        /// The database.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
+    /// The operating system reported an error.
+    #[error("`{}` cannot be used: {message}", .path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What it said, and what to do where that is known.
+        message: String,
+    },
+    /// One value is larger than a store takes.
+    #[error(
+        "{what} has {size} bytes, and a store takes at most {limit}; \
+         keep it in a file or an object store, and store its name"
+    )]
+    TooLarge {
+        /// What is too large.
+        what: String,
+        /// How large it is.
+        size: u64,
+        /// How large it may be.
+        limit: u64,
+    },
+    /// Someone else holds the database locked, for instance a shell in the
+    /// middle of a transaction.
+    #[error("`{}` is locked by another program; end its transaction and try again", .path.display())]
+    Busy {
+        /// The database.
+        path: PathBuf,
+    },
+    /// The store has been closed.
+    #[error("the store is closed")]
+    Closed,
+    /// There is no such run; it may have been removed.
+    #[error("the store has no run {}; it may have been removed", .run.0)]
+    UnknownRun {
+        /// What was asked for.
+        run: RunRef,
+    },
+    /// The run has ended, so nothing is appended to it.
+    #[error("run {} of the store has ended; nothing more can be written of it", .run.0)]
+    Ended {
+        /// The run.
+        run: RunRef,
+    },
+    /// A batch does not go on where the journal of its run ends, as after a
+    /// batch that failed.
+    #[error("run {} of the store goes on with entry {expected}, not {got}; read its journal again", .run.0)]
+    OutOfOrder {
+        /// The run.
+        run: RunRef,
+        /// The number of the next entry.
+        expected: u64,
+        /// The number that the batch begins with.
+        got: u64,
+    },
+    /// Anything else.
+    #[error("{message}")]
+    Other {
+        /// What it was.
+        message: String,
+    },
+}
+
+fn holder(pid: Option<u32>) -> String {
+    match pid {
+        Some(pid) if pid == std::process::id() => "this process".to_owned(),
+        Some(pid) => format!("process {pid}"),
+        None => "another process".to_owned(),
+    }
+}

@@ -1,0 +1,299 @@
+//! What goes into a store and what comes out of it.
+
+use std::borrow::Cow;
+
+use serde::ser::{Serialize, SerializeMap, Serializer};
+
+use super::StoreError;
+use crate::error::{Failure, StepError};
+use crate::run::{RunState, StepState, Timestamp, Wait};
+
+/// A store's own number for a run, larger for later runs. It is valid while
+/// the store is open; what names a run for ever is its id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RunRef(pub i64);
+
+/// A run that begins.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewRun {
+    /// A UUID, version 7, so that ids sort by time.
+    pub id: String,
+    /// The workflow's name.
+    pub workflow: String,
+    /// Names one run, whatever its workflow.
+    pub key: Option<String>,
+    /// The fingerprint of the workflow's graph.
+    pub fingerprint: u64,
+    /// The arguments: a JSON array.
+    pub params: Vec<u8>,
+    /// When it was asked for.
+    pub created_at: Timestamp,
+    /// The state after `entries`; not an ended one.
+    pub state: RunState,
+    /// The beginning of the journal, so that a run that is created has begun
+    /// with the same commit.
+    pub entries: Vec<Entry>,
+}
+
+/// What [`Store::create`](super::Store::create) did.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Created {
+    /// The run is new.
+    New(RunRef),
+    /// There is a run with this key, or with this id, already.
+    Existing(Box<StoredRun>),
+}
+
+/// What one commit adds to a run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Batch {
+    /// The run.
+    pub run: RunRef,
+    /// The number of the first of `entries`, which is how many entries the
+    /// run has had before.
+    pub first_seq: u64,
+    /// The entries, in order. May be empty.
+    pub entries: Vec<Entry>,
+    /// The run's new state, where it is one that operators look for; not an
+    /// ended one. It takes a run that has ended up again, as when an operator
+    /// retries what failed: its end is forgotten.
+    pub state: Option<RunState>,
+    /// How the run ended.
+    pub end: Option<RunEnd>,
+}
+
+/// One event of a run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    /// When it happened.
+    pub at: Timestamp,
+    /// The event, as JSON.
+    pub event: String,
+    /// The value that it brought.
+    pub value: Option<Payload>,
+    /// What it changed, for people. Nothing is ever restored from it.
+    pub changes: Vec<StepChange>,
+}
+
+/// An encoded value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Payload {
+    /// The name of its type, for messages.
+    pub type_name: Cow<'static, str>,
+    /// The value, as its codec wrote it.
+    pub bytes: Vec<u8>,
+}
+
+/// A step that has a new state.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StepChange {
+    /// The step's path.
+    pub path: String,
+    /// The name of its task, if it is one.
+    pub task: Option<Cow<'static, str>>,
+    /// The new state.
+    pub state: StepState,
+    /// The attempt that the state is about, from 1; 0 before the first.
+    pub attempt: u32,
+    /// Why the last attempt failed, where this is about that.
+    pub failure: Option<Failure>,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunEnd {
+    /// An ended state.
+    pub state: RunState,
+    /// When.
+    pub at: Timestamp,
+    /// What it returned.
+    pub result: Option<Payload>,
+    /// Which step failed it, and why.
+    pub error: Option<StepError>,
+}
+
+/// A run, as it is stored.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoredRun {
+    /// The store's own number for it.
+    pub run: RunRef,
+    /// The run's id.
+    pub id: String,
+    /// The workflow's name.
+    pub workflow: String,
+    /// The run's key.
+    pub key: Option<String>,
+    /// The fingerprint of the graph that it was started with.
+    pub fingerprint: u64,
+    /// The arguments: a JSON array.
+    pub params: Vec<u8>,
+    /// When it was asked for.
+    pub created_at: Timestamp,
+    /// The last state that was stored.
+    pub state: RunState,
+    /// How it ended, if it has.
+    pub end: Option<RunEnd>,
+}
+
+/// One entry of a journal, as it is stored.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoredEntry {
+    /// Its number in the run, from 0.
+    pub seq: u64,
+    /// When it happened.
+    pub at: Timestamp,
+    /// The event, as JSON.
+    pub event: String,
+    /// The value that it brought.
+    pub value: Option<Payload>,
+}
+
+/// Which runs to list. The default lets the newest 100 through.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunFilter {
+    /// Runs whose id begins like this.
+    pub id_prefix: Option<String>,
+    /// Runs of this workflow.
+    pub workflow: Option<String>,
+    /// The run with this key.
+    pub key: Option<String>,
+    /// Runs in one of these states; in any when empty.
+    pub states: Vec<RunState>,
+    /// Runs that were created before this one: for the next page.
+    pub before: Option<RunRef>,
+    /// How many.
+    pub at_most: usize,
+}
+
+impl Default for RunFilter {
+    fn default() -> Self {
+        Self { id_prefix: None, workflow: None, key: None, states: Vec::new(), before: None, at_most: 100 }
+    }
+}
+
+impl NewRun {
+    /// Whether a store may take it.
+    ///
+    /// # Errors
+    /// When its state is an ended one.
+    pub fn check(&self) -> Result<(), StoreError> {
+        if self.state.is_ended() {
+            return Err(StoreError::Other { message: format!("a new run cannot be {}", self.state) });
+        }
+        Ok(())
+    }
+}
+
+impl Batch {
+    /// Whether a store may take it for a run that has `next_seq` entries and
+    /// has `ended` or not. Every store asks this inside the transaction.
+    ///
+    /// # Errors
+    /// When it would leave a gap or write an entry twice, when the run has
+    /// ended, or when the batch contradicts itself.
+    pub fn check(&self, next_seq: u64, ended: bool) -> Result<(), StoreError> {
+        let contradiction = match (&self.state, &self.end) {
+            (Some(state), _) if state.is_ended() => Some(*state),
+            (_, Some(end)) if !end.state.is_ended() => Some(end.state),
+            _ => None,
+        };
+        if let Some(state) = contradiction {
+            let message = format!("`{state}` stands in the wrong field of a batch of run {}", self.run.0);
+            return Err(StoreError::Other { message });
+        }
+        if ended && self.state.is_none() {
+            return Err(StoreError::Ended { run: self.run });
+        }
+        if self.first_seq != next_seq {
+            return Err(StoreError::OutOfOrder { run: self.run, expected: next_seq, got: self.first_seq });
+        }
+        Ok(())
+    }
+}
+
+/// Written for people, who read it in the store's views.
+impl Serialize for StepChange {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("path", &self.path)?;
+        if let Some(task) = &self.task {
+            map.serialize_entry("task", task)?;
+        }
+        map.serialize_entry("state", step_state_name(self.state))?;
+        if let StepState::Waiting(wait) = self.state {
+            let (name, until) = wait_name(wait);
+            map.serialize_entry("waits_for", name)?;
+            if let Some(until) = until {
+                map.serialize_entry("until", &until)?;
+            }
+        }
+        if self.attempt > 0 {
+            map.serialize_entry("attempt", &self.attempt)?;
+        }
+        if let Some(failure) = &self.failure {
+            map.serialize_entry("failure", failure)?;
+        }
+        map.end()
+    }
+}
+
+/// `cached` is a success too: the result of an earlier run.
+fn step_state_name(state: StepState) -> &'static str {
+    match state {
+        StepState::Waiting(_) => "waiting",
+        StepState::Running => "running",
+        StepState::Succeeded { cached: false } => "succeeded",
+        StepState::Succeeded { cached: true } => "cached",
+        StepState::Failed => "failed",
+        StepState::Skipped => "skipped",
+        StepState::UpstreamFailed => "upstream_failed",
+        StepState::Cancelled => "cancelled",
+        StepState::OutcomeUnknown => "outcome_unknown",
+        StepState::Undoing => "undoing",
+        StepState::Undone => "undone",
+    }
+}
+
+fn wait_name(wait: Wait) -> (&'static str, Option<Timestamp>) {
+    match wait {
+        Wait::Dependencies => ("dependencies", None),
+        Wait::Slot => ("slot", None),
+        Wait::Timer { until } => ("timer", Some(until)),
+        Wait::Signal { until } => ("signal", until),
+        Wait::Backoff { until } => ("backoff", Some(until)),
+        Wait::Paused => ("paused", None),
+    }
+}
+
+const RUN_STATES: [RunState; 10] = [
+    RunState::Queued,
+    RunState::Running,
+    RunState::Waiting,
+    RunState::Paused,
+    RunState::Blocked,
+    RunState::Cancelling,
+    RunState::Undoing,
+    RunState::Succeeded,
+    RunState::Failed,
+    RunState::Cancelled,
+];
+
+/// The name under which a run's state is stored.
+pub(super) fn run_state_name(state: RunState) -> &'static str {
+    match state {
+        RunState::Queued => "queued",
+        RunState::Running => "running",
+        RunState::Waiting => "waiting",
+        RunState::Paused => "paused",
+        RunState::Blocked => "blocked",
+        RunState::Cancelling => "cancelling",
+        RunState::Undoing => "undoing",
+        RunState::Succeeded => "succeeded",
+        RunState::Failed => "failed",
+        RunState::Cancelled => "cancelled",
+    }
+}
+
+pub(super) fn run_state_named(name: &str) -> Option<RunState> {
+    RUN_STATES.into_iter().find(|state| run_state_name(*state) == name)
+}
