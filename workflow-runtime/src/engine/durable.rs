@@ -288,7 +288,7 @@ pub(crate) async fn start(
                 let host = RunHost::of(core_there, registry, graph, id, key, params, Some(journal));
                 Ok(registry_there.adopt(host))
             }
-            Created::Existing(stored) => Err(*stored),
+            Created::Existing(stored) => Err(stored),
         });
         let _ = answer.send(outcome);
     });
@@ -308,7 +308,7 @@ pub(crate) async fn start(
             };
             match holder {
                 Some(holder) => Err(Error::KeyInUse { key: stored.key.unwrap_or_default(), holder }),
-                None => attach(core, registry, store, graph, stored).await,
+                None => attach(core, registry, store, graph, *stored).await,
             }
         }
     }
@@ -394,23 +394,23 @@ struct Open {
 impl Open {
     /// An event is the end of the action that led to it.
     fn hear(&mut self, event: &Event) {
-        let (ended, of): ((Key, u32), fn(&Action) -> bool) = match event {
-            Event::AttemptEnded { key, epoch, .. } => {
-                ((*key, *epoch), |action| matches!(action, Action::Start { .. } | Action::Undo { .. }))
-            }
-            Event::TimerFired { key, epoch } => {
-                ((*key, *epoch), |action| matches!(action, Action::Timer { .. }))
-            }
-            Event::Granted { key, epoch } => {
-                ((*key, *epoch), |action| matches!(action, Action::Acquire { .. }))
-            }
+        let (key, epoch) = match event {
+            Event::AttemptEnded { key, epoch, .. }
+            | Event::TimerFired { key, epoch }
+            | Event::Granted { key, epoch } => (*key, *epoch),
             Event::GraceOver => {
                 self.actions.retain(|action| !matches!(action, Action::AwaitGrace));
                 return;
             }
             _ => return,
         };
-        if let Some(place) = self.actions.iter().position(|action| of(action) && about(action) == Some(ended))
+        let ends = |action: &Action| match event {
+            Event::AttemptEnded { .. } => matches!(action, Action::Start { .. } | Action::Undo { .. }),
+            Event::TimerFired { .. } => matches!(action, Action::Timer { .. }),
+            _ => matches!(action, Action::Acquire { .. }),
+        };
+        if let Some(place) =
+            self.actions.iter().position(|action| ends(action) && about(action) == Some((key, epoch)))
         {
             self.actions.remove(place);
         }
