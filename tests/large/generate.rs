@@ -66,12 +66,15 @@ fn tasks() -> String {
     for count in 0..=MOST {
         for variant in 0..VARIANTS {
             let parameters: Vec<String> = (0..count).map(|index| format!("v{index}: &u64")).collect();
-            let _ = writeln!(source, "#[allow(clippy::too_many_arguments)]\n#[workflow_runtime::task]");
+            let _ = writeln!(
+                source,
+                "#[allow(clippy::too_many_arguments, clippy::let_and_return)]\n#[workflow_runtime::task]"
+            );
             let _ = writeln!(source, "async fn mix_{count}_{variant}({}) -> u64 {{", parameters.join(", "));
-            let _ = writeln!(source, "    let mixed = {}_u64;", start(count, variant));
+            let mutable = if count > 0 { "mut " } else { "" };
+            let _ = writeln!(source, "    let {mutable}mixed = {}_u64;", start(count, variant));
             for index in 0..count {
-                let _ =
-                    writeln!(source, "    let mixed = mixed.rotate_left(7).wrapping_mul(31) ^ *v{index};");
+                let _ = writeln!(source, "    mixed = mixed.rotate_left(7).wrapping_mul(31) ^ *v{index};");
             }
             let _ = writeln!(source, "    mixed\n}}\n");
         }
