@@ -385,3 +385,49 @@ fn checks_of_nothing() {
         ended.stderr
     );
 }
+
+// By awk: `awk -F, 'NR > 1 { m[substr($1, 1, 7)] += $2 } END { for (i in m) print m[i], i }'
+// seattle-weather.csv | sort -rg | head -1` gives 284.5 2015-12.
+#[test]
+fn resume_goes_on_after_it_was_killed() {
+    let file = folder("resume").join("runs.db");
+    let answer = "The wettest month was 2015-12 with 284.5 mm.\n";
+    // A program of its own and not cargo's child, so that the kill meets it.
+    run(Command::new(env!("CARGO")).args([
+        "build",
+        "--quiet",
+        "--package",
+        "examples",
+        "--example",
+        "resume",
+    ]));
+    let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../debug/examples/resume");
+    let start = || {
+        let mut command = Command::new(&program);
+        command.arg(&file).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    };
+    let mut finished = Vec::new();
+    for _ in 0..2 {
+        let mut child = start().spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(|line| line.unwrap());
+        assert!(lines.next().unwrap().ends_with("months are known; stop me whenever you like"));
+        // Far enough for the steps that the last kill met to end.
+        finished.extend(lines.by_ref().take(6));
+        child.kill().unwrap();
+        finished.extend(lines);
+        child.wait().unwrap();
+    }
+    let last = run(&mut start());
+    last.assert_code(0);
+    assert_eq!(last.stdout, answer);
+    let known: usize = last.stderr.split(' ').next().unwrap().parse().unwrap();
+    assert!(known >= finished.len() - 2, "{known} of {finished:?} were known");
+    finished.extend(last.progress("survey/rain"));
+    finished.sort();
+    let told = finished.len();
+    finished.dedup();
+    assert_eq!(finished.len(), told, "a finished month was read again");
+    let again = run(&mut start());
+    assert_eq!((again.stdout.as_str(), again.progress("survey/").len()), (answer, 0));
+}

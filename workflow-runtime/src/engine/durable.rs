@@ -14,6 +14,7 @@ use super::core::Core;
 use super::driver::is_visible;
 use super::host::{After, Inner, RunEnd, RunHost};
 use super::journal::{self, StoredEvent};
+use super::record;
 use super::registry::Registry;
 use crate::definition::Graph;
 use crate::error::Error;
@@ -49,6 +50,8 @@ pub(crate) struct Uncommitted {
 struct Outgoing {
     batch: Batch,
     actions: Vec<Action>,
+    /// For observers.
+    told: Vec<record::Entry>,
     waiters: Vec<oneshot::Sender<Result<(), StoreError>>>,
 }
 
@@ -76,7 +79,8 @@ impl RunHost {
         let told = inner.uncommitted.state.replace(state);
         let state = (end.is_none() && told != Some(state)).then_some(state);
         let batch = Batch { run: journal.run, first_seq, entries, state, end };
-        inner.uncommitted.outbox.push_back(Outgoing { batch, actions, waiters });
+        let told = inner.log.take_held();
+        inner.uncommitted.outbox.push_back(Outgoing { batch, actions, told, waiters });
     }
 
     /// Hands sealed batches to the store, in order. No lock is held meanwhile,
@@ -97,10 +101,10 @@ impl RunHost {
                 uncommitted.sending = ours;
                 next
             };
-            let Some(Outgoing { batch, actions, waiters }) = outgoing else { return };
+            let Some(Outgoing { batch, actions, told, waiters }) = outgoing else { return };
             let host = self.clone();
             let done = move |result: Result<(), StoreError>| {
-                host.committed(actions, &result);
+                host.committed(actions, told, &result);
                 for waiter in waiters {
                     // Whoever asked may have stopped waiting.
                     let _ = waiter.send(result.clone());
@@ -111,9 +115,18 @@ impl RunHost {
     }
 
     /// The store has answered: act, or give the run up in this process.
-    fn committed(self: &Arc<Self>, actions: Vec<Action>, result: &Result<(), StoreError>) {
+    fn committed(
+        self: &Arc<Self>,
+        actions: Vec<Action>,
+        told: Vec<record::Entry>,
+        result: &Result<(), StoreError>,
+    ) {
         self.with(|inner, after| match result {
             Ok(()) => {
+                for record::Entry { at, what } in told {
+                    inner.log.tell(at, what);
+                }
+                after.changed = true;
                 self.act_committed(inner, after, actions);
                 self.call_workers(inner, after);
             }
@@ -193,6 +206,7 @@ impl RunHost {
                 host.hear_again(&mut inner, &mut after, event, value, &mut open);
             }
             inner.uncommitted.state = Some(stored.state);
+            inner.log.holds = true;
             host.resume(&mut inner, &mut after, open);
             host.seal(&mut inner);
         }
@@ -286,6 +300,7 @@ pub(crate) async fn start(
                 let journal = Journal { store: store_there, run };
                 let registry = Arc::downgrade(&registry_there);
                 let host = RunHost::of(core_there, registry, graph, id, key, params, Some(journal));
+                host.lock().log.holds = true;
                 Ok(registry_there.adopt(host))
             }
             Created::Existing(stored) => Err(stored),

@@ -97,6 +97,10 @@ pub(crate) enum What {
 /// Everything observers are shown.
 #[derive(Default)]
 pub(crate) struct Log {
+    /// Whether changes are held back until they are committed.
+    pub(crate) holds: bool,
+    /// What is held back.
+    held: Vec<Entry>,
     entries: VecDeque<Entry>,
     /// How many entries were dropped at the front.
     dropped: u64,
@@ -111,7 +115,22 @@ impl Log {
         Self { entries: VecDeque::with_capacity((2 * steps + 4).min(CHANGES)), ..Self::default() }
     }
 
+    /// Takes a change in. Nobody is told of it before it is committed: a
+    /// process that dies in between will decide again.
     pub(crate) fn push(&mut self, at: Timestamp, what: What) {
+        if self.holds {
+            self.held.push(Entry { at, what });
+        } else {
+            self.tell(at, what);
+        }
+    }
+
+    /// What has been held back, to be told once it is committed.
+    pub(crate) fn take_held(&mut self) -> Vec<Entry> {
+        std::mem::take(&mut self.held)
+    }
+
+    pub(crate) fn tell(&mut self, at: Timestamp, what: What) {
         if self.entries.len() == CHANGES {
             self.entries.pop_front();
             self.dropped += 1;
@@ -165,7 +184,8 @@ impl Log {
             return false;
         }
         progress.told_at = now;
-        self.push(now, What::Progress { scope: frame.scope.clone(), step, done, total });
+        // A task tells this, and no commit stands behind it.
+        self.tell(now, What::Progress { scope: frame.scope.clone(), step, done, total });
         true
     }
 
