@@ -261,7 +261,11 @@ fn codec(inner: &Inner, event: &Event) -> Option<&'static Codec> {
 pub(crate) fn change(frame: &Frame, change: &Change) -> Option<StepChange> {
     let Change::Step { key, state, attempt, failure } = change else { return None };
     let step = frame.scope.step(key.step)?;
-    let task = Some(crate::view::describe(step).into());
+    // Regions and waits have no attempts, which is what a task's name stands for.
+    let task = match step.kind {
+        Kind::Task(task) if task.task.child.is_none() => Some(task.task.name.into()),
+        _ => None,
+    };
     Some(StepChange {
         path: frame.scope.path(key.step),
         task,
