@@ -118,6 +118,10 @@ impl Tables<'_> {
     fn region(&mut self, id: RegionId, workflow: &Workflow) -> TokenStream {
         let region = &self.graph.regions[id];
         let names = numbered(region);
+        let mut dependents: Vec<Vec<StepId>> = vec![Vec::new(); region.steps.len()];
+        for (index, step) in region.steps.iter().enumerate() {
+            step.needs.iter().for_each(|need| dependents[*need].push(index));
+        }
         let mut fingerprints: Vec<u64> = Vec::new();
         let mut steps = Vec::new();
         for (index, step) in region.steps.iter().enumerate() {
@@ -129,7 +133,7 @@ impl Tables<'_> {
                 fingerprint(hash, &needed.to_string())
             });
             fingerprints.push(own);
-            steps.push(self.step(id, index, &names[index], own));
+            steps.push(self.step(id, index, &dependents[index], &names[index], own));
         }
         let region = &self.graph.regions[id];
         let label = &region.label;
@@ -162,12 +166,17 @@ impl Tables<'_> {
         }
     }
 
-    fn step(&mut self, region: RegionId, id: StepId, name: &str, fingerprint: u64) -> TokenStream {
-        let steps = &self.graph.regions[region].steps;
-        let step = &steps[id];
+    fn step(
+        &mut self,
+        region: RegionId,
+        id: StepId,
+        dependents: &[StepId],
+        name: &str,
+        fingerprint: u64,
+    ) -> TokenStream {
+        let step = &self.graph.regions[region].steps[id];
         let needs = step.needs.iter().map(|need| short(*need));
-        let dependents =
-            steps.iter().enumerate().filter(|(_, other)| other.needs.contains(&id)).map(|(id, _)| short(id));
+        let dependents = dependents.iter().map(|dependent| short(*dependent));
         let (needs, dependents) = (quote!(&[#(#needs),*]), quote!(&[#(#dependents),*]));
         let output = short(self.graph.number(region, Slot::Output(step.output)));
         let kind = self.kind(region, id);
