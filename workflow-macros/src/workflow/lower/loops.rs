@@ -9,6 +9,7 @@ use super::{Lower, bound_name};
 use crate::private::Private;
 use crate::workflow::ast::{self, Binding as Bound, Statement};
 use crate::workflow::graph::*;
+use crate::workflow::parse::is_step_call;
 use crate::workflow::tokens::{iterator, private_at};
 
 impl Lower<'_> {
@@ -44,7 +45,13 @@ impl Lower<'_> {
             }
         });
         if items_type.is_none() && !self.failed {
-            self.error(value.items.span(), "the type of these items is not known to `workflow!`, and a run saves each of them\nhelp: bind them first: `let items: Vec<Item> = …;`");
+            let step = matches!(&value.items, Expr::Call(call) if is_step_call(call));
+            let message = if step {
+                "a `for` takes the items of a step by the step's name\nhelp: bind the step first: `let items = task(…)?;`"
+            } else {
+                "the type of these items is not known to `workflow!`, and a run saves each of them\nhelp: bind them first: `let items: Vec<Item> = …;`"
+            };
+            self.error(value.items.span(), message);
         }
         let body = self.region(Some(region), String::new(), 1);
         let outside = self.scope.len();
