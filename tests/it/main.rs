@@ -3,10 +3,14 @@
 mod crash;
 mod durable;
 mod engine;
+mod everywhere;
 mod examples;
+mod faults;
+mod faulty;
 mod language;
 mod limits;
 mod patterns;
+mod promises;
 mod properties;
 mod retries;
 mod task;

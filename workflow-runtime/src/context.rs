@@ -6,6 +6,7 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
 
+use crate::engine::frames::Scope;
 use crate::run::Key;
 use crate::task::Shared;
 
@@ -27,6 +28,9 @@ pub struct Context {
     epoch: u32,
     attempt: u32,
     undo: bool,
+    /// Where the step is. An attempt that lost a `select!` may outlive its
+    /// region, and the run does not know the step any more then.
+    scope: Option<Arc<Scope>>,
 }
 
 /// What the engine does for an attempt. Implemented by the engine's run; a
@@ -44,12 +48,22 @@ pub(crate) trait Host: Send + Sync {
 
 impl Context {
     pub(crate) fn new(host: Arc<dyn Host>, key: Key, epoch: u32, attempt: u32) -> Self {
-        Self { host, key, epoch, attempt, undo: false }
+        Self { host, key, epoch, attempt, undo: false, scope: None }
+    }
+
+    /// The context of an attempt, which names its step also when its region is
+    /// gone.
+    pub(crate) fn within(self, scope: Arc<Scope>) -> Self {
+        Self { scope: Some(scope), ..self }
     }
 
     /// The context of an attempt to undo the step.
     pub(crate) fn undoing(self) -> Self {
         Self { undo: true, ..self }
+    }
+
+    pub(crate) fn is_undo(&self) -> bool {
+        self.undo
     }
 
     pub(crate) fn host(&self) -> &dyn Host {
@@ -65,7 +79,10 @@ impl Context {
     /// The step's path, such as `nightly/priced[3]/quote`.
     #[must_use]
     pub fn step(&self) -> String {
-        self.host.path(self.key)
+        match &self.scope {
+            Some(scope) => scope.path(self.key.step),
+            None => self.host.path(self.key),
+        }
     }
 
     /// Which attempt this is, from 1.

@@ -197,6 +197,14 @@ pub enum Error {
     /// The store refused or failed.
     #[error("{0}")]
     Store(#[from] crate::store::StoreError),
+    /// The value of a signal cannot be saved, so the run has not heard it.
+    #[error("run of `{workflow}` was not told: {reason}")]
+    Unsaved {
+        /// The workflow's name.
+        workflow: String,
+        /// Why not.
+        reason: String,
+    },
     /// A value could not be saved or read back.
     #[error("{0}")]
     Codec(Arc<crate::codec::CodecError>),

@@ -182,7 +182,6 @@ impl Env {
         Self { values, purpose, context }
     }
 
-    #[cfg(test)]
     pub(crate) fn context(&self) -> &Context {
         &self.context
     }

@@ -13,8 +13,10 @@ use tokio::task::coop::{Unconstrained, unconstrained};
 use tokio::time::{Instant, Sleep, sleep_until};
 use tracing::Span;
 
+use super::core::Begun;
 use super::host::RunHost;
 use super::panics::{contained, discard};
+use crate::context::Context;
 use crate::definition::Start;
 use crate::error::{Cause, Failure};
 use crate::run::{AttemptEnd, Key, Timestamp};
@@ -64,6 +66,9 @@ enum End {
 
 pub(crate) async fn run(host: &Arc<RunHost>, attempt: &mut Attempt) -> Done {
     let Attempt { key, epoch, limits, .. } = *attempt;
+    if let (Some(witness), Some((env, _))) = (&host.core.witness, &attempt.given) {
+        witness(host.begun(key, env.context()));
+    }
     let mut watch = Watch { host, key, epoch, limits, waker: None, until: None, sleep: None };
     let end = if attempt.blocking {
         run_on_thread(&mut watch, attempt).await
@@ -92,6 +97,25 @@ pub(crate) async fn run(host: &Arc<RunHost>, attempt: &mut Attempt) -> Done {
         End::Dropped => (AttemptEnd::Cancelled, None),
     };
     Done { key, epoch, end, output, waited: watch.waker.is_some() }
+}
+
+impl RunHost {
+    /// The attempt, for whoever wants to hear of it.
+    fn begun(&self, key: Key, context: &Context) -> Begun {
+        let inner = self.lock();
+        let needs = inner.frames.step(key).map(|(frame, step)| {
+            let needs = step.needs.iter();
+            needs.map(|need| frame.scope.path(*need)).collect()
+        });
+        drop(inner);
+        Begun {
+            step: context.step(),
+            needs: needs.unwrap_or_default(),
+            attempt: context.attempt(),
+            undo: context.is_undo(),
+            idempotency_key: context.idempotency_key(),
+        }
+    }
 }
 
 async fn run_in_place(watch: &mut Watch<'_>, attempt: &mut Attempt) -> End {

@@ -8,16 +8,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::clock::Clock;
-use super::core::Core;
-use super::durable;
+use super::core::{Core, Witness};
 use super::handle::Engine;
 use super::limits::Limits;
 use super::random::Random;
+use super::recovery;
 use super::registry::Registry;
 use super::timers::Timers;
 use crate::definition::Graph;
 use crate::error::{Error, Result};
 use crate::resources::{NoResources, Resources};
+use crate::run::Timestamp;
 use crate::store::{Durability, Sqlite, Store};
 use crate::task::{Mock, RunsOn, Shared, Task};
 use crate::workflow::Workflow;
@@ -25,6 +26,10 @@ use crate::workflow::Workflow;
 /// How long attempts that were asked to stop may go on, unless
 /// [`EngineBuilder::grace`] says otherwise.
 const GRACE: Duration = Duration::from_secs(30);
+
+/// How many bytes a saved value may have, unless
+/// [`EngineBuilder::largest_value`] says otherwise: what the SQLite store takes.
+const LARGEST_VALUE: usize = 256 << 20;
 
 /// Sets an engine up; made by [`Engine::in_memory`].
 #[must_use = "an engine runs nothing until it is started"]
@@ -34,6 +39,15 @@ pub struct EngineBuilder<R = NoResources> {
     mocks: HashMap<TypeId, Box<Shared>>,
     grace: Duration,
     store: Keep,
+    largest_value: usize,
+    test: Test,
+}
+
+/// What the test kit wants of an engine.
+#[derive(Default)]
+struct Test {
+    wall: Option<Timestamp>,
+    witness: Option<Witness>,
 }
 
 /// Where an engine keeps its runs.
@@ -46,7 +60,15 @@ enum Keep {
 impl EngineBuilder<NoResources> {
     pub(crate) fn in_memory() -> Self {
         let (resources, workflows, mocks) = (NoResources, Vec::new(), HashMap::new());
-        Self { resources, workflows, mocks, grace: GRACE, store: Keep::InMemory }
+        Self {
+            resources,
+            workflows,
+            mocks,
+            grace: GRACE,
+            store: Keep::InMemory,
+            largest_value: LARGEST_VALUE,
+            test: Test::default(),
+        }
     }
 
     pub(crate) fn file(path: PathBuf) -> Self {
@@ -61,8 +83,8 @@ impl EngineBuilder<NoResources> {
     /// `#[derive(Resources)]`. Before [`register`](Self::register), which
     /// checks that every resource of a workflow is there.
     pub fn resources<R: Resources>(self, resources: R) -> EngineBuilder<R> {
-        let Self { resources: NoResources, workflows, mocks, grace, store } = self;
-        EngineBuilder { resources, workflows, mocks, grace, store }
+        let Self { resources: NoResources, workflows, mocks, grace, store, largest_value, test } = self;
+        EngineBuilder { resources, workflows, mocks, grace, store, largest_value, test }
     }
 }
 
@@ -90,6 +112,21 @@ impl<R: Resources> EngineBuilder<R> {
         stand_in: impl for<'a> Fn(T::Args<'a>) -> T::Return + Send + Sync + 'static,
     ) -> Self {
         self.mocks.insert(TypeId::of::<T>(), Box::new(Mock::<T>(Box::new(stand_in))));
+        self
+    }
+
+    /// How many bytes a value may have when it is saved: 256 MiB unless set. A
+    /// task that returns more fails, and the failure says how large it was.
+    /// Says nothing for an engine in memory.
+    pub fn largest_value(mut self, bytes: usize) -> Self {
+        self.largest_value = bytes;
+        self
+    }
+
+    /// Puts the engine on a store, in a world of the test kit.
+    pub(crate) fn under_test(mut self, store: Arc<dyn Store>, wall: Timestamp, witness: Witness) -> Self {
+        self.store = Keep::Store(store);
+        self.test = Test { wall: Some(wall), witness: Some(witness) };
         self
     }
 
@@ -127,19 +164,21 @@ impl<R: Resources> EngineBuilder<R> {
         let core = Core {
             parallelism: runtime.metrics().num_workers().max(1),
             runtime,
-            clock: Clock::start(),
+            clock: self.test.wall.map_or_else(Clock::start, Clock::starting_at),
             random: Random::seeded(),
             timers,
             limits: Limits::default(),
             grace: self.grace,
             resources: Box::new(self.resources),
             mocks: self.mocks,
+            largest_value: self.largest_value,
+            witness: self.test.witness,
             store,
         };
         let (core, registry) = (Arc::new(core), Arc::new(Registry::default()));
         if let Some(store) = core.store.clone() {
             let (core, registry, workflows) = (core.clone(), registry.clone(), self.workflows.clone());
-            let recover = move || durable::recover(&core, &registry, &store, &workflows);
+            let recover = move || recovery::recover(&core, &registry, &store, &workflows);
             tokio::task::spawn_blocking(recover).await.map_err(|_| Error::ShutDown)??;
         }
         Ok(Engine::new(core, registry, self.workflows, PhantomData))

@@ -22,6 +22,11 @@ impl Clock {
         Self { wall: from_system(SystemTime::now()), anchor: Instant::now() }
     }
 
+    /// The clock of a process that goes on where another has died, in a test.
+    pub(crate) fn starting_at(wall: Timestamp) -> Self {
+        Self { wall, anchor: Instant::now() }
+    }
+
     pub(crate) fn now(&self) -> Timestamp {
         self.wall.after(self.anchor.elapsed())
     }

@@ -29,8 +29,26 @@ pub(crate) struct Core {
     pub(crate) grace: Duration,
     pub(crate) resources: Box<dyn Resources>,
     pub(crate) mocks: HashMap<TypeId, Box<Shared>>,
+    /// How many bytes a saved value may have.
+    pub(crate) largest_value: usize,
+    /// Hears of every attempt as it begins, for the test kit.
+    pub(crate) witness: Option<Witness>,
     /// Where runs are kept; `None` in memory.
     pub(crate) store: Option<Arc<dyn Store>>,
+}
+
+/// Who hears of attempts as they begin.
+pub(crate) type Witness = Arc<dyn Fn(Begun) + Send + Sync>;
+
+/// An attempt that begins.
+#[derive(Debug)]
+pub(crate) struct Begun {
+    pub(crate) step: String,
+    /// The paths of the steps that it needs.
+    pub(crate) needs: Vec<String>,
+    pub(crate) attempt: u32,
+    pub(crate) undo: bool,
+    pub(crate) idempotency_key: String,
 }
 
 impl Drop for Core {

@@ -14,7 +14,7 @@ use super::limits::Request;
 use super::worker::Ready;
 use crate::definition::Kind;
 use crate::error::{Cause, Failure, StepError};
-use crate::run::{Action, Change, Effects, Event, Key, Machine, RunState, StepState};
+use crate::run::{Action, Change, Effects, Event, Key, Machine, Refused, RunState, StepState};
 use crate::value::Value;
 
 impl RunHost {
@@ -50,17 +50,26 @@ impl RunHost {
     ) {
         // Written before it is heard, while the step it is about still says
         // what kind of value it brings.
-        let entry = self.journal.as_ref().map(|_| journal::entry(inner, &mut event, &mut value));
-        if let Some(mut effects) = self.hear(inner, event, value) {
-            inner.uncommitted.entries.extend(entry);
-            self.act(inner, after, &mut effects);
-            inner.effects = effects;
+        let largest = self.core.largest_value;
+        let entry = self.journal.as_ref().map(|_| journal::entry(inner, &mut event, &mut value, largest));
+        match self.hear(inner, event, value) {
+            Ok(mut effects) => {
+                inner.uncommitted.entries.extend(entry);
+                self.act(inner, after, &mut effects);
+                inner.effects = effects;
+            }
+            Err(refused) => tracing::debug!(parent: &self.span, %refused, "an event came too late"),
         }
     }
 
     /// Gives an event to the machine, and the value it brings to whom it is
-    /// for. `None` if the machine refuses it.
-    pub(super) fn hear(&self, inner: &mut Inner, event: Event, value: Option<Value>) -> Option<Effects> {
+    /// for.
+    pub(super) fn hear(
+        &self,
+        inner: &mut Inner,
+        event: Event,
+        value: Option<Value>,
+    ) -> Result<Effects, Refused> {
         let mut effects = std::mem::take(&mut inner.effects);
         effects.actions.clear();
         effects.changes.clear();
@@ -75,12 +84,11 @@ impl RunHost {
                     Some((Target::Signal(name), value)) => inner.keep_signal(name, value),
                     Some((Target::Nowhere, _)) | None => {}
                 }
-                Some(effects)
+                Ok(effects)
             }
             Err(refused) => {
-                tracing::debug!(parent: &self.span, %refused, "an event came too late");
                 inner.effects = effects;
-                None
+                Err(refused)
             }
         }
     }

@@ -1,86 +1,169 @@
-//! Runs that outlive the process: what a run hands to its store, what it does
-//! once that is committed, and how it is read back.
+//! Runs that outlive the process: what a run hands to its store, and what it
+//! does once that is committed. How it is read back is in `recovery`.
 //!
 //! The order is always the same: hear, decide, commit, act. A batch holds all
 //! that was decided under one hold of the run's lock, so the end of a step and
-//! the starts of its dependants are one transaction.
+//! the starts of its dependants are one transaction, and so are a run and its
+//! first steps.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::oneshot;
 
 use super::core::Core;
-use super::driver::is_visible;
 use super::host::{After, Inner, RunEnd, RunHost};
 use super::journal::{self, StoredEvent};
+use super::panics::contained;
 use super::record;
-use super::registry::Registry;
-use crate::definition::Graph;
-use crate::error::Error;
-use crate::run::{Action, AttemptEnd, Event, Key, RunState};
-use crate::store::{self, Batch, Created, Entry, NewRun, Payload, RunRef, Store, StoreError, StoredRun};
+use super::recovery;
+use super::registry::{Adopted, Registry};
+use crate::definition::{Graph, Kind};
+use crate::error::{Cause, Error, Failure, StepError};
+use crate::run::{Action, Event, RunState, StepState};
+use crate::store::{self, Batch, Created, Entry, NewRun, RunRef, Store, StoreError, StoredRun};
 use crate::value::Value;
 
 /// Where a run is kept.
 pub(crate) struct Journal {
-    pub(crate) store: Arc<dyn Store>,
-    pub(crate) run: RunRef,
+    store: Arc<dyn Store>,
+    /// Set once the run is created there. Nothing is appended before.
+    run: OnceLock<RunRef>,
 }
 
-/// What a run has decided and not handed to its store yet.
+impl Journal {
+    /// Of a run that is about to be created.
+    pub(super) fn new(store: Arc<dyn Store>) -> Self {
+        Self { store, run: OnceLock::new() }
+    }
+
+    /// Of a run that the store has.
+    pub(super) fn of(store: Arc<dyn Store>, run: RunRef) -> Self {
+        Self { store, run: OnceLock::from(run) }
+    }
+}
+
+/// What a run has decided and its store has not confirmed yet.
 #[derive(Default)]
 pub(crate) struct Uncommitted {
     pub(crate) entries: Vec<Entry>,
     /// What is to be done once the entries are committed.
     pub(crate) actions: Vec<Action>,
     /// Who wants to hear of the commit.
-    pub(crate) waiters: Vec<oneshot::Sender<Result<(), StoreError>>>,
+    pub(crate) waiters: Vec<Waiter>,
     /// The number of the next entry.
     pub(crate) seq: u64,
     /// The state that the store was last told.
-    state: Option<RunState>,
+    pub(super) told: Option<RunState>,
+    /// Whether the store is to hear of the state, whatever else there is.
+    pub(super) restate: bool,
+    /// The state at the latest commit: what observers see.
+    pub(super) committed: Option<RunState>,
     /// Batches on their way to the store, in order.
     outbox: VecDeque<Outgoing>,
     /// Whether somebody is handing them over.
     sending: bool,
+    /// How many batches the store has not answered.
+    unanswered: usize,
+    /// Whether the run's end is among them.
+    ending: bool,
+}
+
+type Waiter = oneshot::Sender<Result<(), StoreError>>;
+
+impl Uncommitted {
+    /// Whether anything waits for the store.
+    pub(super) fn is_pending(&self) -> bool {
+        self.unanswered > 0
+    }
 }
 
 /// A batch, and what follows its commit.
 struct Outgoing {
-    batch: Batch,
+    first_seq: u64,
+    entries: Vec<Entry>,
+    state: Option<RunState>,
+    end: Option<store::RunEnd>,
+    then: Then,
+}
+
+/// What follows a commit.
+#[derive(Default)]
+struct Then {
     actions: Vec<Action>,
+    end: Option<RunEnd>,
+    waiters: Vec<Waiter>,
+    /// The run's state then; `None` leaves it as it is.
+    state: Option<RunState>,
     /// For observers.
     told: Vec<record::Entry>,
-    waiters: Vec<oneshot::Sender<Result<(), StoreError>>>,
+}
+
+/// Waits for the store's answer. A store that drops it without answering has
+/// failed, and nobody is left waiting.
+struct Answer {
+    host: Arc<RunHost>,
+    then: Option<Then>,
+}
+
+impl Answer {
+    fn hear(mut self, result: Result<(), StoreError>) {
+        if let Some(then) = self.then.take() {
+            self.host.committed(then, result);
+        }
+    }
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        if let Some(then) = self.then.take() {
+            self.host.committed(then, Err(StoreError::Closed));
+        }
+    }
 }
 
 impl RunHost {
     /// Makes a batch of what is uncommitted. All of it was decided under one
     /// hold of the run's lock, which is still held.
     pub(super) fn seal(self: &Arc<Self>, inner: &mut Inner) {
-        let Some(journal) = &self.journal else { return };
-        if inner.uncommitted.entries.is_empty() {
-            // What they asked for was refused, so there is nothing to wait for.
-            inner.uncommitted.waiters.clear();
+        if self.journal.is_none() {
             return;
         }
-        let entries = std::mem::take(&mut inner.uncommitted.entries);
-        let actions = std::mem::take(&mut inner.uncommitted.actions);
-        let waiters = std::mem::take(&mut inner.uncommitted.waiters);
-        let first_seq = inner.uncommitted.seq;
-        inner.uncommitted.seq += entries.len() as u64;
-        let end = actions.iter().find_map(|action| match action {
-            Action::Finish { state, cause } => Some(self.run_end(inner, *state, cause.clone())),
-            _ => None,
-        });
-        let end = end.map(|end| self.stored_end(inner, &end));
-        let state = inner.machine.run_state();
-        let told = inner.uncommitted.state.replace(state);
-        let state = (end.is_none() && told != Some(state)).then_some(state);
-        let batch = Batch { run: journal.run, first_seq, entries, state, end };
-        let told = inner.log.take_held();
-        inner.uncommitted.outbox.push_back(Outgoing { batch, actions, told, waiters });
+        match self.take_uncommitted(inner) {
+            Some(outgoing) => inner.uncommitted.outbox.push_back(outgoing),
+            // What they asked for was refused, so there is nothing to wait for.
+            None => inner.uncommitted.waiters.drain(..).for_each(|waiter| tell(waiter, Ok(()))),
+        }
+    }
+
+    fn take_uncommitted(&self, inner: &mut Inner) -> Option<Outgoing> {
+        let uncommitted = &mut inner.uncommitted;
+        let finish = uncommitted.actions.iter().position(|action| matches!(action, Action::Finish { .. }));
+        let restate = std::mem::take(&mut uncommitted.restate);
+        if uncommitted.entries.is_empty() && finish.is_none() && !restate {
+            return None;
+        }
+        let first_seq = uncommitted.seq;
+        let entries = std::mem::take(&mut uncommitted.entries);
+        uncommitted.seq += entries.len() as u64;
+        let finish = finish.map(|place| uncommitted.actions.remove(place));
+        let actions = std::mem::take(&mut uncommitted.actions);
+        let waiters = std::mem::take(&mut uncommitted.waiters);
+        uncommitted.unanswered += 1;
+        uncommitted.ending |= finish.is_some();
+        // The machine of a run that was interrupted is gone, and its state
+        // with it; the store keeps the one before.
+        let now = inner.end.is_none().then(|| inner.machine.run_state());
+        let state = now.filter(|state| !state.is_ended() && uncommitted.told.replace(*state) != Some(*state));
+        let (end, ended) = match finish {
+            Some(Action::Finish { state, cause }) => {
+                let (stored, end) = self.conclude(inner, state, cause);
+                (Some(stored), Some(end))
+            }
+            _ => (None, None),
+        };
+        let then = Then { actions, end: ended, waiters, state: now, told: inner.log.take_held() };
+        Some(Outgoing { first_seq, entries, state, end, then })
     }
 
     /// Hands sealed batches to the store, in order. No lock is held meanwhile,
@@ -88,6 +171,7 @@ impl RunHost {
     /// that leaves it to us.
     pub(super) fn send(self: &Arc<Self>) {
         let Some(journal) = &self.journal else { return };
+        let Some(run) = journal.run.get() else { return };
         let mut ours = false;
         loop {
             let outgoing = {
@@ -101,168 +185,169 @@ impl RunHost {
                 uncommitted.sending = ours;
                 next
             };
-            let Some(Outgoing { batch, actions, told, waiters }) = outgoing else { return };
-            let host = self.clone();
-            let done = move |result: Result<(), StoreError>| {
-                host.committed(actions, told, &result);
-                for waiter in waiters {
-                    // Whoever asked may have stopped waiting.
-                    let _ = waiter.send(result.clone());
-                }
-            };
-            journal.store.append(batch, Box::new(done));
+            let Some(Outgoing { first_seq, entries, state, end, then }) = outgoing else { return };
+            let batch = Batch { run: *run, first_seq, entries, state, end };
+            let answer = Answer { host: self.clone(), then: Some(then) };
+            journal.store.append(batch, Box::new(move |result| answer.hear(result)));
         }
     }
 
     /// The store has answered: act, or give the run up in this process.
-    fn committed(
-        self: &Arc<Self>,
-        actions: Vec<Action>,
-        told: Vec<record::Entry>,
-        result: &Result<(), StoreError>,
-    ) {
-        self.with(|inner, after| match result {
-            Ok(()) => {
-                for record::Entry { at, what } in told {
-                    inner.log.tell(at, what);
+    fn committed(self: &Arc<Self>, then: Then, result: Result<(), StoreError>) {
+        let Then { actions, end, waiters, state, told } = then;
+        let unsent = self.with(|inner, after| {
+            inner.uncommitted.unanswered -= 1;
+            after.changed = true;
+            match &result {
+                Ok(()) => {
+                    inner.uncommitted.committed = state.or(inner.uncommitted.committed);
+                    told.into_iter().for_each(|record::Entry { at, what }| inner.log.tell(at, what));
+                    self.act_committed(inner, after, actions);
+                    if let Some(end) = end.filter(|_| inner.end.is_none()) {
+                        self.finish(inner, after, end);
+                    }
+                    self.call_workers(inner, after);
+                    VecDeque::new()
                 }
-                after.changed = true;
-                self.act_committed(inner, after, actions);
-                self.call_workers(inner, after);
+                Err(error) => {
+                    self.give_up(inner, after, error);
+                    let unsent = std::mem::take(&mut inner.uncommitted.outbox);
+                    inner.uncommitted.unanswered -= unsent.len();
+                    unsent
+                }
             }
-            Err(error) if inner.end.is_none() => {
-                // What the machine decided is not durable, so nothing of it
-                // may be acted upon. The next process goes on from what is.
-                tracing::error!(parent: &self.span, %error, "the run stops here: its store failed");
-                self.finish(inner, after, RunEnd::Unstored(error.clone()));
-                after.wakers.extend(inner.controls.stop_everything(tokio::time::Instant::now()));
-            }
-            Err(_) => {}
         });
+        // Whoever asked may have stopped waiting.
+        waiters.into_iter().for_each(|waiter| tell(waiter, result.clone()));
+        for waiter in unsent.into_iter().flat_map(|outgoing| outgoing.then.waiters) {
+            tell(waiter, result.clone());
+        }
     }
 
-    fn stored_end(&self, inner: &Inner, end: &RunEnd) -> store::RunEnd {
-        let mut error = match end {
+    /// What the machine decided is not durable, so nothing of it may be acted
+    /// upon. The next engine goes on from what is.
+    fn give_up(self: &Arc<Self>, inner: &mut Inner, after: &mut After, error: &StoreError) {
+        if inner.end.is_some() {
+            return;
+        }
+        tracing::error!(parent: &self.span, %error, "the run stops here: its store failed");
+        self.finish(inner, after, RunEnd::Unstored(error.clone()));
+        after.wakers.extend(inner.controls.stop_everything(tokio::time::Instant::now()));
+    }
+
+    /// How the run ends, for its store and for this process. A result that
+    /// cannot be saved is no success.
+    fn conclude(
+        &self,
+        inner: &Inner,
+        state: RunState,
+        cause: Option<(crate::run::Key, u32, Failure)>,
+    ) -> (store::RunEnd, RunEnd) {
+        let mut end = self.run_end(inner, state, cause);
+        let mut result = None;
+        if let (RunEnd::Succeeded, Some(value)) = (&end, &inner.result) {
+            match journal::payload(&self.graph.output, value, self.core.largest_value) {
+                Ok(payload) => result = Some(payload),
+                Err(failure) => {
+                    end = RunEnd::Failed(StepError::new(self.graph.name.to_owned(), 0, failure));
+                }
+            }
+        }
+        let error = match &end {
             RunEnd::Failed(error) => Some(error.clone()),
             _ => None,
         };
-        let result = match (end, &inner.result) {
-            (RunEnd::Succeeded, Some(value)) => {
-                let codec = &self.graph.output;
-                match (codec.encode)(value) {
-                    Ok(bytes) => Some(Payload { type_name: (codec.type_name)().into(), bytes }),
-                    Err(failed) => {
-                        let failure = crate::error::Failure::from_error(crate::Cause::Fatal, &failed);
-                        error = Some(crate::StepError::new(self.graph.name.to_owned(), 0, failure));
-                        None
-                    }
-                }
-            }
-            _ => None,
-        };
-        store::RunEnd { state: end.state(), at: inner.now, result, error }
+        (store::RunEnd { state: end.state(), at: inner.now, result, error }, end)
     }
 
-    /// Makes a run of what a store holds of it: hears all its events again,
-    /// without acting, and then deals with what was under way.
-    pub(crate) fn restore(
-        core: Arc<Core>,
-        registry: Weak<Registry>,
-        graph: &'static Graph,
-        store: Arc<dyn Store>,
-        stored: StoredRun,
-    ) -> Result<Arc<Self>, Error> {
-        let blocked = |reason: String| Error::Blocked {
-            workflow: graph.name.to_owned(),
-            id: stored.id.clone(),
-            reason,
-        };
-        if stored.fingerprint != graph.fingerprint {
-            return Err(blocked("the workflow has changed since the run started".to_owned()));
-        }
-        let params = decode_params(graph, &stored.params).map_err(blocked)?;
-        let entries = store.journal(stored.run).map_err(|error| blocked(error.to_string()))?;
-        let journal = Journal { store, run: stored.run };
-        let host =
-            Self::of(core, registry, graph, stored.id.clone(), stored.key.clone(), params, Some(journal));
+    /// Ends the run at once, wherever it is: its engine shuts down. A run
+    /// whose end is on its way to the store is left to its commit.
+    pub(crate) fn interrupt(self: &Arc<Self>) {
+        self.with(|inner, after| {
+            if inner.end.is_none() && !inner.uncommitted.ending {
+                // What waits goes on by itself; only what runs has to be told
+                // from what a crash takes away.
+                if self.journal.is_some() && inner.has_attempts() {
+                    let event = journal::text(&StoredEvent::ShutDown);
+                    let at = self.core.clock.now();
+                    inner.uncommitted.entries.push(Entry { at, event, value: None, changes: Vec::new() });
+                }
+                self.finish(inner, after, RunEnd::Interrupted);
+            }
+            self.stop_all(inner, after);
+        });
+    }
+
+    /// The store is closed, so nothing more comes of the run.
+    pub(super) fn abandon(self: &Arc<Self>) {
+        self.with(|inner, after| {
+            if inner.end.is_none() {
+                self.finish(inner, after, RunEnd::Interrupted);
+            }
+        });
+    }
+
+    /// Has a new run decide how it begins, so that it is created together
+    /// with its first steps.
+    fn decide_begin(self: &Arc<Self>) -> Outgoing {
         let mut after = After::default();
-        {
-            let mut inner = host.lock();
-            inner.started_at = stored.created_at;
-            let mut open = Open::default();
-            for entry in entries {
-                inner.uncommitted.seq += 1;
-                inner.now = entry.at;
-                let event: StoredEvent = serde_json::from_str(&entry.event)
-                    .map_err(|error| blocked(format!("an entry of its journal cannot be read: {error}")))?;
-                open.interrupted = event == StoredEvent::ShutDown;
-                let Some(event) = event.event(graph) else { continue };
-                let value = match &entry.value {
-                    Some(payload) => journal::decode(&inner, &event, payload)
-                        .map_err(|error| blocked(error.to_string()))?,
-                    None => None,
-                };
-                open.hear(&event);
-                host.hear_again(&mut inner, &mut after, event, value, &mut open);
-            }
-            inner.uncommitted.state = Some(stored.state);
-            inner.log.holds = true;
-            host.resume(&mut inner, &mut after, open);
-            host.seal(&mut inner);
-        }
-        host.send();
-        host.settle(after);
-        Ok(host)
+        let first = {
+            let mut inner = self.lock();
+            self.handle(&mut inner, &mut after, Event::Begun, None);
+            self.take_uncommitted(&mut inner)
+        };
+        self.settle(after);
+        // A fresh machine takes its first event.
+        first.unwrap_or(Outgoing {
+            first_seq: 0,
+            entries: Vec::new(),
+            state: None,
+            end: None,
+            then: Then::default(),
+        })
     }
 
-    /// Hears a stored event. Values move about as they did the first time;
-    /// the answers of expressions are in the journal, so only what they put in
-    /// place is wanted of them.
-    fn hear_again(
-        self: &Arc<Self>,
-        inner: &mut Inner,
-        after: &mut After,
-        event: Event,
-        value: Option<Value>,
-        open: &mut Open,
-    ) {
-        let Some(mut effects) = self.hear(inner, event, value) else { return };
-        let closed_before = after.garbage.len();
-        for action in effects.actions.drain(..) {
-            if is_visible(&action) {
-                open.actions.push(action);
-            } else {
-                self.perform(inner, after, action);
-            }
+    /// The store has created the run.
+    fn created(self: &Arc<Self>, run: RunRef, end: Option<store::RunEnd>, mut then: Then) {
+        if let Some(journal) = &self.journal {
+            // Only ever created once.
+            let _ = journal.run.set(run);
         }
-        inner.answers.clear();
-        self.note_changes(inner, after, &mut effects, closed_before);
-        inner.effects = effects;
+        if let Some(end) = end {
+            // A store creates no run that has ended; the end comes next.
+            let last = Then {
+                end: then.end.take(),
+                state: then.state.take(),
+                told: std::mem::take(&mut then.told),
+                ..Then::default()
+            };
+            let mut inner = self.lock();
+            let first_seq = inner.uncommitted.seq;
+            inner.uncommitted.unanswered += 1;
+            inner.uncommitted.outbox.push_back(Outgoing {
+                first_seq,
+                entries: Vec::new(),
+                state: None,
+                end: Some(end),
+                then: last,
+            });
+        }
+        self.committed(then, Ok(()));
     }
+}
 
-    /// Goes on from where the journal ends.
-    fn resume(self: &Arc<Self>, inner: &mut Inner, after: &mut After, open: Open) {
-        let Open { actions, interrupted } = open;
-        if inner.uncommitted.seq == 0 {
-            return;
-        }
-        for action in actions {
-            match action {
-                Action::Start { key, epoch, .. } | Action::Undo { key, epoch, .. } => {
-                    let end = if interrupted { AttemptEnd::Interrupted } else { AttemptEnd::Lost };
-                    self.handle(inner, after, Event::AttemptEnded { key, epoch, end, roll: 0.5 }, None);
-                }
-                Action::AwaitGrace => self.handle(inner, after, Event::GraceOver, None),
-                // Whatever could be stopped is gone with its process.
-                Action::Stop { .. } | Action::Abort { .. } | Action::Release { .. } => {}
-                action => self.perform(inner, after, action),
-            }
-            if let Some(end) = inner.ending.take() {
-                self.finish(inner, after, end);
-            }
-        }
-        self.call_workers(inner, after);
+impl Inner {
+    /// Whether attempts are under way, or may be.
+    fn has_attempts(&self) -> bool {
+        self.machine.steps().any(|view| {
+            matches!(view.step.kind, Kind::Task(task) if task.task.child.is_none())
+                && matches!(view.state, StepState::Running | StepState::Undoing)
+        })
     }
+}
+
+fn tell(waiter: Waiter, result: Result<(), StoreError>) {
+    let _ = waiter.send(result);
 }
 
 /// Creates a run in the store, or finds the one that has the key.
@@ -277,197 +362,88 @@ pub(crate) async fn start(
     if registry.is_closed() {
         return Err(Error::ShutDown);
     }
-    let encoded = encode_params(graph, &params)?;
+    recovery::make_known(core, registry, store, graph).await?;
+    let encoded = recovery::encode_params(graph, &params)?;
     let now = core.clock.now();
+    let id = core.random.run_id(now);
+    let journal = Some(Journal::new(store.clone()));
+    let host =
+        RunHost::of(core.clone(), Arc::downgrade(registry), graph, id.clone(), key.clone(), params, journal);
+    host.lock().log.holds = true;
+    let Outgoing { entries, end, then, .. } = host.decide_begin();
+    let state = then.state.filter(|state| !state.is_ended()).unwrap_or(RunState::Running);
     let new = NewRun {
-        id: core.random.run_id(now),
+        id,
         workflow: graph.name.to_owned(),
-        key: key.clone(),
+        key,
         fingerprint: graph.fingerprint,
         params: encoded.clone(),
         created_at: now,
-        state: RunState::Queued,
-        entries: Vec::new(),
+        state,
+        entries,
     };
-    let id = new.id.clone();
     let (answer, answered) = oneshot::channel();
-    let (core_there, registry_there, store_there) = (core.clone(), registry.clone(), store.clone());
+    let registry_there = registry.clone();
+    // All that follows is done here and not by whoever asked: that one may
+    // have stopped waiting, and the next caller with the same key must find
+    // the run.
     let created = Box::new(move |created: Result<Created, StoreError>| {
-        // Taken in before the store answers the next caller, who may have the
-        // same key and must find the run here.
-        let outcome = created.map(|created| match created {
-            Created::New(run) => {
-                let journal = Journal { store: store_there, run };
-                let registry = Arc::downgrade(&registry_there);
-                let host = RunHost::of(core_there, registry, graph, id, key, params, Some(journal));
-                host.lock().log.holds = true;
-                Ok(registry_there.adopt(host))
+        let outcome = created.map_err(Error::Store).and_then(|created| match created {
+            Created::New(run) => match registry_there.adopt(&host) {
+                Adopted::New | Adopted::Known(_) => {
+                    host.created(run, end, then);
+                    Ok(Ok(host))
+                }
+                Adopted::Closed => {
+                    host.created_too_late(run);
+                    Err(Error::ShutDown)
+                }
+            },
+            Created::Existing(stored) => {
+                super::panics::discard(host);
+                Ok(Err(*stored))
             }
-            Created::Existing(stored) => Err(stored),
         });
         let _ = answer.send(outcome);
     });
     store.create(new, created);
-    match answered.await.unwrap_or(Err(StoreError::Closed))? {
-        Ok(host) => {
-            host.begin();
-            Ok(host)
+    match answered.await.unwrap_or(Err(Error::Store(StoreError::Closed)))? {
+        Ok(host) => Ok(host),
+        Err(stored) => match holder(graph, &stored, &encoded) {
+            Some(holder) => Err(Error::KeyInUse { key: stored.key.unwrap_or_default(), holder }),
+            None => recovery::attach(core, registry, store, graph, stored).await,
+        },
+    }
+}
+
+impl RunHost {
+    /// The store has created the run, and the engine has shut down meanwhile:
+    /// the next one begins it.
+    fn created_too_late(self: &Arc<Self>, run: RunRef) {
+        if let Some(journal) = &self.journal {
+            let _ = journal.run.set(run);
         }
-        Err(stored) => {
-            let holder = if stored.workflow != graph.name {
-                Some(format!("a run of workflow `{}`", stored.workflow))
-            } else if stored.params != encoded {
-                Some(format!("a run of `{}` with other arguments", stored.workflow))
-            } else {
-                None
-            };
-            match holder {
-                Some(holder) => Err(Error::KeyInUse { key: stored.key.unwrap_or_default(), holder }),
-                None => attach(core, registry, store, graph, *stored).await,
-            }
-        }
+        self.interrupt();
     }
 }
 
-/// A run that the store has: as it is in this process, or read back.
-async fn attach(
-    core: &Arc<Core>,
-    registry: &Arc<Registry>,
-    store: &Arc<dyn Store>,
-    graph: &'static Graph,
-    stored: StoredRun,
-) -> Result<Arc<RunHost>, Error> {
-    if let Some(host) = registry.find(&stored.id) {
-        return Ok(host);
-    }
-    let (core, registry, store) = (core.clone(), registry.clone(), store.clone());
-    let restored = core.runtime.clone().spawn_blocking(move || {
-        let host = RunHost::restore(core, Arc::downgrade(&registry), graph, store, stored)?;
-        Ok(registry.adopt(host))
-    });
-    restored.await.unwrap_or(Err(Error::ShutDown))
-}
-
-/// Goes on with every unfinished run of the workflows that this program has.
-pub(crate) fn recover(
-    core: &Arc<Core>,
-    registry: &Arc<Registry>,
-    store: &Arc<dyn Store>,
-    workflows: &[&'static Graph],
-) -> Result<(), Error> {
-    let mut after = None;
-    loop {
-        let page = store.unfinished(after, PAGE)?;
-        let Some(last) = page.last() else { return Ok(()) };
-        after = Some(last.run);
-        for stored in page {
-            recover_one(core, registry, store, workflows, stored);
-        }
+/// Who has the key, in words, where it is not this invocation.
+fn holder(graph: &Graph, stored: &StoredRun, params: &[u8]) -> Option<String> {
+    if stored.workflow != graph.name {
+        Some(format!("a run of workflow `{}`", stored.workflow))
+    } else if stored.params != params {
+        Some(format!("a run of `{}` with other arguments", stored.workflow))
+    } else {
+        None
     }
 }
 
-/// How many runs are read at a time when an engine starts.
-const PAGE: usize = 1_000;
-
-fn recover_one(
-    core: &Arc<Core>,
-    registry: &Arc<Registry>,
-    store: &Arc<dyn Store>,
-    workflows: &[&'static Graph],
-    stored: StoredRun,
-) {
-    let Some(graph) = workflows.iter().find(|graph| graph.name == stored.workflow) else {
-        tracing::warn!(
-            run = stored.id,
-            workflow = stored.workflow,
-            "an unfinished run waits: its workflow is not registered with this engine"
-        );
-        return;
-    };
-    let id = stored.id.clone();
-    match RunHost::restore(core.clone(), Arc::downgrade(registry), graph, store.clone(), stored) {
-        Ok(host) => {
-            let begun = host.lock().uncommitted.seq > 0;
-            let host = registry.adopt(host);
-            if !begun {
-                // The process died between creating the run and its first event.
-                host.begin();
-            }
-        }
-        Err(error) => tracing::error!(run = id, %error, "an unfinished run does not go on"),
+/// Calls code of the user's that reads or writes a value, where a panic is an
+/// error like any other.
+pub(super) fn coded<T>(call: impl FnOnce() -> Result<T, crate::codec::CodecError>) -> Result<T, Failure> {
+    match contained(call) {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) => Err(Failure::from_error(Cause::Fatal, &error)),
+        Err(panic) => Err(panic),
     }
-}
-
-/// What a journal leaves under way: actions whose end is not in it.
-#[derive(Default)]
-struct Open {
-    actions: Vec<Action>,
-    /// Whether the process before ended in good order.
-    interrupted: bool,
-}
-
-impl Open {
-    /// An event is the end of the action that led to it.
-    fn hear(&mut self, event: &Event) {
-        let (key, epoch) = match event {
-            Event::AttemptEnded { key, epoch, .. }
-            | Event::TimerFired { key, epoch }
-            | Event::Granted { key, epoch } => (*key, *epoch),
-            Event::GraceOver => {
-                self.actions.retain(|action| !matches!(action, Action::AwaitGrace));
-                return;
-            }
-            _ => return,
-        };
-        let ends = |action: &Action| match event {
-            Event::AttemptEnded { .. } => matches!(action, Action::Start { .. } | Action::Undo { .. }),
-            Event::TimerFired { .. } => matches!(action, Action::Timer { .. }),
-            _ => matches!(action, Action::Acquire { .. }),
-        };
-        if let Some(place) =
-            self.actions.iter().position(|action| ends(action) && about(action) == Some((key, epoch)))
-        {
-            self.actions.remove(place);
-        }
-    }
-}
-
-fn about(action: &Action) -> Option<(Key, u32)> {
-    match action {
-        Action::Start { key, epoch, .. }
-        | Action::Undo { key, epoch, .. }
-        | Action::Timer { key, epoch, .. }
-        | Action::Acquire { key, epoch } => Some((*key, *epoch)),
-        _ => None,
-    }
-}
-
-/// The parameters as one JSON array, which people can read.
-pub(crate) fn encode_params(graph: &'static Graph, params: &[Value]) -> Result<Vec<u8>, Error> {
-    let mut array = vec![b'['];
-    for (param, value) in graph.params.iter().zip(params) {
-        if array.len() > 1 {
-            array.push(b',');
-        }
-        array.extend((param.codec.encode)(value).map_err(|error| Error::Codec(Arc::new(error)))?);
-    }
-    array.push(b']');
-    Ok(array)
-}
-
-fn decode_params(graph: &'static Graph, bytes: &[u8]) -> Result<Vec<Value>, String> {
-    let values: Vec<Box<serde_json::value::RawValue>> =
-        serde_json::from_slice(bytes).map_err(|error| format!("its parameters cannot be read: {error}"))?;
-    if values.len() != graph.params.len() {
-        return Err(format!(
-            "it was started with {} parameters, and the workflow has {}",
-            values.len(),
-            graph.params.len()
-        ));
-    }
-    let decoded = graph.params.iter().zip(values).map(|(param, value)| {
-        (param.codec.decode)(value.get().as_bytes())
-            .map_err(|error| format!("parameter `{}`: {error}", param.name))
-    });
-    decoded.collect()
 }

@@ -118,6 +118,8 @@ impl<R: Resources> Engine<R> {
             let closed = self.core.runtime.spawn_blocking(move || store.close());
             let _ = closed.await;
         }
+        // A store that has closed answers nothing more.
+        left.iter().for_each(|host| host.abandon());
     }
 }
 

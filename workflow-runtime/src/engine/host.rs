@@ -14,7 +14,7 @@ use super::controls::Controls;
 use super::core::Core;
 use super::durable::{Journal, Uncommitted};
 use super::frames::{Frame, Frames};
-use super::journal::{self, StoredEvent};
+use super::journal;
 use super::limits::{self, Request};
 use super::record::{Log, What};
 use super::registry::Registry;
@@ -24,7 +24,7 @@ use crate::context::Host;
 use crate::definition::Graph;
 use crate::error::{Error, StepError};
 use crate::run::{Effects, Event, Key, Machine, RunState, Timestamp};
-use crate::store::{Entry, StoreError};
+use crate::store::StoreError;
 use crate::task::Shared;
 use crate::value::Value;
 
@@ -271,34 +271,34 @@ impl RunHost {
         self.with(|inner, after| {
             self.check_open(inner)?;
             if self.journal.is_some() {
+                if let Some(value) = &value {
+                    self.check_value(inner, &event, value)?;
+                }
                 inner.uncommitted.waiters.push(committed);
             }
             self.handle(inner, after, event, value);
             self.call_workers(inner, after);
             Ok::<_, Error>(())
         })?;
-        match hear.await {
-            Ok(Err(error)) => Err(Error::Store(error)),
-            // Without a store nobody answers; and a run that refused the event
-            // had nothing to commit.
-            Ok(Ok(())) | Err(_) => Ok(()),
+        if self.journal.is_none() {
+            return Ok(());
         }
+        hear.await.unwrap_or(Err(StoreError::Closed)).map_err(Error::Store)
     }
 
-    /// Ends the run at once, wherever it is: its engine shuts down.
-    pub(crate) fn interrupt(self: &Arc<Self>) {
-        self.with(|inner, after| {
-            if inner.end.is_none() {
-                if self.journal.is_some() {
-                    let event = journal::text(&StoredEvent::ShutDown);
-                    let at = self.core.clock.now();
-                    inner.uncommitted.entries.push(Entry { at, event, value: None, changes: Vec::new() });
-                }
-                self.finish(inner, after, RunEnd::Interrupted);
-            }
-            self.stopping.store(true, Ordering::Release);
-            after.wakers.extend(inner.controls.stop_everything(Instant::now()));
-        });
+    /// Whether the value that comes with an event can be saved.
+    fn check_value(&self, inner: &Inner, event: &Event, value: &Value) -> Result<(), Error> {
+        let saved = journal::encode(inner, event, value, self.core.largest_value);
+        saved.map(|_| ()).map_err(|failure| Error::Unsaved {
+            workflow: self.graph.name.to_owned(),
+            reason: failure.to_string(),
+        })
+    }
+
+    /// Drops every attempt.
+    pub(super) fn stop_all(&self, inner: &mut Inner, after: &mut After) {
+        self.stopping.store(true, Ordering::Release);
+        after.wakers.extend(inner.controls.stop_everything(Instant::now()));
     }
 
     /// Asks an attempt to stop; it is dropped at `abort_at` if given.
@@ -333,6 +333,10 @@ impl RunHost {
 
     fn check_open(&self, inner: &Inner) -> Result<(), Error> {
         match &inner.end {
+            // The machine is ahead of the store by what is not committed yet.
+            None if inner.machine.run_state().is_ended() => {
+                Err(Error::Ended { workflow: self.graph.name.to_owned() })
+            }
             None => Ok(()),
             Some(RunEnd::Interrupted) => Err(Error::ShutDown),
             Some(RunEnd::Unstored(error)) => Err(Error::Store(error.clone())),
@@ -345,12 +349,22 @@ impl RunHost {
     pub(crate) fn is_busy_until(&self, until: Instant) -> bool {
         let inner = self.lock();
         let due = || inner.timers.iter().any(|timer| timer.at <= until);
-        inner.end.is_none() && (inner.attempts > 0 || !inner.ready.is_empty() || inner.working > 0 || due())
+        inner.end.is_none()
+            && (inner.uncommitted.is_pending()
+                || inner.attempts > 0
+                || !inner.ready.is_empty()
+                || inner.working > 0
+                || due())
     }
 
+    /// The run's state, as far as it is committed.
     pub(crate) fn state(&self) -> RunState {
         let inner = self.lock();
-        inner.end.as_ref().map_or_else(|| inner.machine.run_state(), RunEnd::state)
+        match &inner.end {
+            Some(end) => end.state(),
+            None if self.journal.is_some() => inner.uncommitted.committed.unwrap_or(RunState::Queued),
+            None => inner.machine.run_state(),
+        }
     }
 }
 

@@ -7,9 +7,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::durable::coded;
 use super::frames::Frame;
 use super::host::Inner;
-use crate::codec::CodecError;
 use crate::definition::{Graph, Kind};
 use crate::error::{Cause, Failure};
 use crate::run::{Answer, AttemptEnd, Change, Event, FrameId, Key, StepState, Timestamp};
@@ -18,7 +18,7 @@ use crate::task::Retryability;
 use crate::value::{Codec, Value};
 
 /// A step: its frame's place, the frame's generation, and its number.
-type StoredKey = (u32, u32, u16);
+pub(crate) type StoredKey = (u32, u32, u16);
 
 /// An event in a store. Names and fields never change their meaning: what one
 /// version wrote, every later one reads.
@@ -155,6 +155,18 @@ impl StoredEvent {
         }
     }
 
+    /// The step and the epoch, where an attempt has ended.
+    pub(crate) fn attempt(&self) -> Option<(StoredKey, u32)> {
+        match self {
+            Self::AttemptSucceeded { step, epoch }
+            | Self::AttemptFailed { step, epoch, .. }
+            | Self::AttemptLost { step, epoch }
+            | Self::AttemptInterrupted { step, epoch }
+            | Self::AttemptCancelled { step, epoch } => Some((*step, *epoch)),
+            _ => None,
+        }
+    }
+
     /// The event again, for a run of `graph`. `None` for what is no event of
     /// the run, and for a signal that the graph no longer has.
     pub(crate) fn event(self, graph: &'static Graph) -> Option<Event> {
@@ -210,14 +222,13 @@ fn signal(graph: &'static Graph, wanted: &str) -> Option<(&'static str, &'static
 
 /// The journal's entry for an event. An output that cannot be saved is no
 /// success: the event then says that the attempt failed, for good.
-pub(crate) fn entry(inner: &Inner, event: &mut Event, value: &mut Option<Value>) -> Entry {
-    let payload = match value.as_ref().map(|value| encode(inner, event, value)) {
+pub(crate) fn entry(inner: &Inner, event: &mut Event, value: &mut Option<Value>, largest: usize) -> Entry {
+    let payload = match value.as_ref().map(|value| encode(inner, event, value, largest)) {
         None | Some(Ok(None)) => None,
         Some(Ok(Some(payload))) => Some(payload),
-        Some(Err(error)) => {
+        Some(Err(failure)) => {
             *value = None;
             if let Event::AttemptEnded { end, .. } = event {
-                let failure = Failure::from_error(Cause::Fatal, &error);
                 *end = AttemptEnd::Failed(failure, Retryability::Fatal);
             }
             None
@@ -231,20 +242,73 @@ pub(crate) fn text(event: &StoredEvent) -> String {
     serde_json::to_string(event).unwrap_or_default()
 }
 
-fn encode(inner: &Inner, event: &Event, value: &Value) -> Result<Option<Payload>, CodecError> {
+/// The value that comes with an event, as it is stored. `None` where none is
+/// needed.
+pub(crate) fn encode(
+    inner: &Inner,
+    event: &Event,
+    value: &Value,
+    largest: usize,
+) -> Result<Option<Payload>, Failure> {
+    codec(inner, event).map(|codec| payload(codec, value, largest)).transpose()
+}
+
+/// A value as it is stored.
+pub(crate) fn payload(codec: &Codec, value: &Value, largest: usize) -> Result<Payload, Failure> {
+    let bytes = coded(|| (codec.encode)(value))?;
+    if bytes.len() > largest {
+        return Err(Failure::new(
+            Cause::Fatal,
+            format!(
+                "a value of type `{}` has {} bytes when saved, and an engine saves at most {largest}; \
+                 keep it in a file or an object store, and return its name",
+                (codec.type_name)(),
+                bytes.len()
+            ),
+        ));
+    }
+    Ok(Payload { type_name: (codec.type_name)().into(), bytes })
+}
+
+/// The value that an entry brought. The words of an error say what the value
+/// was of.
+pub(crate) fn decode(
+    inner: &Inner,
+    event: &Event,
+    stored: Option<&Payload>,
+) -> Result<Option<Value>, String> {
     let Some(codec) = codec(inner, event) else { return Ok(None) };
-    Ok(Some(Payload { type_name: (codec.type_name)().into(), bytes: (codec.encode)(value)? }))
+    let wanted = (codec.type_name)();
+    let Some(stored) = stored else {
+        return Err(format!("the value of {}, of type `{wanted}`, is missing", bringer(inner, event)));
+    };
+    match coded(|| (codec.decode)(&stored.bytes)) {
+        Ok(value) => Ok(Some(value)),
+        Err(failure) => Err(format!(
+            "the value of {}, stored as `{}`: {failure}",
+            bringer(inner, event),
+            stored.type_name
+        )),
+    }
 }
 
-/// The value that an entry brought.
-pub(crate) fn decode(inner: &Inner, event: &Event, payload: &Payload) -> Result<Option<Value>, CodecError> {
-    codec(inner, event).map(|codec| (codec.decode)(&payload.bytes)).transpose()
+/// What brought a value, in words.
+fn bringer(inner: &Inner, event: &Event) -> String {
+    match event {
+        Event::AttemptEnded { key, .. } => {
+            format!("step `{}`", inner.machine.path(*key).unwrap_or_default())
+        }
+        Event::Signalled { name } => format!("signal `{name}`"),
+        _ => "an event".to_owned(),
+    }
 }
 
-/// How the value is written that comes with an event.
+/// How the value is written that comes with an event, if one does.
 fn codec(inner: &Inner, event: &Event) -> Option<&'static Codec> {
     match event {
-        Event::AttemptEnded { key, .. } if inner.machine.state(*key) != Some(StepState::Undoing) => {
+        Event::AttemptEnded { key, end: AttemptEnd::Ok, .. }
+            if inner.machine.state(*key) != Some(StepState::Undoing) =>
+        {
             match inner.frames.step(*key)?.1.kind {
                 Kind::Task(task) => Some(&task.task.output),
                 _ => None,

@@ -1,10 +1,10 @@
 //! The runs of an engine: those that have not ended, and those with a key.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::core::Core;
-use super::host::RunHost;
+use super::host::{RunEnd, RunHost};
 use crate::definition::Graph;
 use crate::error::{Error, Result};
 use crate::value::Value;
@@ -20,6 +20,11 @@ struct Table {
     /// By address: every run that has not ended is kept, so that a wait for a
     /// signal outlives the handles of its run.
     live: HashMap<usize, Arc<RunHost>>,
+    /// The runs of a store among them, by id; and those that have stopped
+    /// because their store failed.
+    stored: HashMap<String, Arc<RunHost>>,
+    /// The names of the workflows whose unfinished runs have gone on.
+    workflows: HashSet<&'static str>,
     /// A key names one run for ever, ended runs included.
     keyed: HashMap<String, Keyed>,
     closed: bool,
@@ -30,6 +35,16 @@ struct Keyed {
     /// The arguments it was started with, encoded: the only form in which
     /// values of any type can be compared.
     arguments: Vec<Vec<u8>>,
+}
+
+/// What became of a run of a store.
+pub(crate) enum Adopted {
+    /// It was taken in.
+    New,
+    /// It is here already.
+    Known(Arc<RunHost>),
+    /// The engine has shut down.
+    Closed,
 }
 
 impl Registry {
@@ -65,21 +80,29 @@ impl Registry {
         Ok((host, true))
     }
 
-    /// Takes in a run of a store, unless it is here already.
-    pub(crate) fn adopt(&self, host: Arc<RunHost>) -> Arc<RunHost> {
+    /// Takes in a run of a store, unless it is here already. Whoever does goes
+    /// on with it, and nobody else.
+    pub(crate) fn adopt(&self, host: &Arc<RunHost>) -> Adopted {
         let mut table = self.lock();
-        if let Some(known) = table.live.values().find(|known| known.id == host.id) {
-            return known.clone();
+        if let Some(known) = table.stored.get(&host.id) {
+            return Adopted::Known(known.clone());
         }
-        if host.lock().end.is_none() {
-            table.live.insert(address(&host), host.clone());
+        if table.closed {
+            return Adopted::Closed;
         }
-        host
+        table.live.insert(address(host), host.clone());
+        table.stored.insert(host.id.clone(), host.clone());
+        Adopted::New
     }
 
-    /// A run that has not ended, by its id.
+    /// A run of a store that is here, by its id.
     pub(crate) fn find(&self, id: &str) -> Option<Arc<RunHost>> {
-        self.lock().live.values().find(|host| host.id == id).cloned()
+        self.lock().stored.get(id).cloned()
+    }
+
+    /// Whether a workflow was not known until now.
+    pub(crate) fn is_new(&self, graph: &'static Graph) -> bool {
+        self.lock().workflows.insert(graph.name)
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -88,7 +111,14 @@ impl Registry {
 
     /// Lets go of a run that has ended.
     pub(crate) fn forget(&self, host: &Arc<RunHost>) {
-        self.lock().live.remove(&address(host));
+        // A run whose store has failed stops here, also for whoever asks for it
+        // again. The next engine goes on with it.
+        let stopped = matches!(host.lock().end, Some(RunEnd::Unstored(_)));
+        let mut table = self.lock();
+        table.live.remove(&address(host));
+        if host.journal.is_some() && !stopped {
+            table.stored.remove(&host.id);
+        }
     }
 
     /// Refuses new runs from now on.

@@ -7,12 +7,14 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use tokio::time::Instant;
+
 use super::host::{RunEnd, RunHost};
 use crate::codec::Durable;
 use crate::definition::{Graph, Kind};
 use crate::error::{Error, Result};
 use crate::observe::Events;
-use crate::run::RunState;
+use crate::run::{RunState, Timestamp};
 use crate::testing::Trace;
 use crate::value::Value;
 use crate::view::RunSnapshot;
@@ -69,6 +71,11 @@ impl<T> Run<T> {
     #[must_use]
     pub fn events(&self) -> Events {
         Events::of(self.host.clone())
+    }
+
+    /// When the runtime's clock shows a time of the run's.
+    pub(crate) fn instant(&self, at: Timestamp) -> Instant {
+        self.host.core.clock.instant(at)
     }
 
     /// What has happened so far, for a test to assert on.

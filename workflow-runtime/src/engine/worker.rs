@@ -138,6 +138,9 @@ impl RunHost {
                 self.call_workers(inner, after);
                 return;
             }
+            // Its region was closed before it began.
+            inner.controls.remove(ready.key, ready.epoch);
+            self.release(inner, after, ready.key, ready.epoch);
         }
         inner.working -= 1;
     }
@@ -174,7 +177,7 @@ impl RunHost {
         } else {
             tracing::Span::none()
         };
-        let context = self.context(key, epoch, attempt);
+        let context = self.context(key, epoch, attempt).within(frame.scope.clone());
         let context = if undo { context.undoing() } else { context };
         Some(Attempt {
             key,

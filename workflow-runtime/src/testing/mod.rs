@@ -6,6 +6,7 @@
 //! - [`Script`] sends signals when the run waits for them.
 //! - [`Trace`], from [`Run::trace`](crate::Run::trace), is what happened, to
 //!   assert on.
+//! - [`crash_everywhere`] has the process die at every commit.
 //!
 //! ```
 //! use workflow_runtime::run::StepState;
@@ -45,9 +46,11 @@
 //! }).unwrap();
 //! ```
 
+mod crash;
 mod script;
 mod trace;
 
+pub use crash::{CrashReport, CrashTest, crash_everywhere};
 pub use script::Script;
 pub use trace::Trace;
 

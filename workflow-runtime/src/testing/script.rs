@@ -1,6 +1,6 @@
 //! Signals at the moment a run waits for them.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::pin::Pin;
 use std::time::Duration;
@@ -68,7 +68,13 @@ impl<T: 'static> Script<T> {
 
     /// Plays the script for a run, from its first event on, in a task of its
     /// own on the current runtime.
-    pub fn play(mut self, run: &Run<T>) {
+    pub fn play(self, run: &Run<T>) {
+        self.play_on(run, HashMap::new());
+    }
+
+    /// Plays the script for a run that an earlier process began: `accepted`
+    /// says how many signals of each name it has heard already.
+    pub(super) fn play_on(mut self, run: &Run<T>, mut accepted: HashMap<String, usize>) {
         let run = run.clone();
         drop(tokio::spawn(async move {
             let mut events = run.events();
@@ -81,9 +87,13 @@ impl<T: 'static> Script<T> {
                 let name = task.strip_prefix("signal ").unwrap_or(&task);
                 let place = self.lines.iter().position(|line| line.signal == name);
                 if let Some(line) = place.and_then(|place| self.lines.remove(place)) {
-                    let run = run.clone();
+                    if let Some(heard) = accepted.get_mut(name).filter(|heard| **heard > 0) {
+                        *heard -= 1;
+                        continue;
+                    }
+                    let (run, due) = (run.clone(), run.instant(event.at.after(line.delay)));
                     drop(tokio::spawn(async move {
-                        tokio::time::sleep(line.delay).await;
+                        tokio::time::sleep_until(due).await;
                         (line.send)(run).await;
                     }));
                 }

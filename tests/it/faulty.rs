@@ -1,0 +1,192 @@
+//! A store that fails when told to, over one in memory.
+
+use std::sync::{Arc, Mutex};
+
+use workflow_runtime::run::Timestamp;
+use workflow_runtime::store::{
+    Batch, Created, Done, Memory, NewRun, RunFilter, RunRef, Store, StoreError, StoredEntry, StoredRun,
+};
+
+/// What happens to a write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// It is refused.
+    Fail,
+    /// It is written, and the caller is told that it failed.
+    WriteAndFail,
+    /// It is written, and the caller hears nothing until [`Faulty::release`].
+    Hold,
+    /// It is not written, and whoever would answer is gone.
+    Vanish,
+}
+
+/// A clone is another opening of the same store, without its faults.
+#[derive(Default)]
+pub struct Faulty {
+    pub memory: Memory,
+    plan: Mutex<Plan>,
+}
+
+#[derive(Default)]
+struct Plan {
+    /// For the next writes, in order; `None` is no fault.
+    writes: Vec<Option<Fault>>,
+    /// For all others.
+    others: Option<Fault>,
+    held: Vec<Box<dyn FnOnce() + Send>>,
+    unfinished_fails: bool,
+    journal_fails: Vec<RunRef>,
+    rewrite: Option<Box<dyn Fn(&mut Vec<StoredEntry>) + Send>>,
+    rewrite_run: Option<Box<dyn Fn(&mut StoredRun) + Send>>,
+    rewrite_found: Option<Box<dyn Fn(&mut StoredRun) + Send>>,
+}
+
+pub fn broken() -> StoreError {
+    StoreError::Other { message: "the disk is on fire".to_owned() }
+}
+
+impl Clone for Faulty {
+    fn clone(&self) -> Self {
+        Self { memory: self.memory.clone(), plan: Mutex::default() }
+    }
+}
+
+impl Faulty {
+    pub fn new() -> Arc<Self> {
+        Arc::default()
+    }
+
+    /// Another process opens the store, and nothing is wrong with it.
+    pub fn reopen(&self) -> Arc<Self> {
+        Arc::new(self.clone())
+    }
+
+    /// The write after `good` more of them meets a fault.
+    pub fn after(&self, good: usize, fault: Fault) {
+        let mut plan = self.plan.lock().unwrap();
+        plan.writes = vec![None; good];
+        plan.writes.push(Some(fault));
+    }
+
+    /// Every write meets this.
+    pub fn always(&self, fault: Option<Fault>) {
+        self.plan.lock().unwrap().others = fault;
+    }
+
+    /// Answers what was held back, and returns how much that was.
+    pub fn release(&self) -> usize {
+        let held = std::mem::take(&mut self.plan.lock().unwrap().held);
+        let count = held.len();
+        held.into_iter().for_each(|answer| answer());
+        count
+    }
+
+    pub fn fail_unfinished(&self) {
+        self.plan.lock().unwrap().unfinished_fails = true;
+    }
+
+    pub fn fail_journal(&self, run: RunRef) {
+        self.plan.lock().unwrap().journal_fails.push(run);
+    }
+
+    /// What is read of any journal is something else.
+    pub fn rewrite(&self, rewrite: impl Fn(&mut Vec<StoredEntry>) + Send + 'static) {
+        self.plan.lock().unwrap().rewrite = Some(Box::new(rewrite));
+    }
+
+    /// What is read of any unfinished run is something else.
+    pub fn rewrite_run(&self, rewrite: impl Fn(&mut StoredRun) + Send + 'static) {
+        self.plan.lock().unwrap().rewrite_run = Some(Box::new(rewrite));
+    }
+
+    /// What is found under a key is something else.
+    pub fn rewrite_found(&self, rewrite: impl Fn(&mut StoredRun) + Send + 'static) {
+        self.plan.lock().unwrap().rewrite_found = Some(Box::new(rewrite));
+    }
+
+    /// The run that has this key.
+    pub fn stored(&self, key: &str) -> StoredRun {
+        self.memory.by_key(key).unwrap().unwrap_or_else(|| panic!("no run `{key}`"))
+    }
+
+    /// Its journal, as texts.
+    pub fn events(&self, key: &str) -> Vec<String> {
+        let entries = self.memory.journal(self.stored(key).run).unwrap();
+        entries.into_iter().map(|entry| entry.event).collect()
+    }
+
+    fn next(&self) -> Option<Fault> {
+        let mut plan = self.plan.lock().unwrap();
+        if plan.writes.is_empty() { plan.others } else { plan.writes.remove(0) }
+    }
+
+    fn write<T: Send + 'static>(
+        &self,
+        done: Done<Result<T, StoreError>>,
+        write: impl FnOnce(Done<Result<T, StoreError>>),
+    ) {
+        match self.next() {
+            None => write(done),
+            Some(Fault::Fail) => done(Err(broken())),
+            Some(Fault::WriteAndFail) => write(Box::new(move |_| done(Err(broken())))),
+            Some(Fault::Vanish) => drop(done),
+            Some(Fault::Hold) => {
+                let answer = Arc::new(Mutex::new(None));
+                let there = answer.clone();
+                write(Box::new(move |result| *there.lock().unwrap() = Some(result)));
+                let answer = answer.lock().unwrap().take().unwrap();
+                self.plan.lock().unwrap().held.push(Box::new(move || done(answer)));
+            }
+        }
+    }
+}
+
+impl Store for Faulty {
+    fn create(&self, run: NewRun, done: Done<Result<Created, StoreError>>) {
+        let rewrite = self.plan.lock().unwrap().rewrite_found.take();
+        let found = move |created: Result<Created, StoreError>| match (created, &rewrite) {
+            (Ok(Created::Existing(mut stored)), Some(rewrite)) => {
+                rewrite(&mut stored);
+                Ok(Created::Existing(stored))
+            }
+            (created, _) => created,
+        };
+        self.write(done, |done| self.memory.create(run, Box::new(move |created| done(found(created)))));
+    }
+
+    fn append(&self, batch: Batch, done: Done<Result<(), StoreError>>) {
+        self.write(done, |done| self.memory.append(batch, done));
+    }
+
+    fn unfinished(&self, after: Option<RunRef>, at_most: usize) -> Result<Vec<StoredRun>, StoreError> {
+        let plan = self.plan.lock().unwrap();
+        if plan.unfinished_fails {
+            return Err(broken());
+        }
+        let mut runs = self.memory.unfinished(after, at_most)?;
+        plan.rewrite_run.iter().for_each(|rewrite| runs.iter_mut().for_each(rewrite));
+        Ok(runs)
+    }
+
+    fn journal(&self, run: RunRef) -> Result<Vec<StoredEntry>, StoreError> {
+        let plan = self.plan.lock().unwrap();
+        if plan.journal_fails.contains(&run) {
+            return Err(broken());
+        }
+        let mut entries = self.memory.journal(run)?;
+        plan.rewrite.iter().for_each(|rewrite| rewrite(&mut entries));
+        Ok(entries)
+    }
+
+    fn list(&self, filter: &RunFilter) -> Result<Vec<StoredRun>, StoreError> {
+        self.memory.list(filter)
+    }
+
+    fn remove_ended_before(&self, time: Timestamp, at_most: usize) -> Result<usize, StoreError> {
+        self.memory.remove_ended_before(time, at_most)
+    }
+
+    fn close(&self) {
+        self.memory.close();
+    }
+}

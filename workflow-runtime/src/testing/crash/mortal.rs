@@ -1,0 +1,191 @@
+//! A store whose process dies at one of its commits.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+use super::evidence::Evidence;
+use crate::run::Timestamp;
+use crate::store::{
+    Batch, Created, Done, Memory, NewRun, RunFilter, RunRef, Store, StoreError, StoredEntry, StoredRun,
+};
+
+/// When a process dies, by the number of the commit in that process, from 1.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Death {
+    Never,
+    /// The commit is asked for and not written.
+    Before(usize),
+    /// The commit is written, and nobody hears of it.
+    Unheard(usize),
+}
+
+impl fmt::Display for Death {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Death::Never => f.write_str("never"),
+            Death::Before(write) => write!(f, "before its commit {write} was written"),
+            Death::Unheard(write) => write!(f, "when its commit {write} was written and not heard of"),
+        }
+    }
+}
+
+/// What one process sees of the store. Once it is dead nothing is written and
+/// nothing answered any more.
+pub(super) struct Mortal {
+    memory: Memory,
+    evidence: Arc<Evidence>,
+    death: Death,
+    life: Mutex<Life>,
+    died: Notify,
+}
+
+#[derive(Default)]
+struct Life {
+    writes: usize,
+    dead: bool,
+    /// Kept until the process is gone: an answer that is dropped is heard.
+    unanswered: Vec<Box<dyn Send>>,
+}
+
+/// What becomes of a write.
+enum Fate {
+    Answered,
+    Unheard,
+    Lost,
+}
+
+impl Mortal {
+    pub(super) fn new(memory: Memory, evidence: Arc<Evidence>, death: Death) -> Self {
+        Self { memory, evidence, death, life: Mutex::default(), died: Notify::new() }
+    }
+
+    /// How many commits were written.
+    pub(super) fn writes(&self) -> usize {
+        self.life().writes
+    }
+
+    /// Ends when the process dies.
+    pub(super) async fn died(&self) {
+        self.died.notified().await;
+    }
+
+    /// Lets go of what the dead process left.
+    pub(super) fn bury(&self) {
+        let unanswered = std::mem::take(&mut self.life().unanswered);
+        drop(unanswered);
+    }
+
+    fn life(&self) -> MutexGuard<'_, Life> {
+        self.life.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn next_fate(&self) -> Fate {
+        let mut life = self.life();
+        if life.dead {
+            return Fate::Lost;
+        }
+        let write = life.writes + 1;
+        let fate = match self.death {
+            Death::Before(last) if write >= last => Fate::Lost,
+            Death::Unheard(last) if write >= last => Fate::Unheard,
+            _ => Fate::Answered,
+        };
+        life.writes += usize::from(!matches!(fate, Fate::Lost));
+        life.dead = !matches!(fate, Fate::Answered);
+        drop(life);
+        if !matches!(fate, Fate::Answered) {
+            self.died.notify_one();
+        }
+        fate
+    }
+
+    fn keep<T: 'static>(&self, done: Done<T>) {
+        self.life().unanswered.push(Box::new(done));
+    }
+
+    fn alive(&self) -> Result<(), StoreError> {
+        if self.life().dead { Err(StoreError::Closed) } else { Ok(()) }
+    }
+}
+
+impl Store for Mortal {
+    fn create(&self, run: NewRun, done: Done<Result<Created, StoreError>>) {
+        let fate = self.next_fate();
+        if matches!(fate, Fate::Lost) {
+            return self.keep(done);
+        }
+        let entries = run.entries.clone();
+        let evidence = self.evidence.clone();
+        let written = Arc::new(Mutex::new(None));
+        let written_there = written.clone();
+        self.memory.create(
+            run,
+            Box::new(move |created| {
+                if let Ok(Created::New(_)) = created {
+                    evidence.committed(&entries, None);
+                }
+                *written_there.lock().unwrap_or_else(PoisonError::into_inner) = Some(created);
+            }),
+        );
+        self.answer(fate, &written, done);
+    }
+
+    fn append(&self, batch: Batch, done: Done<Result<(), StoreError>>) {
+        let fate = self.next_fate();
+        if matches!(fate, Fate::Lost) {
+            return self.keep(done);
+        }
+        let (entries, end) = (batch.entries.clone(), batch.end.clone());
+        let evidence = self.evidence.clone();
+        let written = Arc::new(Mutex::new(None));
+        let written_there = written.clone();
+        self.memory.append(
+            batch,
+            Box::new(move |appended| {
+                match &appended {
+                    Ok(()) => evidence.committed(&entries, end.as_ref()),
+                    Err(error) => evidence.refused(error),
+                }
+                *written_there.lock().unwrap_or_else(PoisonError::into_inner) = Some(appended);
+            }),
+        );
+        self.answer(fate, &written, done);
+    }
+
+    fn unfinished(&self, after: Option<RunRef>, at_most: usize) -> Result<Vec<StoredRun>, StoreError> {
+        self.alive()?;
+        self.memory.unfinished(after, at_most)
+    }
+
+    fn journal(&self, run: RunRef) -> Result<Vec<StoredEntry>, StoreError> {
+        self.alive()?;
+        self.memory.journal(run)
+    }
+
+    fn list(&self, filter: &RunFilter) -> Result<Vec<StoredRun>, StoreError> {
+        self.alive()?;
+        self.memory.list(filter)
+    }
+
+    fn remove_ended_before(&self, time: Timestamp, at_most: usize) -> Result<usize, StoreError> {
+        self.alive()?;
+        self.memory.remove_ended_before(time, at_most)
+    }
+
+    fn close(&self) {
+        self.memory.close();
+    }
+}
+
+impl Mortal {
+    fn answer<T: 'static>(&self, fate: Fate, written: &Mutex<Option<T>>, done: Done<T>) {
+        let answer = written.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match (fate, answer) {
+            // The memory answers before it returns.
+            (Fate::Answered, Some(answer)) => done(answer),
+            _ => self.keep(done),
+        }
+    }
+}
