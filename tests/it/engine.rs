@@ -498,3 +498,29 @@ fn a_blocking_task_fails_like_any_other() {
         assert_eq!(ran.failure().attempts(), 2);
     }
 }
+
+mod namesake {
+    use support::tasks::*;
+    use workflow_runtime::workflow;
+
+    workflow! {
+        pub fn echo(value: u64) -> Result<u64> {
+            let value = give(value);
+            Ok(value)
+        }
+    }
+}
+
+#[test]
+fn two_workflows_of_one_name_are_refused() {
+    block_on(async {
+        let engine = Engine::in_memory().register::<echo>().register::<echo>().register::<other>();
+        engine.start().await.unwrap();
+        let engine = Engine::in_memory().register::<echo>().register::<namesake::echo>();
+        let Err(Error::TwoWorkflows { workflow, first, second }) = engine.start().await else {
+            panic!("both are registered")
+        };
+        assert_eq!(workflow, "echo");
+        assert!(first.contains("engine.rs:") && second.contains("engine.rs:") && first != second);
+    });
+}

@@ -184,6 +184,17 @@ pub enum Error {
         /// The signal's name.
         signal: String,
     },
+    /// Two different workflows of one name were registered. A stored run knows
+    /// its workflow by the name alone.
+    #[error("two workflows are called `{workflow}`: at {first} and at {second}; rename one of them")]
+    TwoWorkflows {
+        /// The name.
+        workflow: String,
+        /// File and line of one of them.
+        first: String,
+        /// File and line of the other.
+        second: String,
+    },
     /// An unfinished run cannot go on with this program's code.
     #[error("run {id} of `{workflow}` is blocked: {reason}")]
     Blocked {

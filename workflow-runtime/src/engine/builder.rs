@@ -143,12 +143,13 @@ impl<R: Resources> EngineBuilder<R> {
     /// unfinished runs of the registered workflows go on at once.
     ///
     /// # Errors
-    /// When the store cannot be opened or read; [`crate::store::StoreError`]
-    /// says why. None for an engine in memory.
+    /// When two different workflows of one name are registered, and when the
+    /// store cannot be opened or read; [`crate::store::StoreError`] says why.
     ///
     /// # Panics
     /// Outside of a tokio runtime, or in one without time.
     pub async fn start(self) -> Result<Engine<R>> {
+        check_names(&self.workflows)?;
         let runtime = tokio::runtime::Handle::current();
         let store: Option<Arc<dyn Store>> = match self.store {
             Keep::InMemory => None,
@@ -183,4 +184,16 @@ impl<R: Resources> EngineBuilder<R> {
         }
         Ok(Engine::new(core, registry, self.workflows, PhantomData))
     }
+}
+
+/// Every registered workflow has a name of its own.
+fn check_names(workflows: &[&'static Graph]) -> Result<()> {
+    let place = |graph: &Graph| format!("{}:{}", graph.file, graph.line);
+    for (index, graph) in workflows.iter().enumerate() {
+        if let Some(other) = workflows[..index].iter().find(|other| other.name == graph.name) {
+            let workflow = graph.name.to_owned();
+            return Err(Error::TwoWorkflows { workflow, first: place(other), second: place(graph) });
+        }
+    }
+    Ok(())
 }
