@@ -89,7 +89,7 @@ fn child() {
 }
 
 #[test]
-fn nothing_committed_is_lost_and_nothing_finished_runs_twice() {
+fn promise_08_after_kill_9_nothing_committed_is_lost_and_nothing_finished_runs_twice() {
     let folder = std::env::temp_dir().join(format!("workflow-crash-{}", std::process::id()));
     fs::create_dir_all(&folder).unwrap();
     let wanted: u32 = std::env::var("WORKFLOW_KILLS").ok().map_or(15, |kills| kills.parse().unwrap());

@@ -36,10 +36,12 @@ struct Plan {
     held: Vec<Box<dyn FnOnce() + Send>>,
     unfinished_fails: bool,
     journal_fails: Vec<RunRef>,
-    rewrite: Option<Box<dyn Fn(&mut Vec<StoredEntry>) + Send>>,
-    rewrite_run: Option<Box<dyn Fn(&mut StoredRun) + Send>>,
-    rewrite_found: Option<Box<dyn Fn(&mut StoredRun) + Send>>,
+    rewrite: Option<Rewrite<Vec<StoredEntry>>>,
+    rewrite_run: Option<Rewrite<StoredRun>>,
+    rewrite_found: Option<Rewrite<StoredRun>>,
 }
+
+type Rewrite<T> = Box<dyn Fn(&mut T) + Send>;
 
 pub fn broken() -> StoreError {
     StoreError::Other { message: "the disk is on fire".to_owned() }
@@ -79,6 +81,18 @@ impl Faulty {
         let count = held.len();
         held.into_iter().for_each(|answer| answer());
         count
+    }
+
+    /// Answers the first that was held back.
+    pub fn release_first(&self) {
+        let first = self.plan.lock().unwrap().held.remove(0);
+        first();
+    }
+
+    /// Answers what was held back, the last first.
+    pub fn release_backwards(&self) {
+        let held = std::mem::take(&mut self.plan.lock().unwrap().held);
+        held.into_iter().rev().for_each(|answer| answer());
     }
 
     pub fn fail_unfinished(&self) {

@@ -7,6 +7,7 @@ mod everywhere;
 mod examples;
 mod faults;
 mod faulty;
+mod idle;
 mod language;
 mod limits;
 mod patterns;

@@ -96,6 +96,7 @@ async fn engine(store: &Arc<Faulty>, world: &Arc<World>) -> Engine<App> {
     let builder = Engine::with_store(store.clone()).resources(App { world: world.clone() });
     let builder = builder.register::<chain>().register::<paid>().register::<waits>().register::<narrows>();
     let builder = builder.register::<raced>().register::<tries>().register::<naps>().register::<left>();
+    let builder = builder.register::<overtaken>();
     builder.grace(Duration::from_secs(5)).start().await.unwrap()
 }
 
@@ -210,6 +211,34 @@ fn promise_03_a_step_whose_success_is_committed_never_starts_again() {
     block_on(async {
         let run = engine(&store.reopen(), &world).await.start(chain(1)).key("k").await.unwrap();
         assert_eq!(run.await.unwrap(), 4);
+    });
+    assert_eq!(["chain/a", "chain/b", "chain/c"].map(|path| world.starts(path)), [1, 2, 1]);
+}
+
+#[test]
+fn promise_03_a_run_that_is_asked_for_by_many_goes_on_once() {
+    let (store, world) = (Faulty::new(), Arc::new(World::default()));
+    block_on(async {
+        let _run = engine(&store, &world).await.start(chain(1)).key("k").await.unwrap();
+        settle().await;
+    });
+    block_on(async {
+        // Nothing is registered, so whoever asks first has the run go on.
+        let builder = Engine::with_store(store.reopen()).resources(App { world: world.clone() });
+        let engine = builder.start().await.unwrap();
+        let ask = || tokio::spawn(engine.start(chain(1)).key("k").into_future());
+        let asked: Vec<_> = (0..16).map(|_| ask()).collect();
+        let mut runs = Vec::new();
+        for run in asked {
+            runs.push(run.await.unwrap().unwrap());
+        }
+        settle().await;
+        assert_eq!(world.starts("chain/b"), 2);
+        world.open.store(1, Ordering::SeqCst);
+        world.waiting.notify_waiters();
+        for run in runs {
+            assert_eq!(run.await.unwrap(), 4);
+        }
     });
     assert_eq!(["chain/a", "chain/b", "chain/c"].map(|path| world.starts(path)), [1, 2, 1]);
 }
@@ -498,19 +527,24 @@ fn promise_11_slots_are_asked_for_again() {
     });
 }
 
+#[task]
+async fn fail(n: u64) -> Result<u64, std::io::Error> {
+    Err(std::io::Error::other(format!("no {n}")))
+}
+
 workflow! {
     fn left(n: u64) -> Result<u64> {
         let holder = narrow(n);
         let _soon = sleep("1s");
         #[after(_soon)]
-        let first = select! {
-            x = narrow(n) => step(x),
-            _ = sleep("1m") => step(100),
-        };
-        let go = signal::<u64>("go");
-        let sum = step(holder + first + go);
-        let last = narrow(sum);
-        Ok(last)
+        let queued = narrow(n);
+        let later = sleep("1m");
+        #[after(later)]
+        let failed = fail(n)?;
+        let sum = step(holder + queued + failed);
+        #[always]
+        narrow(7);
+        Ok(sum)
     }
 }
 
@@ -520,15 +554,56 @@ fn promise_11_a_slot_that_was_not_wanted_any_more_is_not_asked_for_again() {
     block_on(async {
         let run = engine(&store, &world).await.start(left(1)).key("k").await.unwrap();
         tokio::time::sleep(Duration::from_secs(120)).await;
-        run.trace().assert_state("left/first", StepState::Succeeded { cached: false });
+        run.trace().assert_state("left/queued", StepState::Cancelled);
     });
     world.open.store(1, Ordering::SeqCst);
     block_on(async {
         let run = engine(&store.reopen(), &world).await.start(left(1)).key("k").await.unwrap();
-        run.signal(left::go, 1).await.unwrap();
         let ended = tokio::time::timeout(Duration::from_secs(3600), run.clone()).await;
-        assert_eq!(ended.unwrap_or_else(|_| panic!("{}", run.trace())).unwrap(), 106);
+        let ended = ended.unwrap_or_else(|_| panic!("{}", run.trace()));
+        assert!(matches!(ended, Err(Error::Failed { .. })));
     });
+    assert_eq!(world.starts("left/narrow"), 1);
+}
+
+workflow! {
+    fn overtaken(n: u64) -> Result<u64> {
+        let first = select! {
+            x = narrow(n) => step(x),
+            _ = sleep("1m") => step(100),
+        };
+        let last = narrow(first);
+        Ok(last)
+    }
+}
+
+#[test]
+fn promise_11_a_slot_is_given_back_by_an_attempt_that_came_too_late_to_begin() {
+    for backwards in [false, true] {
+        let (store, world) = (Faulty::new(), Arc::new(World::default()));
+        world.open.store(1, Ordering::SeqCst);
+        block_on(async {
+            let engine = engine(&store, &world).await;
+            store.always(Some(Fault::Hold));
+            let start = tokio::spawn(engine.start(overtaken(1)).key("k").into_future());
+            settle().await;
+            store.release();
+            let run = start.await.unwrap().unwrap();
+            // The commit that starts the attempt is not heard of for long, and
+            // meanwhile the attempt has lost.
+            tokio::time::sleep(Duration::from_secs(120)).await;
+            store.always(None);
+            if backwards {
+                store.release_backwards();
+            } else {
+                store.release_first();
+                settle().await;
+                store.release();
+            }
+            let ended = tokio::time::timeout(Duration::from_secs(3600), run.clone()).await;
+            assert_eq!(ended.unwrap_or_else(|_| panic!("{}", run.trace())).unwrap(), 102);
+        });
+    }
 }
 
 workflow! {

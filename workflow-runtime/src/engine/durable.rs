@@ -6,7 +6,7 @@
 //! the starts of its dependants are one transaction, and so are a run and its
 //! first steps.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, OnceLock};
 
 use tokio::sync::oneshot;
@@ -65,6 +65,10 @@ pub(crate) struct Uncommitted {
     sending: bool,
     /// How many batches the store has not answered.
     unanswered: usize,
+    /// The numbers of the next batch, and of the next that is acted upon.
+    next: (u64, u64),
+    /// Answers that came before those to earlier batches.
+    early: BTreeMap<u64, (Then, Result<(), StoreError>)>,
     /// Whether the run's end is among them.
     ending: bool,
 }
@@ -76,10 +80,19 @@ impl Uncommitted {
     pub(super) fn is_pending(&self) -> bool {
         self.unanswered > 0
     }
+
+    /// The number of a batch that is about to be sent.
+    fn next_number(&mut self) -> u64 {
+        self.unanswered += 1;
+        self.next.0 += 1;
+        self.next.0 - 1
+    }
 }
 
 /// A batch, and what follows its commit.
 struct Outgoing {
+    /// Counts the batches, from 0.
+    number: u64,
     first_seq: u64,
     entries: Vec<Entry>,
     state: Option<RunState>,
@@ -103,13 +116,14 @@ struct Then {
 /// failed, and nobody is left waiting.
 struct Answer {
     host: Arc<RunHost>,
+    number: u64,
     then: Option<Then>,
 }
 
 impl Answer {
     fn hear(mut self, result: Result<(), StoreError>) {
         if let Some(then) = self.then.take() {
-            self.host.committed(then, result);
+            self.host.committed(self.number, then, result);
         }
     }
 }
@@ -117,7 +131,7 @@ impl Answer {
 impl Drop for Answer {
     fn drop(&mut self) {
         if let Some(then) = self.then.take() {
-            self.host.committed(then, Err(StoreError::Closed));
+            self.host.committed(self.number, then, Err(StoreError::Closed));
         }
     }
 }
@@ -149,7 +163,7 @@ impl RunHost {
         let finish = finish.map(|place| uncommitted.actions.remove(place));
         let actions = std::mem::take(&mut uncommitted.actions);
         let waiters = std::mem::take(&mut uncommitted.waiters);
-        uncommitted.unanswered += 1;
+        let number = uncommitted.next_number();
         uncommitted.ending |= finish.is_some();
         // The machine of a run that was interrupted is gone, and its state
         // with it; the store keeps the one before.
@@ -163,7 +177,7 @@ impl RunHost {
             _ => (None, None),
         };
         let then = Then { actions, end: ended, waiters, state: now, told: inner.log.take_held() };
-        Some(Outgoing { first_seq, entries, state, end, then })
+        Some(Outgoing { number, first_seq, entries, state, end, then })
     }
 
     /// Hands sealed batches to the store, in order. No lock is held meanwhile,
@@ -185,54 +199,61 @@ impl RunHost {
                 uncommitted.sending = ours;
                 next
             };
-            let Some(Outgoing { first_seq, entries, state, end, then }) = outgoing else { return };
+            let Some(Outgoing { number, first_seq, entries, state, end, then }) = outgoing else { return };
             let batch = Batch { run: *run, first_seq, entries, state, end };
-            let answer = Answer { host: self.clone(), then: Some(then) };
+            let answer = Answer { host: self.clone(), number, then: Some(then) };
             journal.store.append(batch, Box::new(move |result| answer.hear(result)));
         }
     }
 
-    /// The store has answered: act, or give the run up in this process.
-    fn committed(self: &Arc<Self>, then: Then, result: Result<(), StoreError>) {
-        let Then { actions, end, waiters, state, told } = then;
-        let unsent = self.with(|inner, after| {
-            inner.uncommitted.unanswered -= 1;
-            after.changed = true;
-            match &result {
-                Ok(()) => {
-                    inner.uncommitted.committed = state.or(inner.uncommitted.committed);
-                    told.into_iter().for_each(|record::Entry { at, what }| inner.log.tell(at, what));
-                    self.act_committed(inner, after, actions);
-                    if let Some(end) = end.filter(|_| inner.end.is_none()) {
-                        self.finish(inner, after, end);
+    /// The store has answered. Answers are acted upon in the order of the
+    /// batches, whichever comes first.
+    fn committed(self: &Arc<Self>, number: u64, then: Then, result: Result<(), StoreError>) {
+        let told = self.with(|inner, after| {
+            inner.uncommitted.early.insert(number, (then, result));
+            let mut told = Vec::new();
+            while let Some((mut then, result)) = inner.uncommitted.early.remove(&inner.uncommitted.next.1) {
+                inner.uncommitted.next.1 += 1;
+                inner.uncommitted.unanswered -= 1;
+                told.extend(then.waiters.drain(..).map(|waiter| (waiter, result.clone())));
+                match result {
+                    Ok(()) => self.act_on(inner, after, then),
+                    Err(error) => {
+                        let unsent = self.give_up(inner, after, &error);
+                        told.extend(unsent.into_iter().map(|waiter| (waiter, Err(error.clone()))));
                     }
-                    self.call_workers(inner, after);
-                    VecDeque::new()
-                }
-                Err(error) => {
-                    self.give_up(inner, after, error);
-                    let unsent = std::mem::take(&mut inner.uncommitted.outbox);
-                    inner.uncommitted.unanswered -= unsent.len();
-                    unsent
                 }
             }
+            after.changed = true;
+            told
         });
-        // Whoever asked may have stopped waiting.
-        waiters.into_iter().for_each(|waiter| tell(waiter, result.clone()));
-        for waiter in unsent.into_iter().flat_map(|outgoing| outgoing.then.waiters) {
-            tell(waiter, result.clone());
+        told.into_iter().for_each(|(waiter, result)| tell(waiter, result));
+    }
+
+    /// Does what waited for a commit.
+    fn act_on(self: &Arc<Self>, inner: &mut Inner, after: &mut After, then: Then) {
+        let Then { actions, end, waiters: _, state, told } = then;
+        inner.uncommitted.committed = state.or(inner.uncommitted.committed);
+        told.into_iter().for_each(|record::Entry { at, what }| inner.log.tell(at, what));
+        self.act_committed(inner, after, actions);
+        if let Some(end) = end.filter(|_| inner.end.is_none()) {
+            self.finish(inner, after, end);
         }
+        self.call_workers(inner, after);
     }
 
     /// What the machine decided is not durable, so nothing of it may be acted
-    /// upon. The next engine goes on from what is.
-    fn give_up(self: &Arc<Self>, inner: &mut Inner, after: &mut After, error: &StoreError) {
-        if inner.end.is_some() {
-            return;
+    /// upon. The next engine goes on from what is. Gives back who waits for
+    /// what is not even sent.
+    fn give_up(self: &Arc<Self>, inner: &mut Inner, after: &mut After, error: &StoreError) -> Vec<Waiter> {
+        if inner.end.is_none() {
+            tracing::error!(parent: &self.span, %error, "the run stops here: its store failed");
+            self.finish(inner, after, RunEnd::Unstored(error.clone()));
+            self.stop_all(inner, after);
         }
-        tracing::error!(parent: &self.span, %error, "the run stops here: its store failed");
-        self.finish(inner, after, RunEnd::Unstored(error.clone()));
-        after.wakers.extend(inner.controls.stop_everything(tokio::time::Instant::now()));
+        let unsent = std::mem::take(&mut inner.uncommitted.outbox);
+        inner.uncommitted.unanswered -= unsent.len();
+        unsent.into_iter().flat_map(|outgoing| outgoing.then.waiters).collect()
     }
 
     /// How the run ends, for its store and for this process. A result that
@@ -299,6 +320,7 @@ impl RunHost {
         self.settle(after);
         // A fresh machine takes its first event.
         first.unwrap_or(Outgoing {
+            number: 0,
             first_seq: 0,
             entries: Vec::new(),
             state: None,
@@ -308,7 +330,7 @@ impl RunHost {
     }
 
     /// The store has created the run.
-    fn created(self: &Arc<Self>, run: RunRef, end: Option<store::RunEnd>, mut then: Then) {
+    fn created(self: &Arc<Self>, run: RunRef, number: u64, end: Option<store::RunEnd>, mut then: Then) {
         if let Some(journal) = &self.journal {
             // Only ever created once.
             let _ = journal.run.set(run);
@@ -323,8 +345,9 @@ impl RunHost {
             };
             let mut inner = self.lock();
             let first_seq = inner.uncommitted.seq;
-            inner.uncommitted.unanswered += 1;
+            let number = inner.uncommitted.next_number();
             inner.uncommitted.outbox.push_back(Outgoing {
+                number,
                 first_seq,
                 entries: Vec::new(),
                 state: None,
@@ -332,7 +355,7 @@ impl RunHost {
                 then: last,
             });
         }
-        self.committed(then, Ok(()));
+        self.committed(number, then, Ok(()));
     }
 }
 
@@ -370,7 +393,7 @@ pub(crate) async fn start(
     let host =
         RunHost::of(core.clone(), Arc::downgrade(registry), graph, id.clone(), key.clone(), params, journal);
     host.lock().log.holds = true;
-    let Outgoing { entries, end, then, .. } = host.decide_begin();
+    let Outgoing { number, entries, end, then, .. } = host.decide_begin();
     let state = then.state.filter(|state| !state.is_ended()).unwrap_or(RunState::Running);
     let new = NewRun {
         id,
@@ -391,7 +414,7 @@ pub(crate) async fn start(
         let outcome = created.map_err(Error::Store).and_then(|created| match created {
             Created::New(run) => match registry_there.adopt(&host) {
                 Adopted::New | Adopted::Known(_) => {
-                    host.created(run, end, then);
+                    host.created(run, number, end, then);
                     Ok(Ok(host))
                 }
                 Adopted::Closed => {
