@@ -244,7 +244,8 @@ where
                 result = self.until_end(store.clone(), evidence, began) => Some(result),
                 () = tokio::time::sleep(EVER) => panic!("the run waits, and nothing ends that\n{evidence}"),
             };
-            (result, began.after(anchor.elapsed()))
+            // What a dead process says does not count.
+            (result.filter(|_| !store.is_dead()), began.after(anchor.elapsed()))
         });
         *wall = now;
         // Waits for the threads of blocking tasks: one process at a time.

@@ -71,6 +71,10 @@ impl Mortal {
         self.died.notified().await;
     }
 
+    pub(super) fn is_dead(&self) -> bool {
+        self.life().dead
+    }
+
     /// Lets go of what the dead process left.
     pub(super) fn bury(&self) {
         let unanswered = std::mem::take(&mut self.life().unanswered);
