@@ -40,9 +40,7 @@ pub const fn plain_task<T: Task>(name: &'static str) -> TaskDef {
         cache: None,
         undo: None,
         child: None,
-        // Named through the task, whose own bound on its output is the only
-        // one that a user hears of.
-        output: Codec::of::<T::Ok>(),
+        output: output::<T>(),
     }
 }
 
@@ -171,20 +169,7 @@ pub const fn failure_as_value<T: Durable>() -> OnFailure {
 /// The contract of a workflow that is used as a step.
 #[must_use]
 pub const fn child<W: Workflow>(name: &'static str) -> TaskDef {
-    TaskDef {
-        name,
-        version: 1,
-        fallible: true,
-        blocking: false,
-        at_most_once: false,
-        policy: Policy::DEFAULT,
-        concurrency: None,
-        rate: None,
-        cache: None,
-        undo: None,
-        child: Some(W::GRAPH),
-        output: output::<W>(),
-    }
+    TaskDef { fallible: true, child: Some(W::GRAPH), ..plain_task::<W>(name) }
 }
 
 /// How the output of a task, or the result of a workflow, is saved. Named

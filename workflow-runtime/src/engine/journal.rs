@@ -209,15 +209,22 @@ impl StoredEvent {
     }
 }
 
-/// The graph's own copy of a signal's name, its children's included, and how
-/// its values are written.
-fn signal(graph: &'static Graph, wanted: &str) -> Option<(&'static str, &'static Codec)> {
+/// The first signal of a graph, or of a workflow it uses, that is the wanted
+/// one: the graph's own copy of its name, and how its values are written.
+pub(super) fn find_signal(
+    graph: &'static Graph,
+    is_wanted: &dyn Fn(&str, &Codec) -> bool,
+) -> Option<(&'static str, &'static Codec)> {
     let mut steps = graph.regions.iter().flat_map(|region| region.steps);
     steps.find_map(|step| match step.kind {
-        Kind::Signal { name, codec, .. } if name == wanted => Some((name, codec)),
-        Kind::Task(task) => signal(task.task.child?, wanted),
+        Kind::Signal { name, codec, .. } if is_wanted(name, codec) => Some((name, codec)),
+        Kind::Task(task) => find_signal(task.task.child?, is_wanted),
         _ => None,
     })
+}
+
+fn signal(graph: &'static Graph, wanted: &str) -> Option<(&'static str, &'static Codec)> {
+    find_signal(graph, &|name, _| name == wanted)
 }
 
 /// The journal's entry for an event. An output that cannot be saved is no

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::core::Core;
 use super::host::{RunEnd, RunHost};
+use super::recovery::encode_params;
 use crate::definition::Graph;
 use crate::error::{Error, Result};
 use crate::value::Value;
@@ -34,7 +35,7 @@ struct Keyed {
     host: Arc<RunHost>,
     /// The arguments it was started with, encoded: the only form in which
     /// values of any type can be compared.
-    arguments: Vec<Vec<u8>>,
+    arguments: Vec<u8>,
 }
 
 /// What became of a run of a store.
@@ -58,7 +59,7 @@ impl Registry {
         params: Vec<Value>,
     ) -> Result<(Arc<RunHost>, bool)> {
         let arguments = match key {
-            Some(_) => encode(graph, &params)?,
+            Some(_) => encode_params(graph, &params)?,
             None => Vec::new(),
         };
         let host = |key| RunHost::new(core.clone(), Arc::downgrade(self), graph, key, params);
@@ -137,7 +138,7 @@ impl Registry {
 
 impl Keyed {
     /// Who holds the key, in words, where it is not this invocation.
-    fn differs_from(&self, graph: &'static Graph, arguments: &[Vec<u8>]) -> Option<String> {
+    fn differs_from(&self, graph: &'static Graph, arguments: &[u8]) -> Option<String> {
         let held = self.host.graph;
         let same = (held.name, held.file, held.line) == (graph.name, graph.file, graph.line);
         if !same {
@@ -148,11 +149,6 @@ impl Keyed {
             None
         }
     }
-}
-
-fn encode(graph: &'static Graph, params: &[Value]) -> Result<Vec<Vec<u8>>> {
-    let encoded = graph.params.iter().zip(params).map(|(param, value)| (param.codec.encode)(value));
-    encoded.collect::<Result<_, _>>().map_err(|error| Error::Codec(Arc::new(error)))
 }
 
 fn address(host: &Arc<RunHost>) -> usize {

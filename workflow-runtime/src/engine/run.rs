@@ -10,13 +10,13 @@ use std::sync::atomic::Ordering;
 use tokio::time::Instant;
 
 use super::host::{RunEnd, RunHost};
+use super::journal::find_signal;
 use crate::codec::Durable;
-use crate::definition::{Graph, Kind};
 use crate::error::{Error, Result};
 use crate::observe::Events;
 use crate::run::{RunState, Timestamp};
 use crate::testing::Trace;
-use crate::value::Value;
+use crate::value::{Codec, Value};
 use crate::view::RunSnapshot;
 use crate::workflow::Signal;
 
@@ -116,7 +116,12 @@ impl<T> Run<T> {
     /// signal.
     pub async fn signal<S: Durable>(&self, signal: Signal<S>, value: S) -> Result<()> {
         let graph = self.host.graph;
-        let Some(name) = find_signal(graph, signal.name(), std::any::type_name::<S>()) else {
+        // The handle of another workflow may have the same name and carry
+        // another type.
+        let is_meant = |name: &str, codec: &Codec| {
+            name == signal.name() && (codec.type_name)() == std::any::type_name::<S>()
+        };
+        let Some((name, _)) = find_signal(graph, &is_meant) else {
             let (workflow, signal) = (graph.name.to_owned(), signal.name().to_owned());
             return Err(Error::UnknownSignal { workflow, signal });
         };
@@ -164,20 +169,6 @@ impl<T: Durable> Run<T> {
 fn copy<T: Durable>(value: &T) -> Result<T> {
     let copy = value.encode().and_then(|bytes| T::decode(&bytes));
     copy.map_err(|error| Error::Codec(Arc::new(error)))
-}
-
-/// The signal's name as the graph, or that of a workflow it uses, has it.
-fn find_signal(graph: &'static Graph, wanted: &str, type_name: &str) -> Option<&'static str> {
-    let mut steps = graph.regions.iter().flat_map(|region| region.steps);
-    steps.find_map(|step| match step.kind {
-        // The handle of another workflow may have the same name and carry
-        // another type.
-        Kind::Signal { name, codec, .. } if name == wanted => {
-            ((codec.type_name)() == type_name).then_some(name)
-        }
-        Kind::Task(task) => task.task.child.and_then(|child| find_signal(child, wanted, type_name)),
-        _ => None,
-    })
 }
 
 impl<T> Clone for Run<T> {
