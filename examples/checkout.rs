@@ -20,8 +20,9 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use examples::{exit, watch};
+use examples::exit;
 use serde::{Deserialize, Serialize};
+use workflow_runtime::app::watch;
 use workflow_runtime::{Context, Engine, Resources, Run, task, workflow};
 
 /// Orders above this many euros are approved by a person.
@@ -379,7 +380,7 @@ mod tests {
 
     /// Runs Grace's order of one grand piano, to see it fail with `expected`
     /// and everything left as it was.
-    fn assert_rolled_back(script: Script<Sale>, expected: &str) {
+    fn assert_rolled_back(script: Script, expected: &str) {
         block_on(async {
             let (warehouse, bank) = world();
             let shop = Shop { warehouse: warehouse.clone(), bank: bank.clone() };

@@ -18,9 +18,10 @@ use std::process::{ExitCode, Output, Stdio};
 use std::time::Duration;
 use std::{env, fs, io};
 
-use examples::{exit, short, watch};
+use examples::exit;
 use serde::{Deserialize, Serialize};
 use tokio::process::Command;
+use workflow_runtime::app::{short, watch};
 use workflow_runtime::{Context, Engine, RunSnapshot, StepError, task, workflow};
 
 /// What `cargo fmt --check` ends with when there is something to format.

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::process::ExitCode;
 
 /// What a shell expects of a program that ctrl-c ended.
-pub(crate) const INTERRUPTED: u8 = 130;
+const INTERRUPTED: u8 = 130;
 
 /// Says on stderr what went wrong, and gives the exit code: 0, 1 for an error,
 /// 130 for a run that was cancelled, which in the examples ctrl-c does.

@@ -17,9 +17,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::{env, io};
 
-use examples::{exit, watch};
+use examples::exit;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
+use workflow_runtime::app::watch;
 use workflow_runtime::{Engine, task, workflow};
 
 /// By how many degrees a year has to differ to be called unusual.

@@ -1,4 +1,4 @@
-//! Real processes, really killed: promises 2, 3, 4, 7 and 8.
+//! Real processes, really killed: promises 2, 3, 4, 6, 7 and 8.
 //!
 //! The test runs its own program as a child, kills it at random instants with
 //! SIGKILL, looks at what the store has committed by then, and starts the next
@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use workflow_runtime::{Context, Engine, Resources, task, workflow};
+use workflow_runtime::store::Sqlite;
+use workflow_runtime::{Context, Engine, Resources, doctor, sqlite, task, workflow};
 
 const ITEMS: u64 = 300;
 
@@ -48,6 +49,16 @@ async fn double(number: u64, #[resource] effects: &Effects, #[context] cx: &Cont
     number * 2
 }
 
+/// Writes where the engine does.
+#[task(transaction)]
+fn book(number: u64, #[resource] effects: &Effects, #[context] cx: &Context) -> sqlite::Result<u64> {
+    effects.note("start", cx);
+    let tx = cx.transaction();
+    tx.execute_batch("CREATE TABLE IF NOT EXISTS crash_bookings (step TEXT, number INTEGER)")?;
+    tx.execute("INSERT INTO crash_bookings VALUES (?1, ?2)", sqlite::params![cx.step(), number as i64])?;
+    Ok(number)
+}
+
 #[task]
 async fn next(sum: u64, numbers: &[u64], #[resource] effects: &Effects, #[context] cx: &Context) -> u64 {
     effects.note("start", cx);
@@ -61,7 +72,8 @@ workflow! {
         #[limit(6)]
         let doubled = for number in numbers {
             let once = double(number);
-            double(once)
+            let twice = double(once);
+            book(twice)?
         };
         let mut sum = next(0, &doubled);
         #[limit(20)]
@@ -102,6 +114,7 @@ fn promise_08_after_kill_9_nothing_committed_is_lost_and_nothing_finished_runs_t
         // step that is lost three times in a row fails, which is another promise.
         let effects = (kills < wanted).then_some(30 + (random >> 40) as usize % 60);
         let printed = run_child(&folder, effects);
+        healthy(&folder.join("runs.db"));
         let starts = starts(&folder);
         // Promise 3: what was committed before this child ran did not start again.
         for (path, before) in &committed {
@@ -117,6 +130,7 @@ fn promise_08_after_kill_9_nothing_committed_is_lost_and_nothing_finished_runs_t
                 committed.entry(path).or_insert(*count);
             }
         }
+        check_bookings(&folder.join("runs.db"));
         if let Some(result) = printed.lines().find_map(|line| line.strip_prefix("result ")) {
             break result.parse::<u64>().unwrap();
         }
@@ -132,7 +146,38 @@ fn promise_08_after_kill_9_nothing_committed_is_lost_and_nothing_finished_runs_t
         succeeded(&folder.join("runs.db")).iter().filter(|path| path.ends_with("/once")).count() as u64,
         ITEMS
     );
+    assert_eq!(check_bookings(&folder.join("runs.db")), ITEMS as usize);
     fs::remove_dir_all(&folder).unwrap();
+}
+
+/// Promise 6: a step has written once, if its transaction is noted, and not at
+/// all otherwise. Returns how many have.
+fn check_bookings(file: &Path) -> usize {
+    let Ok(db) = rusqlite::Connection::open(file) else { return 0 };
+    // The first booking makes the table.
+    let booked = "SELECT runs.id || '/' || step FROM crash_bookings, runs ORDER BY 1";
+    let Ok(mut booked) = db.prepare(booked) else { return 0 };
+    let mut noted = db.prepare("SELECT key FROM effects ORDER BY 1").unwrap();
+    let texts = |statement: &mut rusqlite::Statement<'_>| {
+        let rows = statement.query_map([], |row| row.get::<_, String>(0)).unwrap();
+        rows.collect::<Result<Vec<_>, _>>().unwrap()
+    };
+    let booked = texts(&mut booked);
+    assert_eq!(booked, texts(&mut noted));
+    assert_eq!(booked.iter().collect::<HashSet<_>>().len(), booked.len(), "a step has written twice");
+    for path in succeeded(file).iter().filter(|path| path.ends_with("/book")) {
+        assert!(booked.iter().any(|key| key.ends_with(path)), "{path} succeeded, and its writes are gone");
+    }
+    booked.len()
+}
+
+/// Whatever a child leaves is as it should be.
+fn healthy(file: &Path) {
+    // The first one may have died before it had made it.
+    if file.exists() {
+        let report = doctor::examine(&Sqlite::open(file).unwrap(), &[doubled::GRAPH]).unwrap();
+        assert!(report.is_healthy() && report.not_followed.is_empty(), "{report}");
+    }
 }
 
 /// Runs a child, and kills it after so many effects.

@@ -244,6 +244,39 @@ fn a_journal_that_cannot_be_read_blocks_its_run_alone() {
 }
 
 #[test]
+fn a_row_that_cannot_be_read_stops_no_other_run() {
+    let folder = std::env::temp_dir().join(format!("workflow-damaged-row-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let file = folder.join("runs.db");
+    let open = async || {
+        let builder = Engine::open(&file).resources(App { calls: Arc::default() });
+        builder.register::<two>().start().await.unwrap()
+    };
+    block_on(async {
+        let engine = open().await;
+        for key in ["damaged", "other"] {
+            let _run = engine.start(two(1)).key(key).await.unwrap();
+        }
+        engine.shutdown().await;
+    });
+    let shell = rusqlite::Connection::open(&file).unwrap();
+    shell.execute("UPDATE runs SET state = 'dancing' WHERE key = 'damaged'", []).unwrap();
+    drop(shell);
+    block_on(async {
+        let engine = open().await;
+        let Err(Error::Store(error)) = engine.start(two(1)).key("damaged").await else {
+            panic!("it was read")
+        };
+        says(&error.to_string(), &["is damaged", "table `runs`, row 1", "`state` is `dancing`"]);
+        let other = engine.start(two(1)).key("other").await.unwrap();
+        other.signal(two::more, 2).await.unwrap();
+        assert_eq!(other.await.unwrap(), "[1, 1, 1] 2");
+        engine.shutdown().await;
+    });
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
 fn corrupt_events_block_the_run() {
     let reason = corrupt(|entries| entries[1].event = "{\"event\":".to_owned());
     says(&reason, &["is blocked", "entry 1 of its journal cannot be read", "EOF"]);
@@ -297,7 +330,8 @@ fn wrong_parameters_block_the_run() {
         changed.rewrite_run(move |run| run.params = params.into());
         block_on(async {
             let engine = engine(&changed, &Arc::default()).await;
-            settle().await;
+            let Err(error) = engine.run(&store.stored("k").id).await else { panic!("it goes on: {params}") };
+            says(&error.to_string(), &["is blocked", words]);
             assert_eq!(store.stored("k").state, RunState::Blocked, "{params}");
             let new = engine.start(two(1)).key("new").await.unwrap();
             new.signal(two::more, 1).await.unwrap();
@@ -323,7 +357,7 @@ mod changed {
 
     workflow! {
         pub fn two(n: u64) -> Result<String> {
-            let list = first(n);
+            let list = first(n * 1);
             let more = signal::<u64>("more");
             let better = second(list, more + 1);
             Ok(better)
@@ -338,7 +372,7 @@ fn changed_code_blocks_the_run_until_the_old_code_is_back() {
         let builder = Engine::with_store(store.reopen()).resources(App { calls: Arc::default() });
         let engine = builder.register::<changed::two>().start().await.unwrap();
         let Err(error) = engine.start(changed::two(1)).key("k").await else { panic!("it goes on") };
-        says(&error.to_string(), &["is blocked", "the workflow has changed since the run started"]);
+        says(&error.to_string(), &["is blocked", "its workflow has changed", "`two/list`", "`adopt`"]);
         let new = engine.start(changed::two(1)).key("new").await.unwrap();
         new.signal(changed::two::more, 1).await.unwrap();
         assert_eq!(new.await.unwrap(), "[1, 1, 1] 2");

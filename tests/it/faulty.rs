@@ -1,10 +1,11 @@
 //! A store that fails when told to, over one in memory.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 
 use workflow_runtime::run::Timestamp;
 use workflow_runtime::store::{
-    Batch, Created, Done, Memory, NewRun, RunFilter, RunRef, Store, StoreError, StoredEntry, StoredRun,
+    Answer, Batch, Created, Done, LogFilter, LogLine, Memory, NewRun, Payload, Request, RunFilter, RunRef,
+    SealedKey, Store, StoreError, StoredEntry, StoredLine, StoredRequest, StoredRun, StoredSchedule, Tick,
 };
 
 /// What happens to a write.
@@ -25,6 +26,13 @@ pub enum Fault {
 pub struct Faulty {
     pub memory: Memory,
     plan: Mutex<Plan>,
+    gate: Mutex<Option<Gate>>,
+}
+
+/// Where the next reader of a journal stands, having read it.
+struct Gate {
+    reached: mpsc::Sender<()>,
+    open: mpsc::Receiver<()>,
 }
 
 #[derive(Default)]
@@ -35,6 +43,8 @@ struct Plan {
     others: Option<Fault>,
     held: Vec<Box<dyn FnOnce() + Send>>,
     unfinished_fails: bool,
+    answers_fail: bool,
+    reads_fail: usize,
     journal_fails: Vec<RunRef>,
     rewrite: Option<Rewrite<Vec<StoredEntry>>>,
     rewrite_run: Option<Rewrite<StoredRun>>,
@@ -49,7 +59,7 @@ pub fn broken() -> StoreError {
 
 impl Clone for Faulty {
     fn clone(&self) -> Self {
-        Self { memory: self.memory.clone(), plan: Mutex::default() }
+        Self { memory: self.memory.clone(), ..Self::default() }
     }
 }
 
@@ -97,6 +107,32 @@ impl Faulty {
 
     pub fn fail_unfinished(&self) {
         self.plan.lock().unwrap().unfinished_fails = true;
+    }
+
+    /// Whoever answers a request dies just before.
+    pub fn fail_answers(&self) {
+        self.plan.lock().unwrap().answers_fail = true;
+    }
+
+    /// So many of the next looks for requests and for sleepers fail.
+    pub fn fail_looks(&self, count: usize) {
+        self.plan.lock().unwrap().reads_fail = count;
+    }
+
+    /// The next reader of a journal says that it has read it, and waits.
+    pub fn hold_reader(&self) -> (mpsc::Receiver<()>, mpsc::Sender<()>) {
+        let ((reached, hear), (go, open)) = (mpsc::channel(), mpsc::channel());
+        *self.gate.lock().unwrap() = Some(Gate { reached, open });
+        (hear, go)
+    }
+
+    fn look(&self) -> Result<(), StoreError> {
+        let mut plan = self.plan.lock().unwrap();
+        if plan.reads_fail == 0 {
+            return Ok(());
+        }
+        plan.reads_fail -= 1;
+        Err(broken())
     }
 
     pub fn fail_journal(&self, run: RunRef) {
@@ -189,11 +225,20 @@ impl Store for Faulty {
         }
         let mut entries = self.memory.journal(run)?;
         plan.rewrite.iter().for_each(|rewrite| rewrite(&mut entries));
+        drop(plan);
+        let gate = self.gate.lock().unwrap().take();
+        if let Some(gate) = gate {
+            gate.reached.send(()).unwrap();
+            let _ = gate.open.recv();
+        }
         Ok(entries)
     }
 
     fn list(&self, filter: &RunFilter) -> Result<Vec<StoredRun>, StoreError> {
-        self.memory.list(filter)
+        let mut runs = self.memory.list(filter)?;
+        let plan = self.plan.lock().unwrap();
+        plan.rewrite_run.iter().for_each(|rewrite| runs.iter_mut().for_each(rewrite));
+        Ok(runs)
     }
 
     fn remove_ended_before(&self, time: Timestamp, at_most: usize) -> Result<usize, StoreError> {
@@ -202,5 +247,97 @@ impl Store for Faulty {
 
     fn close(&self) {
         self.memory.close();
+    }
+
+    fn awake(
+        &self,
+        now: Timestamp,
+        after: Option<RunRef>,
+        at_most: usize,
+    ) -> Result<Vec<StoredRun>, StoreError> {
+        let plan = self.plan.lock().unwrap();
+        if plan.unfinished_fails {
+            return Err(broken());
+        }
+        let mut runs = self.memory.awake(now, after, at_most)?;
+        plan.rewrite_run.iter().for_each(|rewrite| runs.iter_mut().for_each(rewrite));
+        Ok(runs)
+    }
+
+    fn due(
+        &self,
+        now: Timestamp,
+        after: Option<RunRef>,
+        at_most: usize,
+    ) -> Result<Vec<StoredRun>, StoreError> {
+        self.look()?;
+        self.memory.due(now, after, at_most)
+    }
+
+    fn next_wake(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        self.look()?;
+        self.memory.next_wake(now)
+    }
+
+    fn blueprint(&self, hash: u64) -> Result<Option<String>, StoreError> {
+        self.memory.blueprint(hash)
+    }
+
+    fn remembered(&self, key: &[u8], now: Timestamp) -> Result<Option<Payload>, StoreError> {
+        self.memory.remembered(key, now)
+    }
+
+    fn forget(&self, now: Timestamp, at_most: usize) -> Result<usize, StoreError> {
+        self.memory.forget(now, at_most)
+    }
+
+    fn request(&self, request: Request) -> Result<i64, StoreError> {
+        self.memory.request(request)
+    }
+
+    fn open_requests(&self) -> Result<Vec<StoredRequest>, StoreError> {
+        self.look()?;
+        self.memory.open_requests()
+    }
+
+    fn requests(&self, run: Option<&str>, at_most: usize) -> Result<Vec<StoredRequest>, StoreError> {
+        self.memory.requests(run, at_most)
+    }
+
+    fn answer(&self, number: i64, answer: Answer) -> Result<(), StoreError> {
+        if self.plan.lock().unwrap().answers_fail {
+            return Err(broken());
+        }
+        self.memory.answer(number, answer)
+    }
+
+    fn foreign_writes(&self) -> Result<i64, StoreError> {
+        self.memory.foreign_writes()
+    }
+
+    fn schedules(&self) -> Result<Vec<StoredSchedule>, StoreError> {
+        self.memory.schedules()
+    }
+
+    fn mark(&self, tick: Tick) -> Result<(), StoreError> {
+        self.memory.mark(tick)
+    }
+
+    fn keys(&self) -> Result<Vec<SealedKey>, StoreError> {
+        self.memory.keys()
+    }
+
+    fn put_keys(&self, keys: Vec<SealedKey>) -> Result<(), StoreError> {
+        self.memory.put_keys(keys)
+    }
+
+    /// Whoever keeps lines says something itself.
+    fn log(&self, lines: Vec<LogLine>, done: Done<Result<(), StoreError>>) {
+        tracing::warn!("a line is kept");
+        self.write(done, |done| self.memory.log(lines, done));
+    }
+
+    fn logs(&self, run: RunRef, filter: &LogFilter) -> Result<Vec<StoredLine>, StoreError> {
+        self.memory.logs(run, filter)
     }
 }

@@ -1,12 +1,15 @@
 //! What runs cost that wait for days. A measurement, for a release build:
-//! `cargo test --release --test it idle -- --ignored --nocapture`.
+//! `cargo test --release -p tests --test it idle -- --ignored --nocapture`,
+//! with `WORKFLOW_IDLE_RUNS=1000000` for a million of them.
 
 use std::process::Command;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use workflow_runtime::{Engine, Run, task, workflow};
-
-const RUNS: u64 = 10_000;
+use serde_json::json;
+use workflow_runtime::run::RunState;
+use workflow_runtime::store::{RunFilter, Sqlite, Store};
+use workflow_runtime::{By, Engine, Operation, task, workflow};
 
 #[task]
 async fn ask(question: String) -> String {
@@ -23,11 +26,22 @@ workflow! {
         let asked = ask(question);
         let answer = signal::<bool>("answer").within("30d")?;
         let noted = note(&asked, answer);
-        let nap = sleep("90d");
-        #[after(nap)]
-        let again = note(&noted, answer);
-        Ok(again)
+        Ok(noted)
     }
+}
+
+workflow! {
+    fn reminded(question: String) -> Result<String> {
+        let asked = ask(question);
+        sleep("20s");
+        #[after(sleep)]
+        let noted = note(&asked, true);
+        Ok(noted)
+    }
+}
+
+fn runs() -> u64 {
+    std::env::var("WORKFLOW_IDLE_RUNS").ok().and_then(|runs| runs.parse().ok()).unwrap_or(10_000)
 }
 
 fn resident() -> u64 {
@@ -41,31 +55,34 @@ fn runtime() -> tokio::runtime::Runtime {
 
 #[test]
 #[ignore = "a measurement"]
-fn ten_thousand_waiting_runs() {
+fn waiting_runs() {
     let folder = std::env::temp_dir().join(format!("workflow-idle-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
-    let file = folder.join("runs.db");
+    let (file, runs) = (folder.join("runs.db"), runs());
+    let before = resident();
     let begun = Instant::now();
     runtime().block_on(async {
-        let engine = Engine::open(&file).start().await.unwrap();
-        let starts = (0..RUNS).map(|n| {
+        let engine = Engine::open(&file).grace(Duration::from_secs(1)).start().await.unwrap();
+        let starts = (0..64).map(|lane| {
             let engine = engine.clone();
             tokio::spawn(async move {
-                let run: Run<String> = engine.start(answered(format!("question {n}"))).await.unwrap();
-                while run.state() != workflow_runtime::run::RunState::Waiting {
-                    tokio::time::sleep(Duration::from_millis(5)).await;
+                for n in (lane..runs).step_by(64) {
+                    drop(engine.start(answered(format!("question {n}"))).await.unwrap());
                 }
             })
         });
         for start in starts.collect::<Vec<_>>() {
             start.await.unwrap();
         }
-        println!("started {RUNS} runs in {:?}", begun.elapsed());
+        println!("started {runs} runs in {:.1?}", begun.elapsed());
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        println!("memory: {} MiB more", resident().saturating_sub(before) >> 20);
+        drop(engine.start(reminded("the last".to_owned())).await.unwrap());
         let begun = Instant::now();
         engine.shutdown().await;
-        println!("shut down in {:?}", begun.elapsed());
+        println!("shut down in {:.1?}", begun.elapsed());
     });
-    println!("file: {} KiB", std::fs::metadata(&file).unwrap().len() / 1024);
+    println!("file: {} MiB", std::fs::metadata(&file).unwrap().len() >> 20);
     // In a process of its own, whose memory nobody has used before.
     let child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "idle::child", "--nocapture"])
@@ -82,11 +99,37 @@ fn child() {
     let before = resident();
     let begun = Instant::now();
     runtime().block_on(async {
-        let engine = Engine::open(&file).register::<answered>().start().await.unwrap();
-        println!("recovered {RUNS} runs in {:?}", begun.elapsed());
-        let grown = resident().saturating_sub(before);
-        println!("memory: {} KiB more, {} bytes a run", grown / 1024, grown / RUNS);
+        let store: Arc<dyn Store> = Arc::new(Sqlite::open(&file).unwrap());
+        let engine = Engine::with_store(store.clone());
+        let engine = engine.register::<answered>().register::<reminded>().start().await.unwrap();
+        println!("an engine over them started in {:.1?}", begun.elapsed());
+        println!("memory: {} KiB more", resident().saturating_sub(before) >> 10);
         println!("tasks: {}", tokio::runtime::Handle::current().metrics().num_alive_tasks());
-        drop(engine);
+
+        let id = {
+            let waiting = RunFilter { workflow: Some("answered".to_owned()), ..RunFilter::default() };
+            store.list(&waiting).unwrap().pop().unwrap().id
+        };
+        let by = By { actor: "the measurement".to_owned(), reason: None };
+        let begun = Instant::now();
+        let signal = Operation::Signal { name: "answer".to_owned(), value: json!(true) };
+        engine.operate(Some(&id), signal, by).await.unwrap();
+        engine.run(&id).await.unwrap().wait().await;
+        println!("a signal woke one, which ended after {:.1?}", begun.elapsed());
+
+        let last = store.list(&RunFilter { at_most: 1, ..RunFilter::default() }).unwrap().pop().unwrap();
+        let woken = RunFilter { id_prefix: Some(last.id), ..RunFilter::default() };
+        let ended = loop {
+            if let Some(end) = store.list(&woken).unwrap().pop().unwrap().end {
+                assert_eq!(end.state, RunState::Succeeded);
+                break end.at;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        };
+        println!(
+            "a timer of 20 s woke one, which ended {:.3?} after it was created",
+            ended.since(last.created_at)
+        );
+        engine.shutdown().await;
     });
 }

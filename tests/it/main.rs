@@ -1,17 +1,35 @@
 //! One module per promise.
 
+mod app;
+mod blueprint;
+mod cache;
+mod changed;
 mod crash;
+mod doctor;
 mod durable;
 mod engine;
 mod everywhere;
 mod examples;
 mod faults;
 mod faulty;
+mod fixtures;
+mod history;
 mod idle;
 mod language;
 mod limits;
+mod logs;
+mod once;
+mod operator;
 mod patterns;
 mod promises;
 mod properties;
+mod races;
+mod reconcile;
+mod requests;
+mod retention;
 mod retries;
+mod schedules;
+mod secrets;
+mod sleepers;
 mod task;
+mod transaction;

@@ -96,6 +96,8 @@ mod workflow;
 /// | `deadline = "5m"` | the longest that all attempts and the waits between them may take |
 /// | `blocking` | for a function that is not `async`: it runs on a thread of its own |
 /// | `at_most_once` | an attempt lost to a crash is not repeated |
+/// | `reconcile = check_transfer` | the task that finds out what became of such an attempt |
+/// | `transaction` | for a function that is not `async`: what it writes with `cx.transaction()` and its success are one commit |
 /// | `undo = refund` | the task that undoes this one when the run fails or is cancelled |
 /// | `cache = "24h"` | results are reused by later runs, for so long |
 /// | `concurrency = 4` | attempts at a time, over the whole engine |
@@ -119,6 +121,17 @@ mod workflow;
 /// The task that undoes another takes the other's output by reference and, if
 /// it wants them, all its arguments after that, each by reference: for
 /// `charge` above, `refund(&Receipt)` or `refund(&Receipt, &Order, &u64)`.
+///
+/// The task that finds out what became of a lost attempt takes the same
+/// arguments as the task itself, and returns an `Option` of what that returns,
+/// or a `Result` of one: `Some(value)` when the attempt has had its effect,
+/// which is then the step's result, and `None` when it has not, which has the
+/// step attempted again. It has the step's idempotency key.
+///
+/// The result of a task with `cache` is found by its name, its `version` and
+/// its arguments, without resources; arguments are the same when their JSON is.
+/// Failures are not kept. An engine in memory keeps the latest few thousand
+/// results for itself, one with a store shares them with the next process.
 #[proc_macro_attribute]
 pub fn task(options: TokenStream, item: TokenStream) -> TokenStream {
     task::expand(options.into(), item.into()).into()

@@ -2,6 +2,7 @@
 //! contract. Parse, check, expand; every mistake is reported, and the
 //! expansion is whole or at least a stub, so that one mistake is one error.
 
+mod check;
 mod expand;
 mod function;
 mod options;

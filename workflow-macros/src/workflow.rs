@@ -140,7 +140,7 @@ fn items(
             /// The graph as a picture.
             #[must_use]
             pub fn svg() -> &'static ::core::primitive::str {
-                #picture
+                <Self as #Private::Workflow>::SVG
             }
 
             #signals
@@ -157,6 +157,7 @@ fn items(
 
             impl #Private::Workflow for #name {
                 const GRAPH: &'static #Private::Graph = #tables;
+                const SVG: &'static ::core::primitive::str = #picture;
             }
 
             impl #Private::Task for #name {

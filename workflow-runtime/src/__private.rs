@@ -12,11 +12,13 @@ pub use std::string::String;
 pub use std::time::Duration;
 pub use std::vec::Vec;
 
-pub use crate::codec::Durable;
+pub use crate::cache::{CacheKey, CachedBy};
+pub use crate::codec::{CodecError, Durable};
 pub use crate::context::Context;
 pub use crate::definition::*;
 pub use crate::error::{Cause, Failure, StepError, TaskError};
 pub use crate::policy::{Backoff, Policy, Rate, Retry};
+pub use crate::reconcile::{Finds, Reconciled, Reconciles, check_reconcile, reconcile, reconcile_of};
 pub use crate::resources::{Provides, Resources};
 pub use crate::task::{
     Call, Ended, Env, Fallible, Moved, Retryability, Retryable, Running, RunsOn, Take, TakeByCodec, Task,
@@ -34,11 +36,13 @@ pub const fn plain_task<T: Task>(name: &'static str) -> TaskDef {
         fallible: false,
         blocking: false,
         at_most_once: false,
+        transaction: false,
         policy: Policy::DEFAULT,
         concurrency: None,
         rate: None,
         cache: None,
         undo: None,
+        reconcile: None,
         child: None,
         output: output::<T>(),
     }
@@ -54,6 +58,12 @@ pub const fn check_policy(task: &TaskDef, policy: &Policy) {
         !task.at_most_once || policy.retry.attempts == 1,
         "the task is `at_most_once`, and this step repeats it\n\
          help: remove `retry` from the step"
+    );
+    assert!(
+        !task.transaction || policy.timeout.is_none(),
+        "the task is a `transaction`, and this step limits its time\n\
+         help: remove `timeout` from the step\n\
+         note: a transaction that has begun cannot be stopped"
     );
     if let (Some(timeout), Some(deadline)) = (policy.timeout, policy.deadline) {
         assert!(

@@ -42,11 +42,7 @@ pub trait Durable: Sized + Send + Sync + 'static {
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Durable for T {
     fn encode(&self) -> Result<Vec<u8>, CodecError> {
-        serde_json::to_vec(self).map_err(|source| CodecError {
-            type_name: std::any::type_name::<T>(),
-            action: "saved",
-            source,
-        })
+        serde_json::to_vec(self).map_err(CodecError::unsaved::<T>)
     }
 
     fn decode(bytes: &[u8]) -> Result<Self, CodecError> {
@@ -65,4 +61,21 @@ pub struct CodecError {
     type_name: &'static str,
     action: &'static str,
     source: serde_json::Error,
+}
+
+impl CodecError {
+    /// A value that serde could not write.
+    pub(crate) fn unsaved<T: ?Sized>(source: serde_json::Error) -> Self {
+        Self { type_name: std::any::type_name::<T>(), action: "saved", source }
+    }
+
+    /// What did not fit, without the type's name, for whoever typed the value
+    /// and knows the type as written.
+    #[cfg(feature = "app")]
+    pub(crate) fn reason(&self) -> String {
+        let text = self.source.to_string();
+        // Of one line, the place says nothing.
+        let place = format!(" at line 1 column {}", self.source.column());
+        text.strip_suffix(&place).unwrap_or(&text).to_owned()
+    }
 }

@@ -3,12 +3,15 @@
 use std::any::TypeId;
 use std::fmt;
 use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
 
+use crate::definition::TaskDef;
 use crate::engine::frames::Scope;
 use crate::run::Key;
 use crate::task::Shared;
+use crate::value::Value;
 
 /// The attempt a task is running in, asked for with `#[context]`.
 ///
@@ -33,6 +36,9 @@ pub struct Context {
     scope: Option<Arc<Scope>>,
 }
 
+/// Looks a result up.
+pub(crate) type Remembered<'a> = Pin<Box<dyn Future<Output = Option<Value>> + Send + 'a>>;
+
 /// What the engine does for an attempt. Implemented by the engine's run; a
 /// trait, so that tasks know nothing of engines.
 pub(crate) trait Host: Send + Sync {
@@ -40,8 +46,14 @@ pub(crate) trait Host: Send + Sync {
     fn path(&self, key: Key) -> String;
     fn resource(&self, id: TypeId) -> Option<&Shared>;
     fn mock(&self, id: TypeId) -> Option<&Shared>;
+    /// The result that was left under a key, if it may still be used. Ready at
+    /// once for a task that blocks its thread.
+    fn remembered<'a>(&'a self, key: &'a [u8], task: &'static TaskDef) -> Remembered<'a>;
     /// Whether the attempt was asked to stop; wakes `waker` when it is.
     fn poll_cancelled(&self, key: Key, epoch: u32, cx: Option<&mut std::task::Context<'_>>) -> Poll<()>;
+    /// How often the step did something in earlier lives of its run that an
+    /// attempt, or an undo, is not about: it was undone, or runs anew.
+    fn earlier(&self, path: &str, undo: bool) -> u32;
     fn progress(&self, key: Key, epoch: u32, done: u64, total: u64);
     fn heartbeat(&self, key: Key, epoch: u32);
 }
@@ -97,7 +109,13 @@ impl Context {
     /// has a key of its own.
     #[must_use]
     pub fn idempotency_key(&self) -> String {
-        format!("{}/{}{}", self.run_id(), self.step(), if self.undo { "/undo" } else { "" })
+        let step = self.step();
+        // What was undone or is done anew is something else to the world.
+        let again = match self.host.earlier(&step, self.undo) {
+            0 => String::new(),
+            times => format!("#{}", times + 1),
+        };
+        format!("{}/{step}{again}{}", self.run_id(), if self.undo { "/undo" } else { "" })
     }
 
     /// Whether the attempt was asked to stop: its run is cancelled, or

@@ -243,6 +243,8 @@ pub struct TaskDef {
     pub blocking: bool,
     /// Whether an attempt lost to a crash must not be repeated.
     pub at_most_once: bool,
+    /// Whether it runs within a transaction of the engine's own store.
+    pub transaction: bool,
     /// Retries and time limits.
     pub policy: Policy,
     /// Steps of this task that run at a time, over the whole engine.
@@ -253,6 +255,8 @@ pub struct TaskDef {
     pub cache: Option<Duration>,
     /// The task that undoes it.
     pub undo: Option<UndoDef>,
+    /// The task that finds out what became of a lost attempt.
+    pub reconcile: Option<ReconcileDef>,
     /// For a workflow that is used as a step: its graph.
     pub child: Option<&'static Graph>,
     /// How its output is saved.
@@ -266,15 +270,64 @@ pub struct UndoDef {
     pub task: &'static TaskDef,
 }
 
+/// How it is found out what became of a lost attempt.
+#[derive(Clone, Copy, Debug)]
+pub struct ReconcileDef {
+    /// The contract of the task that does it: its name, retries and limits.
+    pub task: &'static TaskDef,
+}
+
 /// When a workflow starts by itself.
 #[derive(Clone, Copy)]
 pub struct Schedule {
-    /// When, as a cron expression.
-    pub cron: &'static str,
-    /// The name of the time zone the expression is read in.
+    /// When.
+    pub when: When,
+    /// The name of the time zone that the ticks are told in.
     pub timezone: &'static str,
+    /// What becomes of the ticks that nobody saw to.
+    pub missed: Missed,
+    /// What a tick does while an earlier run has not ended.
+    pub overlap: Overlap,
     /// The parameters' values for a tick.
     pub fill: fn(&jiff::Zoned) -> Vec<Value>,
+}
+
+/// The times at which a schedule is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    /// As a cron expression says.
+    Cron(&'static str),
+    /// Again and again after so long, counted from 1970.
+    Every(Duration),
+}
+
+/// What becomes of the ticks that came while no engine ran.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Missed {
+    /// The latest of them starts a run.
+    #[default]
+    Latest,
+    /// They are passed over. One that waited for an earlier run when its
+    /// engine ended was not missed.
+    None,
+    /// Each of them starts a run, but no more than so many: the latest ones.
+    All(u32),
+}
+
+/// What a tick does while an earlier run of its schedule has not ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Overlap {
+    /// It is passed over.
+    Skip,
+    /// Its run starts when the earlier one has ended; of several such ticks,
+    /// only the latest, or under [`Missed::All`] so many of them, one after
+    /// the other.
+    #[default]
+    Queue,
+    /// The earlier run is cancelled, and its run starts.
+    CancelOld,
+    /// Its run starts beside the earlier one.
+    Allow,
 }
 
 // Function pointers have no useful `Debug`; what is static data is shown.
@@ -315,8 +368,10 @@ impl fmt::Debug for TaskStep {
 impl fmt::Debug for Schedule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Schedule")
-            .field("cron", &self.cron)
+            .field("when", &self.when)
             .field("timezone", &self.timezone)
+            .field("missed", &self.missed)
+            .field("overlap", &self.overlap)
             .finish_non_exhaustive()
     }
 }

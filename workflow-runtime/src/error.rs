@@ -195,6 +195,36 @@ pub enum Error {
         /// File and line of the other.
         second: String,
     },
+    /// There is no run of this id.
+    #[error("there is no run `{id}`; it may have been removed")]
+    NoSuchRun {
+        /// The id.
+        id: String,
+    },
+    /// The engine does not know the workflow.
+    #[error("there is no workflow `{name}` in this program; it has {}", list(.known))]
+    NoSuchWorkflow {
+        /// The name.
+        name: String,
+        /// The workflows that there are.
+        known: Vec<String>,
+    },
+    /// A run was to be started with parameters that do not fit.
+    #[error("`{workflow}` cannot be started: {}", .problems.join("; "))]
+    Parameters {
+        /// The workflow's name.
+        workflow: String,
+        /// What is wrong, parameter by parameter.
+        problems: Vec<String>,
+    },
+    /// What was asked of a run cannot be done to it.
+    #[error("run {id} {reason}")]
+    Refused {
+        /// The run.
+        id: String,
+        /// Why not, after "run so-and-so".
+        reason: String,
+    },
     /// An unfinished run cannot go on with this program's code.
     #[error("run {id} of `{workflow}` is blocked: {reason}")]
     Blocked {
@@ -203,6 +233,14 @@ pub enum Error {
         /// The run.
         id: String,
         /// What does not fit.
+        reason: String,
+    },
+    /// When a workflow is due cannot be told.
+    #[error("workflow `{workflow}` cannot be scheduled: {reason}")]
+    Schedule {
+        /// The workflow's name.
+        workflow: String,
+        /// Why not.
         reason: String,
     },
     /// The store refused or failed.
@@ -219,6 +257,13 @@ pub enum Error {
     /// A value could not be saved or read back.
     #[error("{0}")]
     Codec(Arc<crate::codec::CodecError>),
+}
+
+fn list(names: &[String]) -> String {
+    match names {
+        [] => "none".to_owned(),
+        names => names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "),
+    }
 }
 
 impl fmt::Debug for Error {

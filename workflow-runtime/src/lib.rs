@@ -50,6 +50,32 @@
 //! - A **resource** is a value that the process owns and tasks borrow:
 //!   [`Resources`](trait@Resources).
 //!
+//! # Runs that outlive their process
+//!
+//! [`Engine::in_memory`] keeps runs in the process, so a run ends with it.
+//! [`Engine::open`] keeps them in a file, and the next process goes on with
+//! them. A run with a [`key`](Start::key) starts at most once:
+//!
+//! ```
+//! # use workflow_runtime::{Engine, Result, task, workflow};
+//! # #[task] async fn double(number: u64) -> u64 { number * 2 }
+//! # workflow! { fn doubled(number: u64) -> Result<u64> { let result = double(number); Ok(result) } }
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<()> {
+//! # let folder = std::env::temp_dir().join(format!("workflow-doc-crate-{}", std::process::id()));
+//! # std::fs::create_dir_all(&folder).unwrap();
+//! # let file = folder.join("runs.db");
+//! let engine = Engine::open(&file).register::<doubled>().start().await?;
+//! let first = engine.start(doubled(4)).key("today").await?;
+//! let second = engine.start(doubled(4)).key("today").await?;
+//! assert_eq!(first.id(), second.id());
+//! assert_eq!(second.await?, 8);
+//! # engine.shutdown().await;
+//! # std::fs::remove_dir_all(&folder).unwrap();
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # What is promised
 //!
 //! A step starts only when every step it uses has ended. An attempt that is
@@ -58,22 +84,65 @@
 //! their results, finished steps that have an `undo` are undone in reverse
 //! order, and `#[always]` steps run. A panic in a task is a failed attempt.
 //!
-//! [`Engine::in_memory`] keeps runs in the process, so a run ends with it.
+//! With a store, every decision is committed before it is acted upon: a step
+//! whose success is committed never starts again in its run, and others run at
+//! least once, or as `at_most_once`, `reconcile` and `transaction` in
+//! [`task`](macro@task) say.
+//!
+//! # Where to look
+//!
+//! | For | see |
+//! |---|---|
+//! | what a task may be, and its options | [`task`](macro@task), [`Context`], [`Retryable`] |
+//! | setting up an engine, retention, encryption | [`EngineBuilder`] |
+//! | a run: its result, events, signals | [`Run`], [`RunEvent`], [`Signal`] |
+//! | what operators do: retry, fork, set, cancel and others | [`Engine::operate`], [`Operation`] |
+//! | a program that is its own command line (feature `app`) | `App` |
+//! | runs in flight when the code changes | [`blueprint`] |
+//! | runs that start by themselves | [`schedule`], [`Engine::backfill`] |
+//! | what became of a run, without its code | [`history`] |
+//! | whether a store is as it should be | [`doctor`] |
+//! | stores, and writing another | [`store`] |
+//! | values that nobody should see | [`Secret`] |
+//! | tests of workflows | [`testing`] |
+//!
+//! # Features
+//!
+//! `encryption` (by default): stored values can be encrypted. `app`: `App`,
+//! and what a terminal shows of a run that goes on.
 
+#[cfg(feature = "app")]
+pub mod app;
+pub mod blueprint;
 pub mod definition;
+pub mod doctor;
+pub mod history;
+#[cfg(feature = "logs")]
+pub mod logs;
 pub mod policy;
 pub mod run;
+pub mod schedule;
+pub mod sqlite;
 pub mod store;
 pub mod testing;
 
+// What the macros write names the crate by its name, also in its own tests.
+#[cfg(test)]
+extern crate self as workflow_runtime;
+
+mod cache;
 mod codec;
 mod context;
 mod engine;
 mod error;
 mod observe;
+mod operation;
 mod picture;
+mod reconcile;
 mod resources;
+mod secret;
 mod task;
+mod transaction;
 mod undo;
 mod value;
 mod view;
@@ -83,12 +152,20 @@ mod workflow;
 pub mod __private;
 
 pub use __private::Moment;
+#[cfg(feature = "app")]
+pub use app::App;
+pub use cache::CachedBy;
 pub use codec::{CodecError, Durable};
 pub use context::Context;
-pub use engine::{Engine, EngineBuilder, Run, Start};
+pub use engine::{
+    AnyRun, Backfill, BackfillResult, BackfillTick, Backfilled, Engine, EngineBuilder, Run, Start,
+};
 pub use error::{Cause, Error, Failure, Result, StepError, TaskError};
 pub use observe::{Events, RunEvent, RunEventKind};
+pub use operation::{By, Operation};
+pub use reconcile::{Finds, Reconciles};
 pub use resources::{NoResources, Provides, Resources};
+pub use secret::{Secret, redact, redacted};
 pub use task::{Call, Ended, Fallible, Retryability, Retryable, Running, RunsOn, Task};
 pub use undo::Undoes;
 pub use value::{Codec, Value};

@@ -59,7 +59,7 @@ pub enum RunEventKind {
 }
 
 /// The events of one run, from its first on; made by
-/// [`Run::events`](crate::Run::events). It does not keep the run from ending,
+/// [`Run::events`](crate::AnyRun::events). It does not keep the run from ending,
 /// and ends with it.
 ///
 /// ```no_run

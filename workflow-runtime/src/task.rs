@@ -13,10 +13,11 @@ use std::time::Duration;
 
 use smallvec::SmallVec;
 
-use crate::codec::Durable;
+use crate::codec::{CodecError, Durable};
 use crate::context::Context;
 use crate::definition::TaskDef;
-use crate::error::Failure;
+use crate::error::{Cause, Failure};
+use crate::transaction;
 use crate::value::{Value, wrong_type};
 
 /// A task, or a workflow that is used like one.
@@ -47,9 +48,20 @@ pub trait Task: Sized + 'static {
     /// What `returned` means.
     fn finish(returned: Self::Return) -> Ended;
 
+    /// What the result of these arguments is remembered under, for a task with
+    /// `cache`.
+    fn cache_key(_args: &Self::Args<'_>) -> Option<Result<Vec<u8>, CodecError>> {
+        None
+    }
+
     /// Begins to undo a finished step.
     fn undo<'a>(_args: Self::Args<'a>, _output: &'a Self::Ok, _context: &'a Context) -> Running<'a> {
         unreachable!("only a task with `undo` in its contract is undone")
+    }
+
+    /// Begins to find out what became of a lost attempt.
+    fn reconcile<'a>(_args: Self::Args<'a>, _context: &'a Context) -> Running<'a> {
+        unreachable!("only a task with `reconcile` in its contract is looked into")
     }
 }
 
@@ -96,6 +108,12 @@ pub type Running<'a> = Pin<Box<dyn Future<Output = Ended> + Send + 'a>>;
 pub enum Ended {
     /// With a value.
     Ok(Value),
+    /// With the value that an earlier run has left.
+    Reused(Value),
+    /// With a value that later runs may use, and what they find it by.
+    Remember(Value, Vec<u8>),
+    /// Of a reconciliation: the lost attempt has had no effect.
+    NotDone,
     /// With an error, and what the error says about another attempt.
     Err(Failure, Retryability),
     /// A workflow used as a step does not run here: these are its parameters,
@@ -175,6 +193,7 @@ pub struct Env {
 pub(crate) enum Purpose {
     Attempt,
     Undo { output: Value },
+    Reconcile,
 }
 
 impl Env {
@@ -199,19 +218,71 @@ impl Env {
     /// Hands the evaluated arguments to the task.
     pub fn begin<'a, T: Task>(&'a self, call: Call<'a, T>) -> Running<'a> {
         match &self.purpose {
-            Purpose::Attempt => match self.context.host().mock(TypeId::of::<T>()) {
-                None => T::start(call.args, &self.context),
-                Some(mock) => match mock.downcast_ref::<Mock<T>>() {
-                    Some(mock) => mock.start(call.args),
-                    None => wrong_type::<T>(),
-                },
-            },
+            Purpose::Attempt => {
+                attempt::<T>(call.args, &self.context, |args, context| match T::cache_key(&args) {
+                    None => T::start(args, context),
+                    Some(key) => start_cached::<T>(key, args, context),
+                })
+            }
+            Purpose::Reconcile => T::reconcile(call.args, &self.context),
             Purpose::Undo { output } => {
                 let output = output.get::<T::Ok>().unwrap_or_else(|| wrong_type::<T::Ok>());
                 T::undo(call.args, output, &self.context)
             }
         }
     }
+}
+
+/// Begins an attempt of a task, unless something stands in for it in a test.
+pub(crate) fn attempt<'a, T: Task>(
+    args: T::Args<'a>,
+    context: &'a Context,
+    start: impl FnOnce(T::Args<'a>, &'a Context) -> Running<'a>,
+) -> Running<'a> {
+    match context.host().mock(TypeId::of::<T>()) {
+        None if T::DEF.transaction && transaction::lent().is_none() => refuse_transaction(T::DEF.name),
+        None => start(args, context),
+        Some(mock) => match mock.downcast_ref::<Mock<T>>() {
+            Some(mock) => mock.start(args),
+            None => wrong_type::<T>(),
+        },
+    }
+}
+
+/// What a transaction needs is missing, and will be at every attempt.
+fn refuse_transaction<'a>(task: &str) -> Running<'a> {
+    let words = format!(
+        "the task `{task}` is a transaction, and tasks cannot write where this engine keeps its runs; \
+         use `Engine::open(\"runs.db\")`, or in a test `mock::<{task}>(..)`"
+    );
+    let failure = Failure::new(Cause::Fatal, words);
+    Box::pin(std::future::ready(Ended::Err(failure, Retryability::Fatal)))
+}
+
+/// An attempt that runs only where no earlier run has left its result.
+fn start_cached<'a, T: Task>(
+    key: Result<Vec<u8>, CodecError>,
+    args: T::Args<'a>,
+    context: &'a Context,
+) -> Running<'a> {
+    let key = match key {
+        Ok(key) => key,
+        Err(error) => {
+            tracing::warn!(task = T::DEF.name, %error, "the task runs: without a key nothing is remembered");
+            return T::start(args, context);
+        }
+    };
+    Box::pin(async move {
+        let found = context.host().remembered(&key, T::CONTRACT).await;
+        // Another task of this name and version may have left something else.
+        if let Some(value) = found.filter(|value| value.get::<T::Ok>().is_some()) {
+            return Ended::Reused(value);
+        }
+        match T::start(args, context).await {
+            Ended::Ok(value) => Ended::Remember(value, key),
+            other => other,
+        }
+    })
 }
 
 /// The values that a step alone uses, and may consume.

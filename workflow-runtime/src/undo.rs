@@ -9,7 +9,7 @@ use std::ops::Deref;
 
 use crate::context::Context;
 use crate::definition::UndoDef;
-use crate::task::{Running, Task};
+use crate::task::{Running, Task, attempt};
 
 /// A task that another task undoes.
 pub trait Undone: Task {
@@ -62,7 +62,7 @@ where
     U: for<'a> Task<Args<'a> = &'a <T as Task>::Ok>,
 {
     fn begin<'a>(_: T::Args<'a>, output: &'a T::Ok, context: &'a Context) -> Running<'a> {
-        U::start(output, context)
+        attempt::<U>(output, context, U::start)
     }
 }
 
@@ -75,7 +75,7 @@ where
     U: for<'a> Task<Args<'a> = &'a O>,
 {
     fn begin<'a>(_: T::Args<'a>, output: &'a T::Ok, context: &'a Context) -> Running<'a> {
-        U::start(output, context)
+        attempt::<U>(output, context, U::start)
     }
 }
 
@@ -89,7 +89,7 @@ where
         // The arguments live in this future while the undoing task borrows
         // them.
         Box::pin(async move {
-            let undoing = U::start(T::lend(&args, output), context);
+            let undoing = attempt::<U>(T::lend(&args, output), context, U::start);
             undoing.await
         })
     }
@@ -105,7 +105,7 @@ where
 {
     fn begin<'a>(args: T::Args<'a>, output: &'a T::Ok, context: &'a Context) -> Running<'a> {
         Box::pin(async move {
-            let undoing = U::start(T::lend(&args, &**output), context);
+            let undoing = attempt::<U>(T::lend(&args, &**output), context, U::start);
             undoing.await
         })
     }

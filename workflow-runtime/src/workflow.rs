@@ -14,6 +14,8 @@ use crate::value::Value;
 pub trait Workflow: Task {
     /// The workflow as static data.
     const GRAPH: &'static Graph;
+    /// The graph as a picture; nothing for one that is too large to be drawn.
+    const SVG: &'static str = "";
 }
 
 /// A workflow with its parameters, to hand to an engine: what calling a

@@ -1,14 +1,17 @@
 //! What stands beside the function: a type of its name that carries the
 //! contract. Cannot fail, checks nothing.
 
-use proc_macro2::{Ident, Span, TokenStream};
-use quote::{ToTokens, format_ident, quote, quote_spanned};
-use syn::ext::IdentExt;
-use syn::{Path, Type};
+mod partners;
 
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::Type;
+use syn::ext::IdentExt;
+
+use self::partners::{cache_key, implement_reconciled, implement_undone, reconcile};
 use super::function::Function;
 use super::options::Options;
-use super::signature::{Output, Param, Role, Signature, is_reference, referent};
+use super::signature::{Output, Param, Role, Signature, referent};
 use super::types;
 use crate::duration::expand_duration;
 use crate::private::{Private, call_at};
@@ -30,7 +33,8 @@ pub(super) fn contract(function: &Function, signature: &Signature, options: &Opt
     let call = constructor(function, signature);
     let runs_on = runs_on(function, signature, options);
     let undo = options.undo.as_ref().map(|undo| implement_undone(function, signature, undo));
-    quote!(#marker #task #call #runs_on #undo)
+    let reconcile = options.reconcile.as_ref().map(|(by, _)| implement_reconciled(function, by));
+    quote!(#marker #task #call #runs_on #undo #reconcile)
 }
 
 /// The type of the function's name.
@@ -75,6 +79,7 @@ fn implement_task(function: &Function, signature: &Signature, options: &Options)
     let def = definition(function, signature, options);
     let start = start(function, signature);
     let finish = finish(&signature.output, options);
+    let cache_key = options.cache.map(|_| cache_key(signature));
     let undo = options.undo.as_ref().map(|undo| {
         // Where it is called is where rustc says that it does not fit.
         let at = undo.to_token_stream();
@@ -90,6 +95,7 @@ fn implement_task(function: &Function, signature: &Signature, options: &Options)
             }
         }
     });
+    let reconcile = options.reconcile.as_ref().map(|(by, _)| reconcile(by));
     quote! {
         #(#conditions)*
         #[automatically_derived]
@@ -100,7 +106,9 @@ fn implement_task(function: &Function, signature: &Signature, options: &Options)
             const DEF: #Private::TaskDef = #def;
             #start
             #finish
+            #cache_key
             #undo
+            #reconcile
         }
     }
 }
@@ -176,7 +184,9 @@ fn definition(function: &Function, signature: &Signature, options: &Options) -> 
     if matches!(signature.output, Output::Fallible { .. }) {
         fields.extend(quote!(fallible: true,));
     }
-    if function.signature.asyncness.is_none() {
+    if options.transaction.is_some() {
+        fields.extend(quote!(transaction: true,));
+    } else if function.signature.asyncness.is_none() {
         fields.extend(quote!(blocking: true,));
     }
     if options.at_most_once.is_some() {
@@ -193,11 +203,14 @@ fn definition(function: &Function, signature: &Signature, options: &Options) -> 
         let per = expand_duration(per);
         fields.extend(quote!(rate: #Private::Option::Some(#Private::Rate { count: #count, per: #per }),));
     }
-    if let Some(cache) = options.cache.map(expand_duration) {
+    if let Some(cache) = options.cache.map(|(cache, _)| expand_duration(cache)) {
         fields.extend(quote!(cache: #Private::Option::Some(#cache),));
     }
     if options.undo.is_some() {
         fields.extend(quote!(undo: #Private::Option::Some(#Private::undo_of::<Self>()),));
+    }
+    if options.reconcile.is_some() {
+        fields.extend(quote!(reconcile: #Private::Option::Some(#Private::reconcile_of::<Self>()),));
     }
     if fields.is_empty() { plain } else { quote!(#Private::TaskDef { #fields ..#plain }) }
 }
@@ -328,6 +341,10 @@ fn runs_on(function: &Function, signature: &Signature, options: &Options) -> Tok
     });
     let undo =
         options.undo.as_ref().map(|_| quote!(<#name as #Private::Undone>::By: #Private::RunsOn<__Engine>,));
+    let reconcile = options
+        .reconcile
+        .as_ref()
+        .map(|_| quote!(<#name as #Private::Reconciled>::By: #Private::RunsOn<__Engine>,));
     quote! {
         #(#conditions)*
         #[automatically_derived]
@@ -335,56 +352,7 @@ fn runs_on(function: &Function, signature: &Signature, options: &Options) -> Tok
         where
             #(#resources,)*
             #undo
+            #reconcile
         {}
-    }
-}
-
-/// The undoing task is named once, here: a mistake in it is one error.
-///
-/// ```text
-/// impl Undone for charge {
-///     type By = refund;
-///     type Lent<'task, Output> = (&'task Output, &'task Order, &'task u64);
-///     fn lend<'task, 'args: 'task, Output>(args: &'task Self::Args<'args>, output: &'task Output) -> .. {
-///         let (arg0, arg1) = args;
-///         (output, arg0, arg1)
-///     }
-/// }
-/// ```
-fn implement_undone(function: &Function, signature: &Signature, undo: &Path) -> TokenStream {
-    let name = &function.signature.ident;
-    let conditions = function.conditions();
-    let names: Vec<_> = (0..signature.arguments().count()).map(|index| format_ident!("arg{index}")).collect();
-    let (lent, lend) = match names.is_empty() {
-        true => (quote!(#Private::NoArguments), quote!(::core::unreachable!())),
-        false => {
-            let types = signature.arguments().map(|param| lent(&param.ty));
-            let pattern = one_or_tuple(names.iter().map(ToTokens::to_token_stream));
-            (quote!((&'task __Output, #(#types),*)), quote! { let #pattern = args; (output, #(#names),*) })
-        }
-    };
-    quote! {
-        #(#conditions)*
-        #[automatically_derived]
-        #[allow(unused, clippy::all, clippy::pedantic, clippy::nursery)]
-        impl #Private::Undone for #name {
-            type By = #undo;
-            type Lent<'task, __Output: ?::core::marker::Sized + 'static> = #lent;
-            fn lend<'task, 'args: 'task, __Output: ?::core::marker::Sized + 'static>(
-                args: &'task Self::Args<'args>,
-                output: &'task __Output,
-            ) -> Self::Lent<'task, __Output> {
-                #lend
-            }
-        }
-    }
-}
-
-/// What is borrowed is lent on; what is owned is lent.
-fn lent(ty: &Type) -> TokenStream {
-    let named = types::name_lifetimes(ty);
-    match is_reference(ty) {
-        true => named,
-        false => quote!(&'task #named),
     }
 }

@@ -5,8 +5,6 @@ use std::time::Duration;
 use proc_macro2::{Span, TokenStream};
 use syn::{LitInt, LitStr, Path};
 
-use super::function::Function;
-use super::signature::{Output, Signature};
 use crate::diagnostics::Errors;
 use crate::duration;
 use crate::entries::{self, Entry};
@@ -19,21 +17,25 @@ pub(super) struct Options {
     pub(super) policy: PolicyOverride,
     pub(super) blocking: Option<Span>,
     pub(super) at_most_once: Option<Span>,
+    pub(super) transaction: Option<Span>,
     pub(super) undo: Option<Path>,
-    pub(super) cache: Option<Duration>,
+    pub(super) reconcile: Option<(Path, Span)>,
+    pub(super) cache: Option<(Duration, Span)>,
     pub(super) concurrency: Option<u32>,
     pub(super) rate: Option<(u32, Duration)>,
     pub(super) name: Option<LitStr>,
     pub(super) version: Option<u32>,
 }
 
-const KNOWN: [&str; 11] = [
+const KNOWN: [&str; 13] = [
     "retry",
     "timeout",
     "deadline",
     "blocking",
     "at_most_once",
+    "transaction",
     "undo",
+    "reconcile",
     "cache",
     "concurrency",
     "rate",
@@ -44,18 +46,11 @@ const KNOWN: [&str; 11] = [
 impl Options {
     pub(super) fn read(list: TokenStream, errors: &mut Errors) -> Self {
         let mut options = Self::default();
-        let (plain, mut named) = entries::split(list);
+        let (plain, named) = entries::split(list);
         for value in &plain {
             errors.on(
                 value,
                 "expected an option of the task\nhelp: write `name`, `name = value` or `name(values)`, such as `timeout = \"10s\"`",
-            );
-        }
-        // Planned, and so worth more than "unknown".
-        for planned in named.extract_if(.., |entry| entry.name == "transaction") {
-            errors.at(
-                planned.name.span(),
-                "the `transaction` option needs a store with SQL, which this version does not have yet",
             );
         }
         for entry in entries::check_names(named, &KNOWN, "task", errors) {
@@ -79,11 +74,17 @@ impl Options {
             "deadline" => self.policy.read_deadline(entry, errors),
             "blocking" => self.blocking = entry.flag(errors),
             "at_most_once" => self.at_most_once = entry.flag(errors),
+            "transaction" => self.transaction = entry.flag(errors),
+            "reconcile" => {
+                let path = entry.parse("the path of a task", "reconcile = check_transfer", errors);
+                self.reconcile = path.map(|path| (path, entry.name.span()));
+            }
             "undo" => self.undo = entry.parse("the path of a task", "undo = refund", errors),
             "cache" => {
                 let literal = entry.duration_literal("cache = \"24h\"", errors);
-                self.cache =
+                let cache =
                     literal.and_then(|literal| duration::positive_duration(&literal, "cache", errors));
+                self.cache = cache.map(|cache| (cache, entry.name.span()));
             }
             "concurrency" => {
                 let literal: Option<LitInt> = entry.parse("a whole number", "concurrency = 4", errors);
@@ -104,42 +105,6 @@ impl Options {
                     literal.and_then(|literal| count(entry, &literal, errors)).map(|count| count.0);
             }
             _ => {}
-        }
-    }
-
-    /// Reports options that contradict each other or the function.
-    pub(super) fn check(&self, function: &Function, signature: Option<&Signature>, errors: &mut Errors) {
-        self.policy.check(errors);
-        if let (Some((attempts @ 2.., span)), Some(_)) = (self.policy.attempts, self.at_most_once) {
-            errors.at(
-                span,
-                format_args!(
-                    "`at_most_once` contradicts {attempts} attempts\n\
-                     help: remove `at_most_once`, or write `attempts = 1`\n\
-                     note: an attempt that failed may have had its effect"
-                ),
-            );
-        }
-        match (&function.signature.asyncness, self.blocking) {
-            (Some(_), Some(span)) => errors.at(
-                span,
-                "`blocking` is for functions that are not `async`\nhelp: remove `blocking`, or `async`",
-            ),
-            (None, None) => errors.at(
-                function.signature.fn_token.span,
-                "a task is `async`, or says that it blocks\n\
-                 help: write `async fn`, or `#[task(blocking)]` for a function that computes or waits for long",
-            ),
-            _ => {}
-        }
-        if let Some(when) = &self.policy.when
-            && let Some(Signature { output: Output::Unit | Output::Plain(_), .. }) = signature
-        {
-            errors.on(
-                when,
-                "`when` asks an error, and this task returns none\n\
-                 help: remove `when`, or return a `Result`",
-            );
         }
     }
 }

@@ -2,6 +2,7 @@
 //! and nothing resolved.
 
 use std::cell::Cell;
+use std::time::Duration;
 
 use proc_macro2::{Span, TokenStream};
 use quote::ToTokens;
@@ -43,10 +44,48 @@ pub(crate) struct Param {
 
 /// `#[schedule("cron", timezone = "…", param = expr, …)]`
 pub(crate) struct Schedule {
-    pub(crate) cron: LitStr,
+    pub(crate) cron: Option<LitStr>,
+    pub(crate) every: Option<(Duration, Span)>,
     pub(crate) timezone: Option<LitStr>,
+    pub(crate) missed: Option<(Missed, Span)>,
+    pub(crate) overlap: Option<Overlap>,
     pub(crate) fills: Vec<(Ident, Expr)>,
     pub(crate) span: Span,
+    /// Whether a part of it could not be read, which has been reported: then
+    /// nothing is known to be missing.
+    pub(crate) broken: bool,
+}
+
+impl Schedule {
+    pub(crate) fn empty(span: Span) -> Self {
+        Self {
+            cron: None,
+            every: None,
+            timezone: None,
+            missed: None,
+            overlap: None,
+            fills: Vec::new(),
+            span,
+            broken: false,
+        }
+    }
+}
+
+/// `missed = …`
+#[derive(Clone, Copy)]
+pub(crate) enum Missed {
+    Latest,
+    None,
+    All(u32),
+}
+
+/// `overlap = …`
+#[derive(Clone, Copy)]
+pub(crate) enum Overlap {
+    Skip,
+    Queue,
+    CancelOld,
+    Allow,
 }
 
 /// The statements of a region, and the value it ends with.

@@ -18,11 +18,12 @@ use proc_macro2::{Span, TokenStream};
 use quote::quote;
 use syn::Ident;
 
-use super::ast::Workflow;
+use super::ast::{Missed, Overlap, Workflow};
 use super::check::{Checked, is_numbered};
 use super::graph::*;
 use super::lower::plain;
 use super::parse::type_text;
+use crate::duration::expand_duration;
 use crate::private::Private;
 
 mod call;
@@ -35,6 +36,7 @@ pub(crate) fn tables(workflow: &Workflow, checked: &Checked) -> TokenStream {
     let mut tables = Tables { graph: checked.graph(), functions: TokenStream::new(), count: 0 };
     let regions: Vec<TokenStream> =
         (0..tables.graph.regions.len()).map(|id| tables.region(id, workflow)).collect();
+    // Runs of the first schema know their graph by this, so it stays as it was.
     let fingerprint = tables
         .graph
         .regions
@@ -128,6 +130,8 @@ impl Tables<'_> {
             // A step means what it says on what it is given.
             let own =
                 fingerprint(SEED, &format!("{} {} {}", plain(&workflow.name), names[index], step.source));
+            let beneath = self.graph.beneath(step);
+            let own = if beneath.is_empty() { own } else { fingerprint(own, &format!(" where {beneath}")) };
             let own = step.needs.iter().fold(own, |hash, need| {
                 let needed = fingerprints.get(*need).copied().unwrap_or_default();
                 fingerprint(hash, &needed.to_string())
@@ -305,7 +309,6 @@ impl Tables<'_> {
     /// The function that fills the parameters at a tick.
     fn schedule(&mut self, workflow: &Workflow) -> TokenStream {
         let Some(schedule) = &workflow.schedule else { return quote!(#Private::Option::None) };
-        let cron = &schedule.cron;
         let timezone = schedule.timezone.as_ref().map_or_else(|| "UTC".to_owned(), syn::LitStr::value);
         let values = workflow.params.iter().map(|param| {
             let ty = &param.ty;
@@ -320,7 +323,33 @@ impl Tables<'_> {
                 <[_]>::into_vec(#Private::Box::new([#(#values),*]))
             }
         });
-        quote!(#Private::Option::Some(#Private::Schedule { cron: #cron, timezone: #timezone, fill: #function }))
+        let when = match (&schedule.cron, schedule.every) {
+            (_, Some((period, _))) => {
+                let period = expand_duration(period);
+                quote!(#Private::When::Every(#period))
+            }
+            (cron, None) => quote!(#Private::When::Cron(#cron)),
+        };
+        let missed = match schedule.missed {
+            Some((Missed::None, _)) => quote!(None),
+            Some((Missed::All(count), _)) => quote!(All(#count)),
+            Some((Missed::Latest, _)) | None => quote!(Latest),
+        };
+        let overlap = match schedule.overlap {
+            Some(Overlap::Skip) => quote!(Skip),
+            Some(Overlap::CancelOld) => quote!(CancelOld),
+            Some(Overlap::Allow) => quote!(Allow),
+            Some(Overlap::Queue) | None => quote!(Queue),
+        };
+        quote! {
+            #Private::Option::Some(#Private::Schedule {
+                when: #when,
+                timezone: #timezone,
+                missed: #Private::Missed::#missed,
+                overlap: #Private::Overlap::#overlap,
+                fill: #function,
+            })
+        }
     }
 }
 

@@ -236,6 +236,32 @@ impl Graph {
         slots
     }
 
+    /// What a step rests on that its own words do not say: the pure bindings
+    /// it uses, a loop's first values, and what its regions are worth. Empty
+    /// where there is nothing of that.
+    pub(crate) fn beneath(&self, step: &Step) -> String {
+        let mut uses: Vec<BindingId> = step.kind.codes().into_iter().flatten().collect();
+        let mut texts = Vec::new();
+        if let Kind::Loop { initial, .. } = &step.kind {
+            texts.extend(initial.iter().filter_map(|initial| match initial {
+                Initial::Compute { code, .. } => Some(code.tokens.to_string()),
+                Initial::Slot(_) => None,
+            }));
+        }
+        for region in step.kind.regions() {
+            if let Result::Compute { code, .. } = &self.regions[region].result {
+                uses.extend(&code.uses);
+                texts.push(format!("worth {}", code.tokens));
+            }
+        }
+        for binding in self.closure(&uses) {
+            if let Form::Pure { pat, code, .. } = &self.bindings[binding].form {
+                texts.push(format!("{pat} = {}", code.tokens));
+            }
+        }
+        texts.join("; ")
+    }
+
     /// The number of a slot in its frame.
     pub(crate) fn number(&self, region: RegionId, slot: Slot) -> usize {
         let region = &self.regions[region];

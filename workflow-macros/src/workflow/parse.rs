@@ -10,6 +10,7 @@ use crate::diagnostics::Errors;
 
 mod head;
 mod recover;
+mod schedule;
 mod statement;
 mod step;
 mod value;

@@ -190,6 +190,38 @@ fn a_fingerprint_is_of_what_a_step_means() {
 }
 
 #[test]
+fn a_fingerprint_sees_through_pure_bindings() {
+    let workflow = |size: TokenStream, start: TokenStream, worth: TokenStream| {
+        quote! {
+            fn w(day: u64, items: Vec<u64>) -> Result<u64> {
+                let n = #size;
+                let twice = n * 2;
+                let a = first(twice);
+                let b = second(day);
+                let mut x: u64 = #start;
+                #[limit(3)]
+                while x < 3 { x = third(x); }
+                let list: Vec<u64> = for item in items { let c = each(item); #worth };
+                Ok(b + a)
+            }
+        }
+    };
+    let plain = || (quote!(items.len()), quote!(1), quote!(c));
+    let of = |(size, start, worth)| fingerprints(workflow(size, start, worth));
+    let differ = |changed: Vec<String>| -> Vec<usize> {
+        let before = of(plain());
+        // The last one is the workflow's, which only knows the steps' own words.
+        let steps = before.iter().zip(&changed).take(before.len() - 1).enumerate();
+        steps.filter(|(_, (old, new))| old != new).map(|(place, _)| place).collect()
+    };
+    assert_eq!(of(plain()).len(), 7, "{:?}", mistakes(workflow(quote!(items.len()), quote!(1), quote!(c))));
+    assert_eq!(differ(of(plain())), [0usize; 0]);
+    assert_eq!(differ(of((quote!(items.len() + 1), quote!(1), quote!(c)))), [0]);
+    assert_eq!(differ(of((quote!(items.len()), quote!(2), quote!(c)))), [2]);
+    assert_eq!(differ(of((quote!(items.len()), quote!(1), quote!(c + 1)))).len(), 1);
+}
+
+#[test]
 fn a_mistake_costs_one_statement() {
     let found = mistakes(quote! {
         fn w(day: u64, items: Vec<u64>) -> Result<u64> {

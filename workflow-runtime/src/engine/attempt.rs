@@ -16,8 +16,9 @@ use tracing::Span;
 use super::core::Begun;
 use super::host::RunHost;
 use super::panics::{contained, discard};
+use super::transact;
 use crate::context::Context;
-use crate::definition::Start;
+use crate::definition::{Start, TaskDef};
 use crate::error::{Cause, Failure};
 use crate::run::{AttemptEnd, Key, Timestamp};
 use crate::task::{Ended, Env, Moved, Retryability};
@@ -32,6 +33,10 @@ pub(crate) struct Attempt {
     /// What the task is given; gone once the attempt is over.
     pub(crate) given: Option<(Env, Moved)>,
     pub(crate) blocking: bool,
+    /// The contract of the task, if it is a transaction.
+    pub(crate) transaction: Option<&'static TaskDef>,
+    /// Whether it does what the step is there for, or takes it back.
+    pub(crate) witnessed: bool,
     pub(crate) limits: TimeLimits,
     pub(crate) span: Span,
 }
@@ -50,12 +55,14 @@ pub(crate) struct Done {
     pub(crate) epoch: u32,
     pub(crate) end: AttemptEnd,
     pub(crate) output: Option<Value>,
+    /// What the output is remembered under for later runs.
+    pub(crate) cache_key: Option<Vec<u8>>,
     /// Whether it ever had to wait.
     pub(crate) waited: bool,
 }
 
 /// How the polling of an attempt came to its end.
-enum End {
+pub(super) enum End {
     /// By itself, a contained panic included.
     Ended(Result<Ended, Failure>),
     TimedOut,
@@ -66,17 +73,28 @@ enum End {
 
 pub(crate) async fn run(host: &Arc<RunHost>, attempt: &mut Attempt) -> Done {
     let Attempt { key, epoch, limits, .. } = *attempt;
-    if let (Some(witness), Some((env, _))) = (&host.core.witness, &attempt.given) {
+    if let (Some(witness), Some((env, _)), true) = (&host.core.witness, &attempt.given, attempt.witnessed) {
         witness(host.begun(key, env.context()));
     }
     let mut watch = Watch { host, key, epoch, limits, waker: None, until: None, sleep: None };
-    let end = if attempt.blocking {
-        run_on_thread(&mut watch, attempt).await
-    } else {
-        run_in_place(&mut watch, attempt).await
+    let transacted = match attempt.transaction {
+        Some(task) => transact::run(&mut watch, attempt, task).await,
+        None => None,
     };
+    let end = match transacted {
+        Some(end) => end,
+        None if attempt.blocking => run_on_thread(&mut watch, attempt).await,
+        None => run_in_place(&mut watch, attempt).await,
+    };
+    let mut cache_key = None;
     let (end, output) = match end {
         End::Ended(Ok(Ended::Ok(output))) => (AttemptEnd::Ok, Some(output)),
+        End::Ended(Ok(Ended::Reused(output))) => (AttemptEnd::Reused, Some(output)),
+        End::Ended(Ok(Ended::Remember(output, key))) => {
+            cache_key = Some(key);
+            (AttemptEnd::Ok, Some(output))
+        }
+        End::Ended(Ok(Ended::NotDone)) => (AttemptEnd::NotDone, None),
         End::Ended(Ok(Ended::Err(failure, retryability))) => {
             (AttemptEnd::Failed(failure, retryability), None)
         }
@@ -96,7 +114,7 @@ pub(crate) async fn run(host: &Arc<RunHost>, attempt: &mut Attempt) -> Done {
         }
         End::Dropped => (AttemptEnd::Cancelled, None),
     };
-    Done { key, epoch, end, output, waited: watch.waker.is_some() }
+    Done { key, epoch, end, output, cache_key, waited: watch.waker.is_some() }
 }
 
 impl RunHost {
@@ -109,6 +127,7 @@ impl RunHost {
         });
         drop(inner);
         Begun {
+            run: self.id.clone(),
             step: context.step(),
             needs: needs.unwrap_or_default(),
             attempt: context.attempt(),
@@ -197,8 +216,8 @@ fn join(
 
 /// What may end an attempt from outside. Costs nothing until the attempt has
 /// to wait for the first time.
-struct Watch<'a> {
-    host: &'a Arc<RunHost>,
+pub(super) struct Watch<'a> {
+    pub(super) host: &'a Arc<RunHost>,
     key: Key,
     epoch: u32,
     limits: TimeLimits,
@@ -212,7 +231,7 @@ struct Watch<'a> {
 }
 
 impl Watch<'_> {
-    fn poll(
+    pub(super) fn poll(
         &mut self,
         cx: &mut TaskContext<'_>,
         body: impl FnOnce(&mut TaskContext<'_>) -> Poll<Result<Ended, Failure>>,

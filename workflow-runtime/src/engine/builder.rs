@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::cached::Results;
 use super::clock::Clock;
 use super::core::{Core, Witness};
 use super::handle::Engine;
@@ -14,12 +15,18 @@ use super::limits::Limits;
 use super::random::Random;
 use super::recovery;
 use super::registry::Registry;
+use super::requests;
+use super::retention;
+use super::schedules;
+use super::sleepers::Sleepers;
 use super::timers::Timers;
 use crate::definition::Graph;
 use crate::error::{Error, Result};
 use crate::resources::{NoResources, Resources};
 use crate::run::Timestamp;
-use crate::store::{Durability, Sqlite, Store};
+use crate::store::{Durability, Sqlite, Store, StoreError, check_clear};
+#[cfg(feature = "encryption")]
+use crate::store::{Encrypted, KeyRing};
 use crate::task::{Mock, RunsOn, Shared, Task};
 use crate::workflow::Workflow;
 
@@ -28,19 +35,41 @@ use crate::workflow::Workflow;
 const GRACE: Duration = Duration::from_secs(30);
 
 /// How many bytes a saved value may have, unless
-/// [`EngineBuilder::largest_value`] says otherwise: what the SQLite store takes.
-const LARGEST_VALUE: usize = 256 << 20;
+/// [`EngineBuilder::largest_value`] says otherwise: what the SQLite store
+/// takes, less than what encryption adds.
+const LARGEST_VALUE: usize = (256 << 20) - 1024;
 
 /// Sets an engine up; made by [`Engine::in_memory`].
 #[must_use = "an engine runs nothing until it is started"]
 pub struct EngineBuilder<R = NoResources> {
     resources: R,
+    settings: Settings,
+}
+
+/// All that is set beside the resources, whose type is the builder's.
+struct Settings {
     workflows: Vec<&'static Graph>,
     mocks: HashMap<TypeId, Box<Shared>>,
     grace: Duration,
     store: Keep,
     largest_value: usize,
+    recover: bool,
+    /// Whether it sees to requests; as it recovers, unless said otherwise.
+    requests: Option<bool>,
+    begins: bool,
+    keep: Option<Duration>,
+    layer: Layer,
+    schedules: bool,
     test: Test,
+}
+
+/// What comes between an engine and its store, once that is open.
+type Layer = Box<dyn FnOnce(Arc<dyn Store>) -> Result<Arc<dyn Store>, StoreError> + Send + Sync>;
+
+/// Nothing comes between; then the store needs no keys.
+fn clear(store: Arc<dyn Store>) -> Result<Arc<dyn Store>, StoreError> {
+    check_clear(&store.keys()?)?;
+    Ok(store)
 }
 
 /// What the test kit wants of an engine.
@@ -58,41 +87,49 @@ enum Keep {
 }
 
 impl EngineBuilder<NoResources> {
-    pub(crate) fn in_memory() -> Self {
-        let (resources, workflows, mocks) = (NoResources, Vec::new(), HashMap::new());
-        Self {
-            resources,
-            workflows,
-            mocks,
+    fn on(store: Keep) -> Self {
+        let settings = Settings {
+            workflows: Vec::new(),
+            mocks: HashMap::new(),
             grace: GRACE,
-            store: Keep::InMemory,
+            store,
             largest_value: LARGEST_VALUE,
+            recover: true,
+            requests: None,
+            begins: true,
+            keep: None,
+            layer: Box::new(clear),
+            schedules: true,
             test: Test::default(),
-        }
+        };
+        Self { resources: NoResources, settings }
+    }
+
+    pub(crate) fn in_memory() -> Self {
+        Self::on(Keep::InMemory)
     }
 
     pub(crate) fn file(path: PathBuf) -> Self {
-        Self { store: Keep::File(path, Durability::default()), ..Self::in_memory() }
+        Self::on(Keep::File(path, Durability::default()))
     }
 
     pub(crate) fn store(store: Arc<dyn Store>) -> Self {
-        Self { store: Keep::Store(store), ..Self::in_memory() }
+        Self::on(Keep::Store(store))
     }
 
     /// Gives the engine what its tasks borrow: a struct with
     /// `#[derive(Resources)]`. Before [`register`](Self::register), which
     /// checks that every resource of a workflow is there.
     pub fn resources<R: Resources>(self, resources: R) -> EngineBuilder<R> {
-        let Self { resources: NoResources, workflows, mocks, grace, store, largest_value, test } = self;
-        EngineBuilder { resources, workflows, mocks, grace, store, largest_value, test }
+        EngineBuilder { resources, settings: self.settings }
     }
 }
 
 impl<R: Resources> EngineBuilder<R> {
     /// Makes a workflow known by its name. Starting an invocation does so too.
     pub fn register<W: Workflow + RunsOn<R>>(mut self) -> Self {
-        if !self.workflows.iter().any(|known| std::ptr::eq(*known, W::GRAPH)) {
-            self.workflows.push(W::GRAPH);
+        if !self.settings.workflows.iter().any(|known| std::ptr::eq(*known, W::GRAPH)) {
+            self.settings.workflows.push(W::GRAPH);
         }
         self
     }
@@ -100,7 +137,7 @@ impl<R: Resources> EngineBuilder<R> {
     /// How long attempts may go on after they were asked to stop, and runs
     /// after [`Engine::shutdown`] was called. 30 seconds unless set.
     pub fn grace(mut self, grace: Duration) -> Self {
-        self.grace = grace;
+        self.settings.grace = grace;
         self
     }
 
@@ -111,7 +148,7 @@ impl<R: Resources> EngineBuilder<R> {
         mut self,
         stand_in: impl for<'a> Fn(T::Args<'a>) -> T::Return + Send + Sync + 'static,
     ) -> Self {
-        self.mocks.insert(TypeId::of::<T>(), Box::new(Mock::<T>(Box::new(stand_in))));
+        self.settings.mocks.insert(TypeId::of::<T>(), Box::new(Mock::<T>(Box::new(stand_in))));
         self
     }
 
@@ -119,21 +156,87 @@ impl<R: Resources> EngineBuilder<R> {
     /// task that returns more fails, and the failure says how large it was.
     /// Says nothing for an engine in memory.
     pub fn largest_value(mut self, bytes: usize) -> Self {
-        self.largest_value = bytes;
+        self.settings.largest_value = bytes;
+        self
+    }
+
+    /// How long a run is kept after it has ended: for ever unless set. Once
+    /// its time is over it is removed with all that is stored of it, and its
+    /// key is free again. Says nothing for an engine in memory.
+    pub fn keep(mut self, time: Duration) -> Self {
+        self.settings.keep = Some(time);
+        self
+    }
+
+    /// Whether the engine goes on with the unfinished runs of its store, sees
+    /// to what other processes ask for, and fires schedules: yes unless set.
+    /// Without, it only goes on with what this process asks it for.
+    pub fn recover(mut self, all: bool) -> Self {
+        self.settings.recover = all;
+        self
+    }
+
+    /// Whether it sees to what other processes ask for, whatever becomes of the
+    /// unfinished runs.
+    #[cfg(feature = "app")]
+    pub(crate) fn requests(mut self, see_to: bool) -> Self {
+        self.settings.requests = Some(see_to);
+        self
+    }
+
+    /// Whether attempts begin in this engine. One in which they do not commits
+    /// what is decided, and the next engine begins them.
+    #[cfg(feature = "app")]
+    pub(crate) fn begins(mut self, begins: bool) -> Self {
+        self.settings.begins = begins;
+        self
+    }
+
+    /// Encrypts every value that is stored, with keys that only the user has:
+    /// see [`Encrypted`] for what that covers, and [`KeyRing`] for how a key
+    /// is changed. A store that is encrypted cannot be opened without. Says
+    /// nothing for an engine in memory.
+    ///
+    /// ```no_run
+    /// use workflow_runtime::Engine;
+    /// use workflow_runtime::store::{Key, KeyRing};
+    ///
+    /// # async fn start() -> workflow_runtime::Result<()> {
+    /// let keys = KeyRing::new("2026-11", Key::from_env("WORKFLOW_KEY")?);
+    /// let engine = Engine::open("runs.db").encrypt(keys).start().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "encryption")]
+    pub fn encrypt(mut self, keys: KeyRing) -> Self {
+        self.settings.layer = Box::new(move |store| Ok(Arc::new(Encrypted::open(store, &keys)?)));
+        self
+    }
+
+    /// Whether the registered workflows start by themselves when their
+    /// schedules say so: they do unless set otherwise. They do as long as a
+    /// handle of the engine is left and it is not shut down.
+    ///
+    /// A schedule that the engine's store has never seen begins now; what was
+    /// due before is not made up for.
+    pub fn schedules(mut self, fire: bool) -> Self {
+        self.settings.schedules = fire;
         self
     }
 
     /// Puts the engine on a store, in a world of the test kit.
     pub(crate) fn under_test(mut self, store: Arc<dyn Store>, wall: Timestamp, witness: Witness) -> Self {
-        self.store = Keep::Store(store);
-        self.test = Test { wall: Some(wall), witness: Some(witness) };
+        self.settings.store = Keep::Store(store);
+        self.settings.test = Test { wall: Some(wall), witness: Some(witness) };
+        // Years may pass in such a world, and what it has done is looked at.
+        self.settings.keep = None;
         self
     }
 
     /// What the store's file survives: a power cut unless set otherwise. Says
     /// nothing for an engine in memory or with a store of its own.
     pub fn durability(mut self, wanted: Durability) -> Self {
-        if let Keep::File(_, durability) = &mut self.store {
+        if let Keep::File(_, durability) = &mut self.settings.store {
             *durability = wanted;
         }
         self
@@ -144,45 +247,71 @@ impl<R: Resources> EngineBuilder<R> {
     ///
     /// # Errors
     /// When two different workflows of one name are registered, and when the
-    /// store cannot be opened or read; [`crate::store::StoreError`] says why.
+    /// store cannot be opened or read, or needs a key; [`StoreError`] says why.
     ///
     /// # Panics
     /// Outside of a tokio runtime, or in one without time.
     pub async fn start(self) -> Result<Engine<R>> {
-        check_names(&self.workflows)?;
+        let Self { resources, settings } = self;
+        check_names(&settings.workflows)?;
         let runtime = tokio::runtime::Handle::current();
-        let store: Option<Arc<dyn Store>> = match self.store {
-            Keep::InMemory => None,
-            Keep::Store(store) => Some(store),
-            Keep::File(path, durability) => {
-                let open = move || Sqlite::options().durability(durability).open(path);
-                let store = runtime.spawn_blocking(open).await.map_err(|_| Error::ShutDown)??;
-                Some(Arc::new(store))
-            }
+        let (keep, layer) = (settings.store, settings.layer);
+        let open = move || {
+            let store: Arc<dyn Store> = match keep {
+                Keep::InMemory => return Ok(None),
+                Keep::Store(store) => store,
+                Keep::File(path, durability) => {
+                    Arc::new(Sqlite::options().durability(durability).open(path)?)
+                }
+            };
+            layer(store).map(Some)
         };
+        let store: Result<_, StoreError> = runtime.spawn_blocking(open).await.map_err(|_| Error::ShutDown)?;
+        let store = store?;
         let timers = Arc::new(Timers::default());
         drop(runtime.spawn(timers.clone().drive()));
         let core = Core {
             parallelism: runtime.metrics().num_workers().max(1),
             runtime,
-            clock: self.test.wall.map_or_else(Clock::start, Clock::starting_at),
+            clock: settings.test.wall.map_or_else(Clock::start, Clock::starting_at),
             random: Random::seeded(),
             timers,
             limits: Limits::default(),
-            grace: self.grace,
-            resources: Box::new(self.resources),
-            mocks: self.mocks,
-            largest_value: self.largest_value,
-            witness: self.test.witness,
+            sleepers: Sleepers::default(),
+            operating: tokio::sync::Mutex::default(),
+            grace: settings.grace,
+            begins: settings.begins,
+            resources: Box::new(resources),
+            mocks: settings.mocks,
+            largest_value: settings.largest_value,
+            witness: settings.test.witness,
+            results: Results::default(),
             store,
+            #[cfg(feature = "logs")]
+            logs: Arc::default(),
         };
         let (core, registry) = (Arc::new(core), Arc::new(Registry::default()));
         if let Some(store) = core.store.clone() {
-            let (core, registry, workflows) = (core.clone(), registry.clone(), self.workflows.clone());
-            let recover = move || recovery::recover(&core, &registry, &store, &workflows);
+            let (all, workflows) = (settings.recover, settings.workflows.clone());
+            let (core_there, registry_there) = (core.clone(), registry.clone());
+            let recover = move || {
+                recovery::introduce(&registry_there, &workflows);
+                if all { recovery::recover(&core_there, &registry_there, &store) } else { Ok(()) }
+            };
             tokio::task::spawn_blocking(recover).await.map_err(|_| Error::ShutDown)??;
+            if settings.requests.unwrap_or(all) {
+                requests::watch(&core, &registry);
+            }
+            if let Some(time) = settings.keep {
+                retention::keep(&core, time);
+            }
+        } else {
+            recovery::introduce(&registry, &settings.workflows);
         }
-        Ok(Engine::new(core, registry, self.workflows, PhantomData))
+        if settings.schedules && settings.recover {
+            schedules::begin(&core, &registry, &settings.workflows).await?;
+        }
+        Ok(Engine::new(core, registry, settings.workflows, PhantomData))
     }
 }
 

@@ -15,20 +15,62 @@ const FAR: Duration = Duration::from_secs(60 * 60 * 24 * 365 * 30);
 pub(crate) struct Clock {
     wall: Timestamp,
     anchor: Instant,
+    /// The two clocks of the operating system, read when the engine started.
+    system: (SystemTime, std::time::Instant),
+    /// How far a test has the wall clock jump, in milliseconds.
+    #[cfg(test)]
+    jump: std::sync::atomic::AtomicI64,
 }
+
+/// By how much the wall clock has to leave the other one to count as having
+/// jumped: it is pulled a little all the time.
+const JUMP: i128 = 1_000_000_000;
 
 impl Clock {
     pub(crate) fn start() -> Self {
-        Self { wall: from_system(SystemTime::now()), anchor: Instant::now() }
+        Self::starting_at(from_system(SystemTime::now()))
     }
 
     /// The clock of a process that goes on where another has died, in a test.
     pub(crate) fn starting_at(wall: Timestamp) -> Self {
-        Self { wall, anchor: Instant::now() }
+        Self {
+            wall,
+            anchor: Instant::now(),
+            system: (SystemTime::now(), std::time::Instant::now()),
+            #[cfg(test)]
+            jump: 0.into(),
+        }
     }
 
     pub(crate) fn now(&self) -> Timestamp {
         self.wall.after(self.anchor.elapsed())
+    }
+
+    /// What a clock on the wall shows, which may jump: it is set, and goes on
+    /// while the machine sleeps.
+    pub(crate) fn wall(&self) -> Timestamp {
+        // Both clocks of the system run on while a test steers tokio's, so
+        // their difference is that of the wall clock alone.
+        let (wall, steady) = (self.system.0, self.system.1.elapsed().as_nanos().cast_signed());
+        let passed = match wall.elapsed() {
+            Ok(passed) => passed.as_nanos().cast_signed(),
+            Err(back) => -back.duration().as_nanos().cast_signed(),
+        };
+        let jump = passed - steady;
+        #[cfg(test)]
+        let jump = jump + 1_000_000 * i128::from(self.jump.load(std::sync::atomic::Ordering::Relaxed));
+        let now = self.now();
+        if jump.abs() < JUMP {
+            return now;
+        }
+        let shown = i128::from(now.0).saturating_add(jump).max(0);
+        Timestamp(u64::try_from(shown).unwrap_or(u64::MAX))
+    }
+
+    /// Has the wall clock jump by so many seconds.
+    #[cfg(test)]
+    pub(crate) fn jump(&self, seconds: i64) {
+        self.jump.fetch_add(1_000 * seconds, std::sync::atomic::Ordering::Relaxed);
     }
 
     /// When tokio's clock shows `at`.
@@ -54,6 +96,17 @@ mod tests {
         tokio::time::advance(Duration::from_secs(60)).await;
         assert_eq!(clock.now().since(before), Duration::from_secs(60));
         assert_eq!(clock.instant(before), Instant::now() - Duration::from_secs(60));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_wall_clock_may_jump() {
+        let clock = Clock::start();
+        tokio::time::advance(Duration::from_secs(60)).await;
+        assert_eq!(clock.wall(), clock.now());
+        clock.jump(3600);
+        assert!(clock.wall().since(clock.now()) >= Duration::from_secs(3599));
+        clock.jump(-7200);
+        assert!(clock.now().since(clock.wall()) >= Duration::from_secs(3599));
     }
 
     #[tokio::test]

@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 
+use super::cached::Results;
 use super::clock::Clock;
 use super::limits::Limits;
 use super::random::Random;
+use super::sleepers::Sleepers;
 use super::timers::Timers;
 use crate::resources::Resources;
 use crate::store::Store;
@@ -26,15 +28,26 @@ pub(crate) struct Core {
     pub(crate) random: Random,
     pub(crate) timers: Arc<Timers>,
     pub(crate) limits: Limits,
+    pub(crate) sleepers: Sleepers,
+    /// Held while something is done that an operator wants.
+    pub(crate) operating: tokio::sync::Mutex<()>,
     pub(crate) grace: Duration,
+    /// Whether attempts begin here. An engine that only notes what somebody
+    /// wants leaves them to the next.
+    pub(crate) begins: bool,
     pub(crate) resources: Box<dyn Resources>,
     pub(crate) mocks: HashMap<TypeId, Box<Shared>>,
     /// How many bytes a saved value may have.
     pub(crate) largest_value: usize,
     /// Hears of every attempt as it begins, for the test kit.
     pub(crate) witness: Option<Witness>,
+    /// Results that later runs may use.
+    pub(crate) results: Results,
     /// Where runs are kept; `None` in memory.
     pub(crate) store: Option<Arc<dyn Store>>,
+    /// What attempts say, on its way to the store.
+    #[cfg(feature = "logs")]
+    pub(crate) logs: Arc<crate::logs::Outbox>,
 }
 
 /// Who hears of attempts as they begin.
@@ -43,6 +56,8 @@ pub(crate) type Witness = Arc<dyn Fn(Begun) + Send + Sync>;
 /// An attempt that begins.
 #[derive(Debug)]
 pub(crate) struct Begun {
+    /// The id of its run.
+    pub(crate) run: String,
     pub(crate) step: String,
     /// The paths of the steps that it needs.
     pub(crate) needs: Vec<String>,

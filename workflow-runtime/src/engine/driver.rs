@@ -8,10 +8,11 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
+use super::cached;
 use super::host::{After, Inner, Room, RunEnd, RunHost};
 use super::journal;
 use super::limits::Request;
-use super::worker::Ready;
+use super::worker::{Goal, Ready};
 use crate::definition::Kind;
 use crate::error::{Cause, Failure, StepError};
 use crate::run::{Action, Change, Effects, Event, Key, Machine, Refused, RunState, StepState};
@@ -28,14 +29,31 @@ impl RunHost {
         value: Option<Value>,
     ) {
         inner.now = self.core.clock.now();
-        let mut next = Some((event, value));
-        while let Some((event, value)) = next.take() {
+        if inner.end.is_none() {
+            self.step(inner, after, event, value);
+        }
+        self.drain(inner, after);
+    }
+
+    /// Has a fresh machine begin. It hears that it is paused before it hears
+    /// what it asks first, so that nothing starts in between.
+    pub(super) fn hear_first(self: &Arc<Self>, inner: &mut Inner, after: &mut After, paused: bool) {
+        inner.now = self.core.clock.now();
+        self.step(inner, after, Event::Begun, None);
+        if paused {
+            self.step(inner, after, Event::Paused, None);
+        }
+        self.drain(inner, after);
+    }
+
+    /// Hears every answer that acting has given rise to.
+    fn drain(self: &Arc<Self>, inner: &mut Inner, after: &mut After) {
+        while let Some((event, value)) = inner.answers.pop_front() {
             if inner.end.is_some() {
                 inner.answers.clear();
-                return;
+                break;
             }
             self.step(inner, after, event, value);
-            next = inner.answers.pop_front().map(|event| (event, None));
         }
         after.changed = true;
     }
@@ -52,8 +70,10 @@ impl RunHost {
         // what kind of value it brings.
         let largest = self.core.largest_value;
         let entry = self.journal.as_ref().map(|_| journal::entry(inner, &mut event, &mut value, largest));
+        let result = cached::result(inner, &event, entry.as_ref(), value.as_ref());
         match self.hear(inner, event, value) {
             Ok(mut effects) => {
+                self.remember(inner, after, result);
                 inner.uncommitted.entries.extend(entry);
                 self.act(inner, after, &mut effects);
                 inner.effects = effects;
@@ -172,20 +192,33 @@ impl RunHost {
             }
             Action::Evaluate { key, turn } => {
                 let answer = self.evaluate(inner, key, turn);
-                inner.answers.push_back(Event::Answered { key, answer });
+                inner.answers.push_back((Event::Answered { key, answer }, None));
             }
             Action::Yield { frame } => {
                 let result = self.yield_value(inner, frame);
-                inner.answers.push_back(Event::Yielded { frame, result });
+                inner.answers.push_back((Event::Yielded { frame, result }, None));
             }
             Action::Collect { key } => inner.collect(key),
             Action::Close { frame } => after.garbage.extend(inner.frames.remove(frame)),
             Action::Start { key, epoch, attempt, last, deadline } => {
-                inner.ready.push_back(Ready { key, epoch, attempt, last, deadline, undo: false });
+                inner.ready.push_back(Ready { key, epoch, attempt, last, deadline, goal: Goal::Do });
             }
             Action::Undo { key, epoch, attempt } => {
-                inner.ready.push_back(Ready { key, epoch, attempt, last: false, deadline: None, undo: true });
+                inner.ready.push_back(Ready {
+                    key,
+                    epoch,
+                    attempt,
+                    last: false,
+                    deadline: None,
+                    goal: Goal::Undo,
+                });
             }
+            Action::Reconcile { key, epoch, attempt } => {
+                let goal = Goal::Reconcile;
+                inner.ready.push_back(Ready { key, epoch, attempt, last: false, deadline: None, goal });
+            }
+            // Left to whoever begins the attempt.
+            Action::Acquire { .. } if !self.core.begins => {}
             Action::Acquire { key, epoch } => self.acquire(inner, after, key, epoch),
             Action::Release { key, epoch } => self.release(inner, after, key, epoch),
             Action::Timer { key, epoch, at } => {
@@ -200,6 +233,10 @@ impl RunHost {
             }
             Action::AwaitGrace => {
                 self.deliver_at(inner, Instant::now() + self.core.grace, Event::GraceOver);
+            }
+            Action::Recall { key, fresh } => {
+                let (recalled, value) = inner.recall(key, fresh);
+                inner.answers.push_back((Event::Recalled { key, recalled }, value));
             }
             Action::Finish { state, cause } => inner.ending = Some(self.run_end(inner, state, cause)),
         }
@@ -271,6 +308,7 @@ pub(super) fn is_visible(action: &Action) -> bool {
         | Action::Stop { .. }
         | Action::Abort { .. }
         | Action::AwaitGrace
+        | Action::Reconcile { .. }
         | Action::Finish { .. } => true,
         Action::Open { .. }
         | Action::Evaluate { .. }
@@ -278,6 +316,7 @@ pub(super) fn is_visible(action: &Action) -> bool {
         | Action::Collect { .. }
         | Action::Close { .. }
         | Action::Deliver { .. }
+        | Action::Recall { .. }
         | Action::Fail { .. } => false,
     }
 }
@@ -295,7 +334,9 @@ fn target(inner: &Inner, event: &Event) -> Target {
         Event::AttemptEnded { key, .. } if inner.machine.state(*key) == Some(StepState::Undoing) => {
             Target::Nowhere
         }
-        Event::AttemptEnded { key, .. } => Target::Output(*key),
+        Event::AttemptEnded { key, .. } | Event::Set { key } | Event::Recalled { key, .. } => {
+            Target::Output(*key)
+        }
         Event::Signalled { name } => Target::Signal(name),
         _ => Target::Nowhere,
     }

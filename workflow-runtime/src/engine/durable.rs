@@ -11,24 +11,19 @@ use std::sync::{Arc, OnceLock};
 
 use tokio::sync::oneshot;
 
-use super::core::Core;
 use super::host::{After, Inner, RunEnd, RunHost};
 use super::journal::{self, StoredEvent};
-use super::panics::contained;
 use super::record;
-use super::recovery;
-use super::registry::{Adopted, Registry};
-use crate::definition::{Graph, Kind};
-use crate::error::{Cause, Error, Failure, StepError};
-use crate::run::{Action, Event, RunState, StepState};
-use crate::store::{self, Batch, Created, Entry, NewRun, RunRef, Store, StoreError, StoredRun};
-use crate::value::Value;
+use crate::definition::Kind;
+use crate::error::{Failure, StepError};
+use crate::run::{Action, RunState, StepState};
+use crate::store::{self, Batch, Entry, Remembered, RunRef, Sleep, Store, StoreError};
 
 /// Where a run is kept.
 pub(crate) struct Journal {
     store: Arc<dyn Store>,
     /// Set once the run is created there. Nothing is appended before.
-    run: OnceLock<RunRef>,
+    pub(super) run: OnceLock<RunRef>,
 }
 
 impl Journal {
@@ -47,12 +42,24 @@ impl Journal {
 #[derive(Default)]
 pub(crate) struct Uncommitted {
     pub(crate) entries: Vec<Entry>,
+    /// Results that later runs may use once the entries are committed.
+    pub(super) remember: Vec<Remembered>,
     /// What is to be done once the entries are committed.
     pub(crate) actions: Vec<Action>,
     /// Who wants to hear of the commit.
     pub(crate) waiters: Vec<Waiter>,
+    /// What the commit answers.
+    pub(super) answer: Option<(i64, store::Answer)>,
     /// The number of the next entry.
     pub(crate) seq: u64,
+    /// The blueprint that the run follows from now on.
+    pub(super) blueprint: Option<(u64, Arc<str>)>,
+    /// Whether the store takes the run for asleep.
+    pub(super) asleep: bool,
+    /// Whether nobody here knows if the store takes the run for asleep.
+    pub(super) unsure: bool,
+    /// Whether the run may fall asleep, whatever else there is.
+    pub(super) drowsy: bool,
     /// The state that the store was last told.
     pub(super) told: Option<RunState>,
     /// Whether the store is to hear of the state, whatever else there is.
@@ -60,7 +67,7 @@ pub(crate) struct Uncommitted {
     /// The state at the latest commit: what observers see.
     pub(super) committed: Option<RunState>,
     /// Batches on their way to the store, in order.
-    outbox: VecDeque<Outgoing>,
+    pub(super) outbox: VecDeque<Outgoing>,
     /// Whether somebody is handing them over.
     sending: bool,
     /// How many batches the store has not answered.
@@ -73,7 +80,7 @@ pub(crate) struct Uncommitted {
     ending: bool,
 }
 
-type Waiter = oneshot::Sender<Result<(), StoreError>>;
+pub(super) type Waiter = oneshot::Sender<Result<(), StoreError>>;
 
 impl Uncommitted {
     /// Whether anything waits for the store.
@@ -82,7 +89,7 @@ impl Uncommitted {
     }
 
     /// The number of a batch that is about to be sent.
-    fn next_number(&mut self) -> u64 {
+    pub(super) fn next_number(&mut self) -> u64 {
         self.unanswered += 1;
         self.next.0 += 1;
         self.next.0 - 1
@@ -90,26 +97,25 @@ impl Uncommitted {
 }
 
 /// A batch, and what follows its commit.
-struct Outgoing {
+#[derive(Default)]
+pub(super) struct Outgoing {
     /// Counts the batches, from 0.
-    number: u64,
-    first_seq: u64,
-    entries: Vec<Entry>,
-    state: Option<RunState>,
-    end: Option<store::RunEnd>,
-    then: Then,
+    pub(super) number: u64,
+    /// Its run is filled in when it is sent.
+    pub(super) batch: Batch,
+    pub(super) then: Then,
 }
 
 /// What follows a commit.
 #[derive(Default)]
-struct Then {
-    actions: Vec<Action>,
-    end: Option<RunEnd>,
-    waiters: Vec<Waiter>,
+pub(super) struct Then {
+    pub(super) actions: Vec<Action>,
+    pub(super) end: Option<RunEnd>,
+    pub(super) waiters: Vec<Waiter>,
     /// The run's state then; `None` leaves it as it is.
-    state: Option<RunState>,
+    pub(super) state: Option<RunState>,
     /// For observers.
-    told: Vec<record::Entry>,
+    pub(super) told: Vec<record::Entry>,
 }
 
 /// Waits for the store's answer. A store that drops it without answering has
@@ -143,32 +149,49 @@ impl RunHost {
         if self.journal.is_none() {
             return;
         }
-        match self.take_uncommitted(inner) {
+        match self.take_uncommitted(inner, true) {
             Some(outgoing) => inner.uncommitted.outbox.push_back(outgoing),
             // What they asked for was refused, so there is nothing to wait for.
             None => inner.uncommitted.waiters.drain(..).for_each(|waiter| tell(waiter, Ok(()))),
         }
     }
 
-    fn take_uncommitted(&self, inner: &mut Inner) -> Option<Outgoing> {
+    pub(super) fn take_uncommitted(&self, inner: &mut Inner, may_sleep: bool) -> Option<Outgoing> {
         let uncommitted = &mut inner.uncommitted;
         let finish = uncommitted.actions.iter().position(|action| matches!(action, Action::Finish { .. }));
         let restate = std::mem::take(&mut uncommitted.restate);
-        if uncommitted.entries.is_empty() && finish.is_none() && !restate {
+        let drowsy = std::mem::take(&mut uncommitted.drowsy);
+        let answer = uncommitted.answer.take();
+        if uncommitted.entries.is_empty() && finish.is_none() && !restate && !drowsy {
             return None;
         }
         let first_seq = uncommitted.seq;
+        if !self.core.begins && finish.is_none() && !uncommitted.entries.is_empty() {
+            let event = journal::text(&StoredEvent::NotBegun);
+            uncommitted.entries.push(Entry { at: inner.now, event, value: None, changes: Vec::new() });
+        }
         let entries = std::mem::take(&mut uncommitted.entries);
+        let remember = std::mem::take(&mut uncommitted.remember);
         uncommitted.seq += entries.len() as u64;
         let finish = finish.map(|place| uncommitted.actions.remove(place));
         let actions = std::mem::take(&mut uncommitted.actions);
         let waiters = std::mem::take(&mut uncommitted.waiters);
+        let blueprint = uncommitted.blueprint.take();
         let number = uncommitted.next_number();
         uncommitted.ending |= finish.is_some();
         // The machine of a run that was interrupted is gone, and its state
         // with it; the store keeps the one before.
         let now = inner.end.is_none().then(|| inner.machine.run_state());
-        let state = now.filter(|state| !state.is_ended() && uncommitted.told.replace(*state) != Some(*state));
+        // A run that is taken up after its end says so, also where it ends at
+        // once.
+        let going = now.map(|state| if state.is_ended() { RunState::Running } else { state });
+        let state = if restate {
+            going
+        } else {
+            now.filter(|state| !state.is_ended() && uncommitted.told != Some(*state))
+        };
+        uncommitted.told = state.or(uncommitted.told);
+        let sleep = if may_sleep { self.fall_asleep(inner, &actions) } else { Sleep::Unchanged };
         let (end, ended) = match finish {
             Some(Action::Finish { state, cause }) => {
                 let (stored, end) = self.conclude(inner, state, cause);
@@ -177,7 +200,9 @@ impl RunHost {
             _ => (None, None),
         };
         let then = Then { actions, end: ended, waiters, state: now, told: inner.log.take_held() };
-        Some(Outgoing { number, first_seq, entries, state, end, then })
+        let run = RunRef::default();
+        let batch = Batch { run, first_seq, entries, state, end, blueprint, sleep, remember, answer };
+        Some(Outgoing { number, batch, then })
     }
 
     /// Hands sealed batches to the store, in order. No lock is held meanwhile,
@@ -199,8 +224,8 @@ impl RunHost {
                 uncommitted.sending = ours;
                 next
             };
-            let Some(Outgoing { number, first_seq, entries, state, end, then }) = outgoing else { return };
-            let batch = Batch { run: *run, first_seq, entries, state, end };
+            let Some(Outgoing { number, batch, then }) = outgoing else { return };
+            let batch = Batch { run: *run, ..batch };
             let answer = Answer { host: self.clone(), number, then: Some(then) };
             journal.store.append(batch, Box::new(move |result| answer.hear(result)));
         }
@@ -208,7 +233,7 @@ impl RunHost {
 
     /// The store has answered. Answers are acted upon in the order of the
     /// batches, whichever comes first.
-    fn committed(self: &Arc<Self>, number: u64, then: Then, result: Result<(), StoreError>) {
+    pub(super) fn committed(self: &Arc<Self>, number: u64, then: Then, result: Result<(), StoreError>) {
         let told = self.with(|inner, after| {
             inner.uncommitted.early.insert(number, (then, result));
             let mut told = Vec::new();
@@ -240,6 +265,7 @@ impl RunHost {
             self.finish(inner, after, end);
         }
         self.call_workers(inner, after);
+        after.asleep = self.is_asleep(inner);
     }
 
     /// What the machine decided is not durable, so nothing of it may be acted
@@ -288,7 +314,7 @@ impl RunHost {
             if inner.end.is_none() && !inner.uncommitted.ending {
                 // What waits goes on by itself; only what runs has to be told
                 // from what a crash takes away.
-                if self.journal.is_some() && inner.has_attempts() {
+                if self.journal.is_some() && self.core.begins && inner.has_attempts() {
                     let event = journal::text(&StoredEvent::ShutDown);
                     let at = self.core.clock.now();
                     inner.uncommitted.entries.push(Entry { at, event, value: None, changes: Vec::new() });
@@ -307,56 +333,6 @@ impl RunHost {
             }
         });
     }
-
-    /// Has a new run decide how it begins, so that it is created together
-    /// with its first steps.
-    fn decide_begin(self: &Arc<Self>) -> Outgoing {
-        let mut after = After::default();
-        let first = {
-            let mut inner = self.lock();
-            self.handle(&mut inner, &mut after, Event::Begun, None);
-            self.take_uncommitted(&mut inner)
-        };
-        self.settle(after);
-        // A fresh machine takes its first event.
-        first.unwrap_or(Outgoing {
-            number: 0,
-            first_seq: 0,
-            entries: Vec::new(),
-            state: None,
-            end: None,
-            then: Then::default(),
-        })
-    }
-
-    /// The store has created the run.
-    fn created(self: &Arc<Self>, run: RunRef, number: u64, end: Option<store::RunEnd>, mut then: Then) {
-        if let Some(journal) = &self.journal {
-            // Only ever created once.
-            let _ = journal.run.set(run);
-        }
-        if let Some(end) = end {
-            // A store creates no run that has ended; the end comes next.
-            let last = Then {
-                end: then.end.take(),
-                state: then.state.take(),
-                told: std::mem::take(&mut then.told),
-                ..Then::default()
-            };
-            let mut inner = self.lock();
-            let first_seq = inner.uncommitted.seq;
-            let number = inner.uncommitted.next_number();
-            inner.uncommitted.outbox.push_back(Outgoing {
-                number,
-                first_seq,
-                entries: Vec::new(),
-                state: None,
-                end: Some(end),
-                then: last,
-            });
-        }
-        self.committed(number, then, Ok(()));
-    }
 }
 
 impl Inner {
@@ -371,102 +347,4 @@ impl Inner {
 
 fn tell(waiter: Waiter, result: Result<(), StoreError>) {
     let _ = waiter.send(result);
-}
-
-/// Creates a run in the store, or finds the one that has the key.
-pub(crate) async fn start(
-    core: &Arc<Core>,
-    registry: &Arc<Registry>,
-    store: &Arc<dyn Store>,
-    graph: &'static Graph,
-    key: Option<String>,
-    params: Vec<Value>,
-) -> Result<Arc<RunHost>, Error> {
-    if registry.is_closed() {
-        return Err(Error::ShutDown);
-    }
-    recovery::make_known(core, registry, store, graph).await?;
-    let encoded = recovery::encode_params(graph, &params)?;
-    let now = core.clock.now();
-    let id = core.random.run_id(now);
-    let journal = Some(Journal::new(store.clone()));
-    let host =
-        RunHost::of(core.clone(), Arc::downgrade(registry), graph, id.clone(), key.clone(), params, journal);
-    host.lock().log.holds = true;
-    let Outgoing { number, entries, end, then, .. } = host.decide_begin();
-    let state = then.state.filter(|state| !state.is_ended()).unwrap_or(RunState::Running);
-    let new = NewRun {
-        id,
-        workflow: graph.name.to_owned(),
-        key,
-        fingerprint: graph.fingerprint,
-        params: encoded.clone(),
-        created_at: now,
-        state,
-        entries,
-    };
-    let (answer, answered) = oneshot::channel();
-    let registry_there = registry.clone();
-    // All that follows is done here and not by whoever asked: that one may
-    // have stopped waiting, and the next caller with the same key must find
-    // the run.
-    let created = Box::new(move |created: Result<Created, StoreError>| {
-        let outcome = created.map_err(Error::Store).and_then(|created| match created {
-            Created::New(run) => match registry_there.adopt(&host) {
-                Adopted::New | Adopted::Known(_) => {
-                    host.created(run, number, end, then);
-                    Ok(Ok(host))
-                }
-                Adopted::Closed => {
-                    host.created_too_late(run);
-                    Err(Error::ShutDown)
-                }
-            },
-            Created::Existing(stored) => {
-                super::panics::discard(host);
-                Ok(Err(*stored))
-            }
-        });
-        let _ = answer.send(outcome);
-    });
-    store.create(new, created);
-    match answered.await.unwrap_or(Err(Error::Store(StoreError::Closed)))? {
-        Ok(host) => Ok(host),
-        Err(stored) => match holder(graph, &stored, &encoded) {
-            Some(holder) => Err(Error::KeyInUse { key: stored.key.unwrap_or_default(), holder }),
-            None => recovery::attach(core, registry, store, graph, stored).await,
-        },
-    }
-}
-
-impl RunHost {
-    /// The store has created the run, and the engine has shut down meanwhile:
-    /// the next one begins it.
-    fn created_too_late(self: &Arc<Self>, run: RunRef) {
-        if let Some(journal) = &self.journal {
-            let _ = journal.run.set(run);
-        }
-        self.interrupt();
-    }
-}
-
-/// Who has the key, in words, where it is not this invocation.
-fn holder(graph: &Graph, stored: &StoredRun, params: &[u8]) -> Option<String> {
-    if stored.workflow != graph.name {
-        Some(format!("a run of workflow `{}`", stored.workflow))
-    } else if stored.params != params {
-        Some(format!("a run of `{}` with other arguments", stored.workflow))
-    } else {
-        None
-    }
-}
-
-/// Calls code of the user's that reads or writes a value, where a panic is an
-/// error like any other.
-pub(super) fn coded<T>(call: impl FnOnce() -> Result<T, crate::codec::CodecError>) -> Result<T, Failure> {
-    match contained(call) {
-        Ok(Ok(value)) => Ok(value),
-        Ok(Err(error)) => Err(Failure::from_error(Cause::Fatal, &error)),
-        Err(panic) => Err(panic),
-    }
 }

@@ -11,10 +11,11 @@ use tokio::time::{Instant, timeout_at};
 
 use super::builder::EngineBuilder;
 use super::core::Core;
-use super::durable;
+use super::create::{self, Beginning};
 use super::host::RunHost;
 use super::registry::Registry;
 use super::run::Run;
+use super::schedules::World;
 use crate::definition::Graph;
 use crate::error::Result;
 use crate::resources::{NoResources, Resources};
@@ -69,12 +70,14 @@ impl<R: Resources> Engine<R> {
         Self { core, registry, workflows: workflows.into(), resources }
     }
 
-    #[cfg(test)]
+    pub(super) fn world(&self) -> World {
+        World { core: self.core.clone(), registry: self.registry.clone() }
+    }
+
     pub(crate) fn core(&self) -> &Arc<Core> {
         &self.core
     }
 
-    #[cfg(test)]
     pub(crate) fn registry(&self) -> &Arc<Registry> {
         &self.registry
     }
@@ -181,7 +184,8 @@ impl<W: Workflow> IntoFuture for Start<W> {
         let params: Vec<Value> = invocation.into_params();
         Box::pin(async move {
             if let Some(store) = core.store.clone() {
-                return durable::start(&core, &registry, &store, W::GRAPH, key, params).await.map(Run::new);
+                let beginning = Beginning { key, params, ..Beginning::default() };
+                return create::start(&core, &registry, &store, W::GRAPH, beginning).await.map(Run::new);
             }
             let (host, new) = registry.start(&core, W::GRAPH, key, params)?;
             let run = Run::new(host.clone());

@@ -10,21 +10,24 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use tracing::Span;
 
+use super::cached;
 use super::controls::Controls;
 use super::core::Core;
 use super::durable::{Journal, Uncommitted};
 use super::frames::{Frame, Frames};
 use super::journal;
+use super::leftovers::Leftovers;
 use super::limits::{self, Request};
 use super::record::{Log, What};
 use super::registry::Registry;
 use super::timers::TimerId;
 use super::worker::Ready;
-use crate::context::Host;
-use crate::definition::Graph;
+use crate::context::{Host, Remembered};
+use crate::definition::{Graph, TaskDef};
 use crate::error::{Error, StepError};
+use crate::operation::{Asker, By};
 use crate::run::{Effects, Event, Key, Machine, RunState, Timestamp};
-use crate::store::StoreError;
+use crate::store::{Answer, StoreError};
 use crate::task::Shared;
 use crate::value::Value;
 
@@ -41,6 +44,9 @@ pub(crate) struct RunHost {
     /// How many [`Run`](super::Run)s there are. When the last one is awaited
     /// it may have the result itself instead of a copy.
     pub(crate) handles: AtomicUsize,
+    /// Whether somebody is about to leave the run to its rows. Two would wait
+    /// for each other to let go of it.
+    pub(super) leaving: AtomicBool,
     /// Whether any attempt was ever asked to stop. Most runs never set it, so
     /// that their attempts need not take the lock to ask.
     stopping: AtomicBool,
@@ -60,7 +66,7 @@ pub(crate) struct Inner {
     /// Kept from event to event for its allocations.
     pub(crate) effects: Effects,
     /// What performing actions gave the machine to hear next.
-    pub(crate) answers: VecDeque<Event>,
+    pub(crate) answers: VecDeque<(Event, Option<Value>)>,
     /// The time of the latest event.
     pub(crate) now: Timestamp,
     pub(crate) frames: Frames,
@@ -80,6 +86,12 @@ pub(crate) struct Inner {
     pub(crate) timers: HashSet<TimerId>,
     pub(crate) log: Log,
     pub(crate) result: Option<Value>,
+    /// What the output of the attempt that has just ended is remembered under.
+    pub(crate) cache_key: Option<Vec<u8>>,
+    /// What is left of earlier lives of the run; `None` in its first.
+    pub(crate) leftovers: Option<Box<Leftovers>>,
+    /// Who wanted the event that is heard next.
+    pub(crate) by: Option<By>,
     /// What has been decided and not been handed to the store.
     pub(crate) uncommitted: Uncommitted,
     /// Set by the action that ends the run, until the run has ended.
@@ -126,8 +138,11 @@ pub(crate) struct After {
     pub(crate) wakers: Vec<Waker>,
     /// Values whose destructors are the user's.
     pub(crate) garbage: Vec<Frame>,
+    pub(crate) values: Vec<Value>,
     pub(crate) changed: bool,
     pub(crate) ended: bool,
+    /// Whether the run sleeps and may be left to its rows.
+    pub(crate) asleep: bool,
     /// Workers to spawn.
     pub(crate) workers: usize,
 }
@@ -173,6 +188,9 @@ impl RunHost {
             timers: HashSet::new(),
             log: Log::of(graph),
             result: None,
+            cache_key: None,
+            leftovers: None,
+            by: None,
             uncommitted: Uncommitted::default(),
             ending: None,
             end: None,
@@ -187,6 +205,7 @@ impl RunHost {
             graph,
             span,
             handles: AtomicUsize::new(0),
+            leaving: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             changed: Notify::new(),
             ended: Notify::new(),
@@ -215,12 +234,13 @@ impl RunHost {
     }
 
     pub(super) fn settle(self: &Arc<Self>, after: After) {
-        let After { granted, wakers, garbage, changed, ended, workers } = after;
+        let After { granted, wakers, garbage, values, changed, ended, asleep, workers } = after;
         for _ in 0..workers {
             self.spawn_worker();
         }
         wakers.into_iter().for_each(Waker::wake);
         garbage.into_iter().for_each(super::panics::discard);
+        values.into_iter().for_each(super::panics::discard);
         if ended {
             if let Some(registry) = self.registry.upgrade() {
                 registry.forget(self);
@@ -230,9 +250,16 @@ impl RunHost {
         if changed {
             self.changed.notify_waiters();
         }
+        if asleep {
+            self.leave();
+        }
         if !granted.is_empty() {
             limits::tell(granted);
         }
+    }
+
+    pub(super) fn registry(&self) -> Option<Arc<Registry>> {
+        self.registry.upgrade()
     }
 
     /// Takes an event from outside the run's own attempts.
@@ -256,27 +283,42 @@ impl RunHost {
         inner.timers.insert(self.core.timers.add(at, Box::new(due)));
     }
 
-    pub(crate) async fn cancel(self: &Arc<Self>) -> Result<(), Error> {
-        self.ask(Event::CancelRequested, None).await
+    pub(crate) async fn cancel(self: &Arc<Self>, asker: impl Into<Asker>) -> Result<(), Error> {
+        self.ask(asker.into(), |_| Ok((Event::CancelRequested, None))).await
     }
 
-    pub(crate) async fn signal(self: &Arc<Self>, name: &'static str, value: Value) -> Result<(), Error> {
-        self.ask(Event::Signalled { name }, Some(value)).await
+    pub(crate) async fn signal(
+        self: &Arc<Self>,
+        name: &'static str,
+        value: Value,
+        asker: impl Into<Asker>,
+    ) -> Result<(), Error> {
+        self.ask(asker.into(), |_| Ok((Event::Signalled { name }, Some(value)))).await
     }
 
     /// Has the run hear something from outside, and waits until that is
-    /// committed: what was accepted is not lost.
-    async fn ask(self: &Arc<Self>, event: Event, value: Option<Value>) -> Result<(), Error> {
+    /// committed: what was accepted is not lost. `event` looks at the run for
+    /// what it is to hear, and may refuse. A request is answered with the same
+    /// commit.
+    pub(crate) async fn ask(
+        self: &Arc<Self>,
+        asker: Asker,
+        event: impl FnOnce(&Inner) -> Result<(Event, Option<Value>), Error>,
+    ) -> Result<(), Error> {
         let (committed, hear) = tokio::sync::oneshot::channel();
         self.with(|inner, after| {
             self.check_open(inner)?;
+            let (event, value) = event(inner)?;
             if self.journal.is_some() {
                 if let Some(value) = &value {
                     self.check_value(inner, &event, value)?;
                 }
                 inner.uncommitted.waiters.push(committed);
             }
+            inner.by = asker.by;
+            inner.uncommitted.answer = self.answer_to(asker.request);
             self.handle(inner, after, event, value);
+            inner.by = None;
             self.call_workers(inner, after);
             Ok::<_, Error>(())
         })?;
@@ -284,6 +326,11 @@ impl RunHost {
             return Ok(());
         }
         hear.await.unwrap_or(Err(StoreError::Closed)).map_err(Error::Store)
+    }
+
+    /// The answer to a request, once what it wants of this run is done.
+    pub(super) fn answer_to(&self, request: Option<i64>) -> Option<(i64, Answer)> {
+        request.map(|number| (number, Answer { at: self.core.clock.now(), result: Ok(self.id.clone()) }))
     }
 
     /// Whether the value that comes with an event can be saved.
@@ -348,6 +395,9 @@ impl RunHost {
     /// way or will be.
     pub(crate) fn is_busy_until(&self, until: Instant) -> bool {
         let inner = self.lock();
+        if !self.core.begins {
+            return inner.end.is_none() && inner.uncommitted.is_pending();
+        }
         let due = || inner.timers.iter().any(|timer| timer.at <= until);
         inner.end.is_none()
             && (inner.uncommitted.is_pending()
@@ -389,6 +439,10 @@ impl Host for RunHost {
         self.core.mocks.get(&id).map(|mock| &**mock)
     }
 
+    fn remembered<'a>(&'a self, key: &'a [u8], task: &'static TaskDef) -> Remembered<'a> {
+        cached::look_up(&self.core, key, task)
+    }
+
     fn poll_cancelled(&self, key: Key, epoch: u32, cx: Option<&mut TaskContext<'_>>) -> Poll<()> {
         if cx.is_none() && !self.is_stopping() {
             return Poll::Pending;
@@ -401,6 +455,11 @@ impl Host for RunHost {
             inner.controls.await_stop(key, epoch, cx.waker());
         }
         Poll::Pending
+    }
+
+    fn earlier(&self, path: &str, undo: bool) -> u32 {
+        let inner = self.lock();
+        inner.leftovers.as_ref().map_or(0, |leftovers| leftovers.earlier(path, undo))
     }
 
     fn progress(&self, key: Key, _epoch: u32, done: u64, total: u64) {

@@ -7,12 +7,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::durable::coded;
 use super::frames::Frame;
 use super::host::Inner;
-use crate::definition::{Graph, Kind};
+use super::params::coded;
+use crate::definition::{Graph, Kind, Step};
 use crate::error::{Cause, Failure};
-use crate::run::{Answer, AttemptEnd, Change, Event, FrameId, Key, StepState, Timestamp};
+use crate::operation::By;
+use crate::run::{Answer, AttemptEnd, Change, Event, FrameId, Key, Recalled, StepState, Timestamp};
 use crate::store::{Entry, Payload, StepChange};
 use crate::task::Retryability;
 use crate::value::{Codec, Value};
@@ -89,12 +90,103 @@ pub(crate) enum StoredEvent {
     },
     Signalled {
         name: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<By>,
     },
-    CancelRequested,
+    CancelRequested {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<By>,
+    },
     GraceOver,
+    AttemptReused {
+        step: StoredKey,
+        epoch: u32,
+    },
+    AttemptNotBegun {
+        step: StoredKey,
+        epoch: u32,
+    },
+    AttemptNotDone {
+        step: StoredKey,
+        epoch: u32,
+    },
+    Recalled {
+        step: StoredKey,
+        recalled: StoredRecalled,
+        /// Where the value stands: the number of an earlier entry of the run.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<u64>,
+    },
+    Set {
+        step: StoredKey,
+        by: Option<By>,
+    },
+    RetryRequested {
+        step: StoredKey,
+        by: Option<By>,
+    },
+    Paused {
+        by: Option<By>,
+    },
+    Resumed {
+        by: Option<By>,
+    },
+    /// Not an event of the run: what is left of a step from another run, or by
+    /// an operator's word. Followed by `TakenUp`.
+    Kept {
+        path: String,
+        recalled: StoredRecalled,
+    },
+    /// Not an event of the run: it was taken up again, and what follows is
+    /// heard by a fresh machine.
+    TakenUp {
+        why: Why,
+        /// The hash of the blueprint that was followed until here.
+        before: u64,
+        /// The hash of the blueprint that is followed from here on.
+        blueprint: u64,
+        /// The paths of steps of which nothing is left, whatever became of
+        /// them.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        dropped: Vec<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<By>,
+    },
     /// Not an event of the run: the engine was shut down in good order, so
     /// what ran then was interrupted and not lost.
     ShutDown,
+    /// Not an event of the run: the engine only noted what somebody wanted, so
+    /// no attempt that is open here has begun. The next engine decides again.
+    NotBegun,
+}
+
+/// Why a run was taken up again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Why {
+    /// An operator retried it.
+    Retried,
+    /// An operator settled a step of it.
+    Set,
+    /// Its workflow has changed, in a way that does not touch what was done.
+    Changed,
+    /// Its workflow has changed, and an operator had it go on.
+    Adopted,
+    /// It is a fork of another run.
+    Forked,
+}
+
+/// What is left of a step.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum StoredRecalled {
+    Nothing,
+    Value,
+    Failed { attempts: u32, failure: Failure },
+    Until(Timestamp),
+    Backoff { attempts: u32, until: Timestamp, failure: Failure },
+    Unknown,
+    Lost,
 }
 
 /// What an error said about another attempt.
@@ -143,15 +235,38 @@ impl StoredEvent {
                         };
                         Self::AttemptFailed { step, epoch, failure: failure.clone(), retry, roll: *roll }
                     }
+                    AttemptEnd::Reused => Self::AttemptReused { step, epoch },
+                    AttemptEnd::NotBegun => Self::AttemptNotBegun { step, epoch },
+                    AttemptEnd::NotDone => Self::AttemptNotDone { step, epoch },
                     AttemptEnd::Lost => Self::AttemptLost { step, epoch },
                     AttemptEnd::Interrupted => Self::AttemptInterrupted { step, epoch },
                     AttemptEnd::Cancelled => Self::AttemptCancelled { step, epoch },
                 }
             }
             Event::TimerFired { key, epoch } => Self::TimerFired { step: stored(*key), epoch: *epoch },
-            Event::Signalled { name } => Self::Signalled { name: (*name).to_owned() },
-            Event::CancelRequested => Self::CancelRequested,
+            Event::Signalled { name } => Self::Signalled { name: (*name).to_owned(), by: None },
+            Event::CancelRequested => Self::CancelRequested { by: None },
+            Event::Recalled { key, recalled } => {
+                Self::Recalled { step: stored(*key), recalled: StoredRecalled::of(recalled), from: None }
+            }
+            Event::Set { key } => Self::Set { step: stored(*key), by: None },
+            Event::RetryRequested { key } => Self::RetryRequested { step: stored(*key), by: None },
+            Event::Paused => Self::Paused { by: None },
+            Event::Resumed => Self::Resumed { by: None },
             Event::GraceOver => Self::GraceOver,
+        }
+    }
+
+    /// Notes who wanted it, where that is kept.
+    fn wanted_by(&mut self, who: Option<By>) {
+        if let Self::CancelRequested { by }
+        | Self::Signalled { by, .. }
+        | Self::Set { by, .. }
+        | Self::RetryRequested { by, .. }
+        | Self::Paused { by }
+        | Self::Resumed { by } = self
+        {
+            *by = who;
         }
     }
 
@@ -161,6 +276,9 @@ impl StoredEvent {
             Self::AttemptSucceeded { step, epoch }
             | Self::AttemptFailed { step, epoch, .. }
             | Self::AttemptLost { step, epoch }
+            | Self::AttemptReused { step, epoch }
+            | Self::AttemptNotDone { step, epoch }
+            | Self::AttemptNotBegun { step, epoch }
             | Self::AttemptInterrupted { step, epoch }
             | Self::AttemptCancelled { step, epoch } => Some((*step, *epoch)),
             _ => None,
@@ -201,10 +319,46 @@ impl StoredEvent {
             Self::AttemptInterrupted { step, epoch } => ended(step, epoch, AttemptEnd::Interrupted),
             Self::AttemptCancelled { step, epoch } => ended(step, epoch, AttemptEnd::Cancelled),
             Self::TimerFired { step, epoch } => Some(Event::TimerFired { key: key(step), epoch }),
-            Self::Signalled { name } => signal(graph, &name).map(|(name, _)| Event::Signalled { name }),
-            Self::CancelRequested => Some(Event::CancelRequested),
+            Self::Signalled { name, .. } => signal(graph, &name).map(|(name, _)| Event::Signalled { name }),
+            Self::CancelRequested { .. } => Some(Event::CancelRequested),
+            Self::AttemptReused { step, epoch } => ended(step, epoch, AttemptEnd::Reused),
+            Self::AttemptNotBegun { step, epoch } => ended(step, epoch, AttemptEnd::NotBegun),
+            Self::AttemptNotDone { step, epoch } => ended(step, epoch, AttemptEnd::NotDone),
+            Self::Recalled { step, recalled, .. } => {
+                Some(Event::Recalled { key: key(step), recalled: recalled.recalled() })
+            }
+            Self::Set { step, .. } => Some(Event::Set { key: key(step) }),
+            Self::RetryRequested { step, .. } => Some(Event::RetryRequested { key: key(step) }),
+            Self::Paused { .. } => Some(Event::Paused),
+            Self::Resumed { .. } => Some(Event::Resumed),
             Self::GraceOver => Some(Event::GraceOver),
-            Self::ShutDown => None,
+            Self::ShutDown | Self::NotBegun | Self::Kept { .. } | Self::TakenUp { .. } => None,
+        }
+    }
+}
+
+impl StoredRecalled {
+    pub(crate) fn of(recalled: &Recalled) -> Self {
+        match recalled.clone() {
+            Recalled::Nothing => Self::Nothing,
+            Recalled::Value => Self::Value,
+            Recalled::Failed { attempts, failure } => Self::Failed { attempts, failure },
+            Recalled::Until(until) => Self::Until(until),
+            Recalled::Backoff { attempts, until, failure } => Self::Backoff { attempts, until, failure },
+            Recalled::Unknown => Self::Unknown,
+            Recalled::Lost => Self::Lost,
+        }
+    }
+
+    pub(crate) fn recalled(self) -> Recalled {
+        match self {
+            Self::Nothing => Recalled::Nothing,
+            Self::Value => Recalled::Value,
+            Self::Failed { attempts, failure } => Recalled::Failed { attempts, failure },
+            Self::Until(until) => Recalled::Until(until),
+            Self::Backoff { attempts, until, failure } => Recalled::Backoff { attempts, until, failure },
+            Self::Unknown => Recalled::Unknown,
+            Self::Lost => Recalled::Lost,
         }
     }
 }
@@ -229,7 +383,12 @@ fn signal(graph: &'static Graph, wanted: &str) -> Option<(&'static str, &'static
 
 /// The journal's entry for an event. An output that cannot be saved is no
 /// success: the event then says that the attempt failed, for good.
-pub(crate) fn entry(inner: &Inner, event: &mut Event, value: &mut Option<Value>, largest: usize) -> Entry {
+pub(crate) fn entry(
+    inner: &mut Inner,
+    event: &mut Event,
+    value: &mut Option<Value>,
+    largest: usize,
+) -> Entry {
     let payload = match value.as_ref().map(|value| encode(inner, event, value, largest)) {
         None | Some(Ok(None)) => None,
         Some(Ok(Some(payload))) => Some(payload),
@@ -241,7 +400,12 @@ pub(crate) fn entry(inner: &Inner, event: &mut Event, value: &mut Option<Value>,
             None
         }
     };
-    Entry { at: inner.now, event: text(&StoredEvent::of(event)), value: payload, changes: Vec::new() }
+    let mut stored = StoredEvent::of(event);
+    if let (StoredEvent::Recalled { from, .. }, Event::Recalled { key, .. }) = (&mut stored, &*event) {
+        *from = inner.leftover(*key).and_then(|left| left.from);
+    }
+    stored.wanted_by(inner.by.take());
+    Entry { at: inner.now, event: text(&stored), value: payload, changes: Vec::new() }
 }
 
 /// Every stored event is made of numbers and texts, which JSON can write.
@@ -302,7 +466,7 @@ pub(crate) fn decode(
 /// What brought a value, in words.
 fn bringer(inner: &Inner, event: &Event) -> String {
     match event {
-        Event::AttemptEnded { key, .. } => {
+        Event::AttemptEnded { key, .. } | Event::Set { key } => {
             format!("step `{}`", inner.machine.path(*key).unwrap_or_default())
         }
         Event::Signalled { name } => format!("signal `{name}`"),
@@ -310,17 +474,24 @@ fn bringer(inner: &Inner, event: &Event) -> String {
     }
 }
 
+/// How the value is written that a step has of itself, if it has one.
+pub(super) fn output_codec(step: &'static Step) -> Option<&'static Codec> {
+    match step.kind {
+        Kind::Task(task) if task.task.child.is_none() => Some(&task.task.output),
+        Kind::Signal { codec, .. } => Some(codec),
+        _ => None,
+    }
+}
+
 /// How the value is written that comes with an event, if one does.
 fn codec(inner: &Inner, event: &Event) -> Option<&'static Codec> {
     match event {
-        Event::AttemptEnded { key, end: AttemptEnd::Ok, .. }
+        Event::AttemptEnded { key, end: AttemptEnd::Ok | AttemptEnd::Reused, .. }
             if inner.machine.state(*key) != Some(StepState::Undoing) =>
         {
-            match inner.frames.step(*key)?.1.kind {
-                Kind::Task(task) => Some(&task.task.output),
-                _ => None,
-            }
+            output_codec(inner.frames.step(*key)?.1)
         }
+        Event::Set { key } => output_codec(inner.frames.step(*key)?.1),
         Event::Signalled { name } => {
             signal(inner.machine.graph_of(FrameId::ROOT)?, name).map(|(_, codec)| codec)
         }
@@ -389,8 +560,12 @@ mod tests {
                 StoredEvent::WaitDecided { step, until: Timestamp(7) },
                 r#"{"event":"wait_decided","step":[0,0,3],"until":7}"#,
             ),
-            (StoredEvent::Signalled { name: "go".to_owned() }, r#"{"event":"signalled","name":"go"}"#),
+            (
+                StoredEvent::Signalled { name: "go".to_owned(), by: None },
+                r#"{"event":"signalled","name":"go"}"#,
+            ),
             (StoredEvent::ShutDown, r#"{"event":"shut_down"}"#),
+            (StoredEvent::NotBegun, r#"{"event":"not_begun"}"#),
         ];
         for (event, text) in cases {
             assert_eq!(serde_json::to_string(&event).unwrap(), text);

@@ -6,10 +6,14 @@
 //! performs what it decides, with [`values`] over [`frames`]; [`durable`] hands
 //! it to a store as a [`journal`], and [`recovery`] reads it back; [`worker`]s
 //! poll [`attempt`]s, which [`controls`] can stop. [`record`] keeps what observers
-//! see. All runs share a [`core`]: the [`clock`], [`timers`], [`limits`].
+//! see. [`schedules`] starts runs when they are due, [`backfill`] those that were
+//! not started then. All runs share a [`core`]: the [`clock`], [`timers`], [`limits`].
 //!
 //! Never here: what follows from an event (that is `run`, the machine).
 
+#[cfg(feature = "app")]
+mod app;
+mod backfill;
 mod builder;
 mod handle;
 mod run;
@@ -18,11 +22,24 @@ mod registry;
 
 pub(crate) mod host;
 
+mod create;
 mod driver;
 mod durable;
 mod journal;
+mod leftovers;
+mod open;
+mod params;
+mod past;
 mod recovery;
+mod replay;
+mod schedules;
+mod sleepers;
+mod takeup;
 mod values;
+
+mod operate;
+mod requests;
+mod retention;
 
 pub(crate) mod frames;
 
@@ -32,6 +49,7 @@ mod worker;
 
 pub(crate) mod record;
 
+mod cached;
 mod clock;
 mod core;
 mod limiter;
@@ -39,12 +57,21 @@ mod limits;
 mod panics;
 mod random;
 mod timers;
+mod transact;
 
 #[cfg(test)]
 mod tests;
 
+#[cfg(feature = "app")]
+pub(crate) use self::app::{Outlook, step_codec};
 pub(crate) use self::core::Begun;
+#[cfg(feature = "logs")]
+pub(crate) use self::core::Core;
+pub use backfill::{Backfill, BackfillResult, BackfillTick, Backfilled};
 pub use builder::EngineBuilder;
+pub(crate) use clock::from_system;
 pub use handle::{Engine, Start};
-pub(crate) use journal::StoredEvent;
-pub use run::Run;
+pub use journal::Why;
+pub(crate) use journal::{StoredEvent, StoredRecalled};
+pub(crate) use panics::contained;
+pub use run::{AnyRun, Run};

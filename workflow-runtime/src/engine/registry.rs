@@ -1,19 +1,43 @@
 //! The runs of an engine: those that have not ended, and those with a key.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use tokio::sync::Notify;
 
 use super::core::Core;
 use super::host::{RunEnd, RunHost};
-use super::recovery::encode_params;
+use super::params::encode_params;
+use crate::blueprint::Blueprint;
 use crate::definition::Graph;
 use crate::error::{Error, Result};
+use crate::run::Timestamp;
+use crate::schedule::is_scheduled;
+use crate::store::StoredRun;
 use crate::value::Value;
 
 /// The runs of an engine.
 #[derive(Default)]
 pub(crate) struct Registry {
     table: Mutex<Table>,
+    /// The runs that somebody is reading back.
+    reading: Mutex<HashSet<String>>,
+    read: Condvar,
+    /// Tells the schedules that a run of theirs has ended, or the engine.
+    pub(crate) scheduled: Arc<Notify>,
+}
+
+/// Nobody else reads this run back.
+pub(crate) struct Alone<'a> {
+    registry: &'a Registry,
+    id: String,
+}
+
+impl Drop for Alone<'_> {
+    fn drop(&mut self) {
+        self.registry.reading().remove(&self.id);
+        self.registry.read.notify_all();
+    }
 }
 
 #[derive(Default)]
@@ -24,8 +48,8 @@ struct Table {
     /// The runs of a store among them, by id; and those that have stopped
     /// because their store failed.
     stored: HashMap<String, Arc<RunHost>>,
-    /// The names of the workflows whose unfinished runs have gone on.
-    workflows: HashSet<&'static str>,
+    /// The workflows whose unfinished runs have gone on, by name.
+    workflows: HashMap<&'static str, Arc<Known>>,
     /// A key names one run for ever, ended runs included.
     keyed: HashMap<String, Keyed>,
     closed: bool,
@@ -36,6 +60,54 @@ struct Keyed {
     /// The arguments it was started with, encoded: the only form in which
     /// values of any type can be compared.
     arguments: Vec<u8>,
+}
+
+/// A workflow that the engine knows, and how its graph is stored.
+#[derive(Debug)]
+pub(crate) struct Known {
+    pub(crate) graph: &'static Graph,
+    /// Made when a store first asks for it.
+    stored: OnceLock<Stored>,
+}
+
+#[derive(Debug)]
+struct Stored {
+    blueprint: Blueprint,
+    hash: u64,
+    text: Arc<str>,
+}
+
+impl Known {
+    fn of(graph: &'static Graph) -> Self {
+        Self { graph, stored: OnceLock::new() }
+    }
+
+    fn stored(&self) -> &Stored {
+        self.stored.get_or_init(|| {
+            let blueprint = Blueprint::of(self.graph);
+            Stored { hash: blueprint.hash(), text: blueprint.to_json().into(), blueprint }
+        })
+    }
+
+    pub(crate) fn blueprint(&self) -> &Blueprint {
+        &self.stored().blueprint
+    }
+
+    /// The blueprint's hash.
+    pub(crate) fn hash(&self) -> u64 {
+        self.stored().hash
+    }
+
+    /// The blueprint as it is stored.
+    pub(crate) fn text(&self) -> Arc<str> {
+        self.stored().text.clone()
+    }
+
+    /// Whether a run follows this graph as it is. Runs of the first schema
+    /// have no blueprint, only the fingerprint of the graph.
+    pub(crate) fn is_followed_by(&self, run: &StoredRun) -> bool {
+        run.fingerprint == self.hash() || run.fingerprint == self.graph.fingerprint
+    }
 }
 
 /// What became of a run of a store.
@@ -81,6 +153,18 @@ impl Registry {
         Ok((host, true))
     }
 
+    /// Waits until nobody else reads a run back. What is read while this is
+    /// held is still so when the run is taken in. Blocks, so not on a thread of
+    /// the runtime's.
+    pub(crate) fn read_alone(&self, id: &str) -> Alone<'_> {
+        let mut reading = self.reading();
+        while reading.contains(id) {
+            reading = self.read.wait(reading).unwrap_or_else(PoisonError::into_inner);
+        }
+        reading.insert(id.to_owned());
+        Alone { registry: self, id: id.to_owned() }
+    }
+
     /// Takes in a run of a store, unless it is here already. Whoever does goes
     /// on with it, and nobody else.
     pub(crate) fn adopt(&self, host: &Arc<RunHost>) -> Adopted {
@@ -96,14 +180,54 @@ impl Registry {
         Adopted::New
     }
 
-    /// A run of a store that is here, by its id.
+    /// A run that is here and has not ended, by its id.
     pub(crate) fn find(&self, id: &str) -> Option<Arc<RunHost>> {
-        self.lock().stored.get(id).cloned()
+        let table = self.lock();
+        let in_memory = || table.live.values().find(|host| host.journal.is_none() && host.id == id);
+        table.stored.get(id).or_else(in_memory).cloned()
     }
 
-    /// Whether a workflow was not known until now.
-    pub(crate) fn is_new(&self, graph: &'static Graph) -> bool {
-        self.lock().workflows.insert(graph.name)
+    /// Makes a workflow known, and says whether it was not until now.
+    pub(crate) fn introduce(&self, graph: &'static Graph) -> (Arc<Known>, bool) {
+        let mut new = false;
+        let mut table = self.lock();
+        let known = table.workflows.entry(graph.name).or_insert_with(|| {
+            new = true;
+            Arc::new(Known::of(graph))
+        });
+        (known.clone(), new)
+    }
+
+    /// The workflow of a name.
+    pub(crate) fn known(&self, workflow: &str) -> Option<Arc<Known>> {
+        self.lock().workflows.get(workflow).cloned()
+    }
+
+    /// The names of the workflows that are known.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let mut names: Vec<_> = self.lock().workflows.keys().map(|name| (*name).to_owned()).collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// Lets go of a run that sleeps, if nobody else holds it, and says until
+    /// when it does.
+    pub(crate) fn leave(&self, host: Arc<RunHost>) -> std::result::Result<Option<Timestamp>, Arc<RunHost>> {
+        let mut table = self.lock();
+        let inner = host.lock();
+        // The two tables hold it, its timers, and whoever calls this.
+        let holders = 3 + inner.timers.len();
+        if table.closed || !host.is_asleep(&inner) || Arc::strong_count(&host) != holders {
+            drop(inner);
+            return Err(host);
+        }
+        let (until, timers) = (inner.next_cause(), inner.timers.iter().copied().collect::<Vec<_>>());
+        drop(inner);
+        table.live.remove(&address(&host));
+        table.stored.remove(&host.id);
+        drop(table);
+        timers.into_iter().for_each(|timer| host.core.timers.remove(timer));
+        Ok(until)
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -120,15 +244,37 @@ impl Registry {
         if host.journal.is_some() && !stopped {
             table.stored.remove(&host.id);
         }
+        drop(table);
+        if host.key.as_deref().is_some_and(is_scheduled) {
+            self.scheduled.notify_one();
+        }
+    }
+
+    /// Lets go of a run's key, where the run is kept for that alone.
+    pub(crate) fn free_key(&self, key: &str) {
+        let ended = self.by_key(key).is_some_and(|host| host.lock().end.is_some());
+        if ended {
+            self.lock().keyed.remove(key);
+        }
+    }
+
+    /// The run in memory that has a key.
+    pub(crate) fn by_key(&self, key: &str) -> Option<Arc<RunHost>> {
+        self.lock().keyed.get(key).map(|keyed| keyed.host.clone())
     }
 
     /// Refuses new runs from now on.
     pub(crate) fn close(&self) {
         self.lock().closed = true;
+        self.scheduled.notify_one();
     }
 
     pub(crate) fn live(&self) -> Vec<Arc<RunHost>> {
         self.lock().live.values().cloned().collect()
+    }
+
+    fn reading(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.reading.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> MutexGuard<'_, Table> {

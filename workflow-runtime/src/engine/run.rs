@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::IntoFuture;
 use std::marker::PhantomData;
+use std::ops::Deref;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -20,19 +21,43 @@ use crate::value::{Codec, Value};
 use crate::view::RunSnapshot;
 use crate::workflow::Signal;
 
-/// A run: awaited, it gives the workflow's result.
+/// A run: awaited, it gives the workflow's result. What can be asked of a run
+/// whatever its result is, is [`AnyRun`]'s, which it derefs to.
 ///
 /// A handle: clones are the same run, and dropping it does not stop the run.
 #[must_use = "a run goes on by itself; await it for its result"]
 pub struct Run<T> {
-    host: Arc<RunHost>,
+    any: AnyRun,
     output: PhantomData<fn() -> T>,
+}
+
+/// A run whose result may be of any type: what [`Engine::run`] finds by an id.
+///
+/// [`Engine::run`]: super::Engine::run
+///
+/// A handle: clones are the same run, and dropping it does not stop the run.
+pub struct AnyRun {
+    host: Arc<RunHost>,
 }
 
 impl<T> Run<T> {
     pub(crate) fn new(host: Arc<RunHost>) -> Self {
+        Self { any: AnyRun::new(host), output: PhantomData }
+    }
+}
+
+impl<T> Deref for Run<T> {
+    type Target = AnyRun;
+
+    fn deref(&self) -> &AnyRun {
+        &self.any
+    }
+}
+
+impl AnyRun {
+    pub(crate) fn new(host: Arc<RunHost>) -> Self {
         host.handles.fetch_add(1, Ordering::Relaxed);
-        Self { host, output: PhantomData }
+        Self { host }
     }
 
     /// The run's id, a UUID.
@@ -73,6 +98,14 @@ impl<T> Run<T> {
         Events::of(self.host.clone())
     }
 
+    /// The same run, for whoever knows what type its result is of. `None` when
+    /// it is of another type than that.
+    #[must_use]
+    pub fn typed<T: Durable>(&self) -> Option<Run<T>> {
+        let is_it = (self.host.graph.output.type_name)() == std::any::type_name::<T>();
+        is_it.then(|| Run::new(self.host.clone()))
+    }
+
     /// When the runtime's clock shows a time of the run's.
     pub(crate) fn instant(&self, at: Timestamp) -> Instant {
         self.host.core.clock.instant(at)
@@ -84,7 +117,7 @@ impl<T> Run<T> {
         Trace::of(&self.host)
     }
 
-    /// Waits until the run has ended, however it does. Await the run itself
+    /// Waits until the run has ended, however it does. Await a [`Run`] itself
     /// for its result.
     pub async fn wait(&self) {
         loop {
@@ -98,6 +131,22 @@ impl<T> Run<T> {
         }
     }
 
+    /// The run's result as JSON, once it has ended: `None` before that.
+    ///
+    /// # Errors
+    /// How the run ended, where it did not succeed, and when its result cannot
+    /// be written.
+    #[must_use]
+    pub fn result(&self) -> Option<Result<Vec<u8>>> {
+        let inner = self.host.lock();
+        let end = inner.end.as_ref()?;
+        let result = self.host.outcome(end).and_then(|()| {
+            let value = inner.result.clone().unwrap_or_else(|| Value::new(()));
+            (self.host.graph.output.encode)(&value).map_err(|error| Error::Codec(Arc::new(error)))
+        });
+        Some(result)
+    }
+
     /// Asks the run to stop. Its attempts are told at once and dropped when
     /// the grace time is over; awaiting the run then gives
     /// [`Error::Cancelled`].
@@ -105,7 +154,7 @@ impl<T> Run<T> {
     /// # Errors
     /// When the run has ended.
     pub async fn cancel(&self) -> Result<()> {
-        self.host.cancel().await
+        self.host.cancel(None).await
     }
 
     /// Sends the run a signal: `run.signal(nightly::review, verdict)`. A
@@ -125,7 +174,7 @@ impl<T> Run<T> {
             let (workflow, signal) = (graph.name.to_owned(), signal.name().to_owned());
             return Err(Error::UnknownSignal { workflow, signal });
         };
-        self.host.signal(name, Value::new(value)).await
+        self.host.signal(name, Value::new(value), None).await
     }
 }
 
@@ -142,24 +191,33 @@ impl<T: Durable> IntoFuture for Run<T> {
 }
 
 impl<T: Durable> Run<T> {
-    fn take_result(self) -> Result<T> {
-        let workflow = || self.host.graph.name.to_owned();
+    pub(crate) fn take_result(self) -> Result<T> {
+        let host = &self.any.host;
         // Whoever has the key may ask again, and so may another handle.
-        let only = self.host.key.is_none() && self.host.handles.load(Ordering::Acquire) == 1;
-        let mut inner = self.host.lock();
-        let result = match &inner.end {
-            Some(RunEnd::Failed(error)) => Err(Error::Failed { workflow: workflow(), error: error.clone() }),
-            Some(RunEnd::Cancelled) => Err(Error::Cancelled { workflow: workflow() }),
-            Some(RunEnd::Interrupted) => Err(Error::ShutDown),
-            Some(RunEnd::Unstored(error)) => Err(Error::Store(error.clone())),
-            Some(RunEnd::Succeeded) | None => Ok(()),
-        };
-        result?;
+        let only = host.key.is_none() && host.handles.load(Ordering::Acquire) == 1;
+        let mut inner = host.lock();
+        if let Some(end) = &inner.end {
+            host.outcome(end)?;
+        }
         let value = if only { inner.result.take() } else { inner.result.clone() };
         drop(inner);
         match value.unwrap_or_else(|| Value::new(())).into_inner::<T>() {
             Ok(value) => Ok(value),
             Err(shared) => copy(&*shared),
+        }
+    }
+}
+
+impl RunHost {
+    /// An error, where the run did not end well.
+    fn outcome(&self, end: &RunEnd) -> Result<()> {
+        let workflow = || self.graph.name.to_owned();
+        match end {
+            RunEnd::Failed(error) => Err(Error::Failed { workflow: workflow(), error: error.clone() }),
+            RunEnd::Cancelled => Err(Error::Cancelled { workflow: workflow() }),
+            RunEnd::Interrupted => Err(Error::ShutDown),
+            RunEnd::Unstored(error) => Err(Error::Store(error.clone())),
+            RunEnd::Succeeded => Ok(()),
         }
     }
 }
@@ -173,17 +231,31 @@ fn copy<T: Durable>(value: &T) -> Result<T> {
 
 impl<T> Clone for Run<T> {
     fn clone(&self) -> Self {
+        Self { any: self.any.clone(), output: PhantomData }
+    }
+}
+
+impl Clone for AnyRun {
+    fn clone(&self) -> Self {
         Self::new(self.host.clone())
     }
 }
 
-impl<T> Drop for Run<T> {
+impl Drop for AnyRun {
     fn drop(&mut self) {
-        self.host.handles.fetch_sub(1, Ordering::Release);
+        if self.host.handles.fetch_sub(1, Ordering::Release) == 1 {
+            self.host.consider_sleep();
+        }
     }
 }
 
 impl<T> fmt::Debug for Run<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.any.fmt(f)
+    }
+}
+
+impl fmt::Debug for AnyRun {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Run")
             .field("workflow", &self.workflow())

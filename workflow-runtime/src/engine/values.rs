@@ -127,7 +127,7 @@ impl RunHost {
         match ended {
             Poll::Ready(Ended::Arguments(params)) => Ok(params),
             Poll::Ready(Ended::Err(failure, _)) => Err(failure),
-            Poll::Ready(Ended::Ok(_)) => Err(Failure::new(
+            Poll::Ready(_) => Err(Failure::new(
                 Cause::Fatal,
                 "a workflow that is used as a step cannot be mocked; mock its tasks",
             )),

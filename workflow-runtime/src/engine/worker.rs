@@ -28,7 +28,18 @@ pub(crate) struct Ready {
     pub(crate) attempt: u32,
     pub(crate) last: bool,
     pub(crate) deadline: Option<Timestamp>,
-    pub(crate) undo: bool,
+    pub(crate) goal: Goal,
+}
+
+/// What an attempt is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Goal {
+    /// What the step is there for.
+    Do,
+    /// To take it back.
+    Undo,
+    /// To find out whether it was done.
+    Reconcile,
 }
 
 /// How long a worker polls before it lets other tasks of the runtime have its
@@ -71,6 +82,9 @@ impl RunHost {
 
     /// Has enough workers spawned for what is ready.
     pub(crate) fn call_workers(&self, inner: &mut Inner, after: &mut After) {
+        if !self.core.begins {
+            return;
+        }
         let more = inner.ready.len().min(self.core.parallelism.saturating_sub(inner.working));
         inner.working += more;
         after.workers += more;
@@ -87,6 +101,7 @@ impl RunHost {
     fn next_attempt(self: &Arc<Self>, done: Done, next: &mut Option<Attempt>) {
         self.with(|inner, after| {
             inner.attempts -= 1;
+            inner.cache_key = done.cache_key;
             self.end_attempt(inner, after, done.key, done.epoch, done.end, done.output);
             if done.waited {
                 if inner.working >= self.core.parallelism {
@@ -118,8 +133,11 @@ impl RunHost {
         inner.controls.remove(key, epoch);
         self.release(inner, after, key, epoch);
         // Only a failure may lead to a wait that needs a random part.
-        let roll = if matches!(end, AttemptEnd::Ok) { 0.5 } else { self.core.random.roll() };
+        let roll =
+            if matches!(end, AttemptEnd::Ok | AttemptEnd::Reused) { 0.5 } else { self.core.random.roll() };
         self.handle(inner, after, Event::AttemptEnded { key, epoch, end, roll }, output);
+        // Not heard, if the run has ended meanwhile.
+        inner.cache_key = None;
         // Whoever waits for an interrupted run to come to rest.
         after.changed = true;
     }
@@ -147,7 +165,7 @@ impl RunHost {
 
     /// Gathers what an attempt needs.
     fn prepare(self: &Arc<Self>, inner: &mut Inner, ready: Ready) -> Option<Attempt> {
-        let Ready { key, epoch, attempt, last, deadline, undo } = ready;
+        let Ready { key, epoch, attempt, last, deadline, goal } = ready;
         if let Some(room) = inner.room.get_mut(&(key, epoch)) {
             room.taken = true;
         }
@@ -158,35 +176,54 @@ impl RunHost {
         // Read before anything is taken: both lists may name the same slot
         // when the graph says so, and neither may then find it empty.
         let values = frame.read_all(task.reads);
-        // An undo gets the step's arguments once more.
-        let consume = last && task.task.undo.is_none();
+        // An undo gets the step's arguments once more, and so does whoever
+        // finds out what became of the attempt.
+        let consume = last && task.task.undo.is_none() && task.task.reconcile.is_none();
         let moved = if consume { frame.consumed(&task) } else { frame.shared(&task) };
-        let purpose = if undo { Purpose::Undo { output: frame.output(key.step)? } } else { Purpose::Attempt };
-        let (def, policy) = match task.task.undo {
-            Some(by) if undo => (by.task, &by.task.policy),
-            _ => (task.task, task.policy),
+        let (purpose, def) = match goal {
+            Goal::Do => (Purpose::Attempt, task.task),
+            Goal::Undo => (Purpose::Undo { output: frame.output(key.step)? }, task.task.undo?.task),
+            Goal::Reconcile => (Purpose::Reconcile, task.task.reconcile?.task),
         };
+        let policy = if goal == Goal::Do { task.policy } else { &def.policy };
         if let Some(record) = frame.records.get_mut(usize::from(key.step))
-            && !undo
+            && goal == Goal::Do
         {
             // When it was taken up, which may be later than when it might have.
             record.started_at = Some(inner.now);
         }
         let span = if tracing::enabled!(tracing::Level::INFO) {
-            tracing::info_span!(parent: &self.span, "attempt", step = frame.scope.path(key.step), attempt)
+            let path = frame.scope.path(key.step);
+            let span = tracing::info_span!(parent: &self.span, "attempt", step = path, attempt);
+            self.listen(&span, &path, attempt, goal == Goal::Undo);
+            span
         } else {
             tracing::Span::none()
         };
         let context = self.context(key, epoch, attempt).within(frame.scope.clone());
-        let context = if undo { context.undoing() } else { context };
+        let context = if goal == Goal::Undo { context.undoing() } else { context };
         Some(Attempt {
             key,
             epoch,
             start: task.start,
             given: Some((Env::new(values, purpose, context), moved)),
             blocking: def.blocking,
+            transaction: def.transaction.then_some(def),
+            witnessed: goal != Goal::Reconcile,
             limits: TimeLimits { began: inner.now, timeout: policy.timeout, deadline },
             span,
         })
     }
+
+    /// Has what the attempt says kept, where the program wants that.
+    #[cfg(feature = "logs")]
+    fn listen(&self, span: &tracing::Span, path: &str, attempt: u32, undo: bool) {
+        // In memory there is nowhere to keep it.
+        if let Some(run) = self.journal.as_ref().and_then(|journal| journal.run.get()) {
+            crate::logs::keep(span, || crate::logs::AttemptLog::new(&self.core, *run, path, attempt, undo));
+        }
+    }
+
+    #[cfg(not(feature = "logs"))]
+    fn listen(&self, _span: &tracing::Span, _path: &str, _attempt: u32, _undo: bool) {}
 }

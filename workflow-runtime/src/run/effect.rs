@@ -116,8 +116,9 @@ pub enum Action {
         epoch: u32,
     },
     /// Drop an attempt: at once for a run whose grace is over (its end is
-    /// then awaited), after the grace for the losers of a `select!` (their
-    /// end is refused as late).
+    /// then awaited), after the grace for the losers of a `select!` and for a
+    /// reconciliation that an operator forestalled (their end is refused as
+    /// late).
     Abort {
         /// The step.
         key: Key,
@@ -136,6 +137,30 @@ pub enum Action {
         /// Tells this attempt from all earlier ones of the step.
         epoch: u32,
         /// Which attempt of the undo, from 1.
+        attempt: u32,
+    },
+    /// Look up what is left of a step from before the run was taken up again,
+    /// and answer with [`Event::Recalled`](super::Event::Recalled). Only a
+    /// machine made with [`Machine::resuming`](super::Machine::resuming) asks.
+    ///
+    /// The answer comes before those to questions that are asked later: a
+    /// child workflow is not asked for, and one whose steps are all recalled
+    /// must not win a `select!` before an arm that has won it.
+    Recall {
+        /// The step.
+        key: Key,
+        /// Whether something before it runs anew, so that what it did itself
+        /// does not count any more. Only an operator's word does.
+        fresh: bool,
+    },
+    /// Find out what became of a lost `at_most_once` attempt, and report the
+    /// end with [`Event::AttemptEnded`](super::Event::AttemptEnded).
+    Reconcile {
+        /// The step.
+        key: Key,
+        /// Tells this attempt from all earlier ones of the step.
+        epoch: u32,
+        /// Which attempt of the reconciliation, from 1.
         attempt: u32,
     },
     /// The run has ended.

@@ -55,6 +55,32 @@ pub enum Event {
         /// The signal's name.
         name: &'static str,
     },
+    /// The answer to [`Action::Recall`](super::Action::Recall).
+    Recalled {
+        /// The step that asked.
+        key: Key,
+        /// What is left of it from before.
+        recalled: Recalled,
+    },
+    /// An operator has settled a task, signal or sleep that waits, for
+    /// anything but other steps, or whose outcome is unknown: the driver has
+    /// its value.
+    Set {
+        /// The step.
+        key: Key,
+    },
+    /// An operator wants the step's next attempt now: one that waits for its
+    /// backoff, or whose outcome is unknown. Of a step that is being undone:
+    /// the next attempt of that.
+    RetryRequested {
+        /// The step.
+        key: Key,
+    },
+    /// An operator paused the run: nothing more starts, but for the undo and
+    /// the `#[always]` steps of what has failed or is cancelled.
+    Paused,
+    /// An operator let the run go on: what was held begins, in order.
+    Resumed,
     /// Someone asked the run to stop.
     CancelRequested,
     /// The grace time of a cancelled run is over.
@@ -66,6 +92,11 @@ pub enum Event {
 pub enum AttemptEnd {
     /// Well; the driver has stored the value.
     Ok,
+    /// Without running: the driver has stored the value of an earlier run.
+    Reused,
+    /// Of a reconciliation: the lost attempt has done nothing, so the step
+    /// may be attempted again.
+    NotDone,
     /// Not well, and what the error says about another attempt. Timeouts and
     /// panics say [`Retryability::Retry`].
     Failed(Failure, Retryability),
@@ -73,8 +104,44 @@ pub enum AttemptEnd {
     Lost,
     /// The engine shut down while it ran: does not use up a retry.
     Interrupted,
+    /// It was decided and never began: the driver that heard so only noted
+    /// what somebody wanted. Whether it begins is decided again.
+    NotBegun,
     /// It was dropped because its run is being cancelled.
     Cancelled,
+}
+
+/// What is left of a step from before its run was taken up again.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Recalled {
+    /// Nothing: it begins as if for the first time.
+    Nothing,
+    /// It ended well; the driver has put its value in place.
+    Value,
+    /// It failed for good, and its failure is a value.
+    Failed {
+        /// Attempts made.
+        attempts: u32,
+        /// Why.
+        failure: Failure,
+    },
+    /// It waits for a time that was decided before: the end of a `sleep`, or
+    /// of a signal's `within`.
+    Until(Timestamp),
+    /// Its last attempt failed, and the next one has its time.
+    Backoff {
+        /// Attempts made.
+        attempts: u32,
+        /// When the next one starts.
+        until: Timestamp,
+        /// Why the last one failed.
+        failure: Failure,
+    },
+    /// An `at_most_once` attempt of it was lost.
+    Unknown,
+    /// Another arm of its `select!` was faster: it does nothing until that one
+    /// is recalled.
+    Lost,
 }
 
 /// What an expression says.

@@ -3,13 +3,20 @@
 //! The rules live in the modules below, one noun each: [`begin`] starts
 //! steps, [`attempt`] hears how they went, [`region`] opens and ends frames,
 //! [`halt`] stops what has failed or was cancelled, [`undo`] takes back what
-//! was finished, [`signal`] brings waiting steps and signals together. All of
-//! them work on a [`Transition`].
+//! was finished, [`signal`] brings waiting steps and signals together,
+//! [`recall`] keeps what earlier lives of the run have left, [`reconcile`]
+//! finds out what became of a lost attempt, [`pause`] and [`operator`] do what
+//! people want. All of them work on a [`Transition`].
 
+mod anew;
 mod attempt;
 mod begin;
 mod frame;
 mod halt;
+mod operator;
+mod pause;
+mod recall;
+mod reconcile;
 mod region;
 mod signal;
 #[cfg(test)]
@@ -26,7 +33,7 @@ use transition::{Transition, Work};
 
 use super::effect::Effects;
 use super::event::{Event, Refused};
-use super::state::{RunState, Timestamp};
+use super::state::{Key, RunState, Timestamp};
 use crate::definition::Graph;
 
 /// The state of one run.
@@ -42,6 +49,15 @@ pub struct Machine {
     cancelling: bool,
     /// Whether the end of the grace time is awaited.
     in_grace: bool,
+    /// Whether the run was taken up again, and asks what is left of it.
+    resuming: bool,
+    /// Whether an operator has paused the run.
+    paused: bool,
+    /// Steps that would go on but for the pause, in order.
+    held: Vec<Key>,
+    /// Steps that lost a `select!` in an earlier life, whose winner has not
+    /// been recalled yet.
+    lost: Vec<Key>,
     /// The number of the next undoable step to finish.
     finished: u64,
     /// What follows from the current event and is not done yet. Empty between
@@ -63,10 +79,26 @@ impl Machine {
             busy: 0,
             cancelling: false,
             in_grace: false,
+            resuming: false,
+            paused: false,
+            held: Vec::new(),
+            lost: Vec::new(),
             finished: 0,
             work: Vec::new(),
             walk: Vec::new(),
         }
+    }
+
+    /// A run that is taken up again: before a task, a signal or a sleep
+    /// begins, it asks by [`Action::Recall`](super::Action::Recall) what is
+    /// left of it. It does not ask about what comes after a step that runs
+    /// anew: an earlier result of that was made from values that are no more.
+    ///
+    /// [`Event::Begun`] starts nothing here, it only asks. So a run that was
+    /// paused hears [`Event::Paused`] next, before any answer.
+    #[must_use]
+    pub fn resuming(graph: &'static Graph) -> Self {
+        Self { resuming: true, ..Self::new(graph) }
     }
 
     /// Takes an event: changes the state and says what follows. Appends to
@@ -94,6 +126,11 @@ impl Machine {
             }
             Event::TimerFired { key, epoch } => transition.timer_fired(key, epoch)?,
             Event::Signalled { name } => transition.signalled(name),
+            Event::Recalled { key, recalled } => transition.recalled(key, recalled)?,
+            Event::Set { key } => transition.set_by_hand(key)?,
+            Event::RetryRequested { key } => transition.retry_requested(key)?,
+            Event::Paused => transition.pause()?,
+            Event::Resumed => transition.resume()?,
             Event::CancelRequested => transition.cancel_requested(),
             Event::GraceOver => transition.grace_over()?,
         }

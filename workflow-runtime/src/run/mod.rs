@@ -13,6 +13,6 @@ mod machine;
 mod state;
 
 pub use effect::{Action, Change, Effects};
-pub use event::{Answer, AttemptEnd, Event, Refused};
+pub use event::{Answer, AttemptEnd, Event, Recalled, Refused};
 pub use machine::{Machine, Parent, StepView};
 pub use state::{FrameId, Key, RunState, StepState, Timestamp, Wait};

@@ -115,10 +115,11 @@ impl StepState {
 
 /// The state of a run: a function of its steps' states and of what was asked
 /// of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RunState {
     /// Not begun.
+    #[default]
     Queued,
     /// At least one attempt is under way.
     Running,

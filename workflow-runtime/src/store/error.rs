@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::RunRef;
+use crate::run::Timestamp;
 
 /// Why a store could not be opened, read or written.
 ///
@@ -47,6 +48,21 @@ pub enum StoreError {
         found: i64,
         /// The newest version that this library knows.
         supported: i64,
+    },
+    /// The store was written by an older version of this library, and whoever
+    /// looks at it may not change it.
+    #[error(
+        "`{}` has schema version {found}, and {needed} is needed to look at it; \
+         start the program that owns it once, which brings it up to date",
+        .path.display()
+    )]
+    OlderSchema {
+        /// The database.
+        path: PathBuf,
+        /// The version of its schema.
+        found: i64,
+        /// The version that is needed.
+        needed: i64,
     },
     /// The file is something else.
     #[error("`{}` is not a workflow store: {reason}; name another file, or move this one away", .path.display())]
@@ -109,6 +125,20 @@ pub enum StoreError {
         /// The database.
         path: PathBuf,
     },
+    /// A key is needed, is not the right one, or is no key.
+    #[error("{what}")]
+    Key {
+        /// Which key, and what to do. Never the key itself.
+        what: String,
+    },
+    /// A value is encrypted, and cannot be decrypted.
+    #[error("{what} cannot be decrypted: {why}; restore the store from a backup")]
+    Unreadable {
+        /// The value, by its place.
+        what: String,
+        /// Why not.
+        why: String,
+    },
     /// The store has been closed.
     #[error("the store is closed")]
     Closed,
@@ -135,6 +165,22 @@ pub enum StoreError {
         /// The number that the batch begins with.
         got: u64,
     },
+    /// A tick of a schedule that has been dealt with already, so it starts no
+    /// run.
+    #[error(
+        "schedule `{schedule}` is at {}, so its tick of {} has been dealt with and starts no run; \
+         read how far the schedules are, and go on from there",
+        moment(*.mark),
+        moment(*.at)
+    )]
+    StaleTick {
+        /// The schedule.
+        schedule: String,
+        /// The tick.
+        at: Timestamp,
+        /// The last tick that was dealt with.
+        mark: Timestamp,
+    },
     /// Anything else.
     #[error("{message}")]
     Other {
@@ -148,5 +194,13 @@ fn holder(pid: Option<u32>) -> String {
         Some(pid) if pid == std::process::id() => "this process".to_owned(),
         Some(pid) => format!("process {pid}"),
         None => "another process".to_owned(),
+    }
+}
+
+/// A time as people write it, in UTC.
+fn moment(at: Timestamp) -> String {
+    match jiff::Timestamp::from_nanosecond(i128::from(at.0)) {
+        Ok(time) => time.to_string(),
+        Err(_) => format!("{} ns", at.0),
     }
 }

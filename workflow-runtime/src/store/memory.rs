@@ -1,11 +1,15 @@
 //! The store that keeps nothing: for tests of whatever uses a store.
 
-use std::collections::BTreeMap;
+mod kept;
+
+use std::ops::Bound;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use self::kept::Kept;
 use super::{
-    Batch, Created, Done, Entry, NewRun, RunFilter, RunRef, Store, StoreError, StoredEntry, StoredRun,
+    Answer, Batch, Created, Done, LogFilter, LogLine, NewRun, Payload, Request, RunFilter, RunRef, SealedKey,
+    Store, StoreError, StoredEntry, StoredLine, StoredRequest, StoredRun, StoredSchedule, Tick,
 };
 use crate::run::Timestamp;
 
@@ -17,20 +21,6 @@ use crate::run::Timestamp;
 pub struct Memory {
     kept: Arc<Mutex<Kept>>,
     closed: AtomicBool,
-}
-
-#[derive(Debug, Default)]
-struct Kept {
-    runs: BTreeMap<RunRef, KeptRun>,
-    by_id: BTreeMap<String, RunRef>,
-    by_key: BTreeMap<String, RunRef>,
-    last: i64,
-}
-
-#[derive(Debug)]
-struct KeptRun {
-    run: StoredRun,
-    journal: Vec<StoredEntry>,
 }
 
 impl Memory {
@@ -66,10 +56,7 @@ impl Store for Memory {
     }
 
     fn unfinished(&self, after: Option<RunRef>, at_most: usize) -> Result<Vec<StoredRun>, StoreError> {
-        let kept = self.kept()?;
-        let runs = kept.runs.values().map(|kept| &kept.run);
-        let runs = runs.filter(|run| run.end.is_none() && Some(run.run) > after);
-        Ok(runs.take(at_most).cloned().collect())
+        Ok(self.kept()?.unfinished(after).take(at_most).map(|kept| kept.run.clone()).collect())
     }
 
     fn journal(&self, run: RunRef) -> Result<Vec<StoredEntry>, StoreError> {
@@ -84,68 +71,114 @@ impl Store for Memory {
     }
 
     fn remove_ended_before(&self, time: Timestamp, at_most: usize) -> Result<usize, StoreError> {
-        let mut kept = self.kept()?;
-        let runs = kept.runs.values().filter_map(|kept| Some((kept.run.end.as_ref()?.at, kept.run.run)));
-        let mut ended: Vec<_> = runs.filter(|(at, _)| *at < time).collect();
-        ended.sort_unstable();
-        ended.truncate(at_most);
-        for (_, run) in &ended {
-            if let Some(KeptRun { run, .. }) = kept.runs.remove(run) {
-                kept.by_id.remove(&run.id);
-                run.key.and_then(|key| kept.by_key.remove(&key));
-            }
-        }
-        Ok(ended.len())
+        Ok(self.kept()?.remove_ended_before(time, at_most))
     }
 
     fn close(&self) {
         self.closed.store(true, Ordering::Release);
     }
-}
 
-impl Kept {
-    fn create(&mut self, new: NewRun) -> Result<Created, StoreError> {
-        new.check()?;
-        let by_key = new.key.as_ref().and_then(|key| self.by_key.get(key));
-        let existing = by_key.or_else(|| self.by_id.get(&new.id)).and_then(|run| self.runs.get(run));
-        if let Some(existing) = existing {
-            return Ok(Created::Existing(Box::new(existing.run.clone())));
-        }
-        self.last += 1;
-        let run = RunRef(self.last);
-        self.by_id.insert(new.id.clone(), run);
-        if let Some(key) = &new.key {
-            self.by_key.insert(key.clone(), run);
-        }
-        let NewRun { id, workflow, key, fingerprint, params, created_at, state, entries } = new;
-        let stored = StoredRun { run, id, workflow, key, fingerprint, params, created_at, state, end: None };
-        let mut kept = KeptRun { run: stored, journal: Vec::new() };
-        kept.extend(entries);
-        self.runs.insert(run, kept);
-        Ok(Created::New(run))
+    fn awake(
+        &self,
+        now: Timestamp,
+        after: Option<RunRef>,
+        at_most: usize,
+    ) -> Result<Vec<StoredRun>, StoreError> {
+        let kept = self.kept()?;
+        let awake = kept.unfinished(after).filter(|kept| kept.is_awake(now));
+        Ok(awake.take(at_most).map(|kept| kept.run.clone()).collect())
     }
 
-    fn append(&mut self, batch: Batch) -> Result<(), StoreError> {
-        let kept = self.runs.get_mut(&batch.run).ok_or(StoreError::UnknownRun { run: batch.run })?;
-        batch.check(kept.journal.len() as u64, kept.run.end.is_some())?;
-        kept.extend(batch.entries);
-        if let Some(state) = batch.state {
-            (kept.run.state, kept.run.end) = (state, None);
-        }
-        if let Some(end) = batch.end {
-            (kept.run.state, kept.run.end) = (end.state, Some(end));
-        }
+    fn due(
+        &self,
+        now: Timestamp,
+        after: Option<RunRef>,
+        at_most: usize,
+    ) -> Result<Vec<StoredRun>, StoreError> {
+        let kept = self.kept()?;
+        let due = kept.unfinished(after).filter(|kept| kept.wakes_at().is_some_and(|at| at <= now));
+        Ok(due.take(at_most).map(|kept| kept.run.clone()).collect())
+    }
+
+    fn next_wake(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        let kept = self.kept()?;
+        Ok(kept.unfinished(None).filter_map(|kept| kept.wakes_at()).filter(|at| *at > now).min())
+    }
+
+    fn blueprint(&self, hash: u64) -> Result<Option<String>, StoreError> {
+        Ok(self.kept()?.blueprints.get(&hash).map(|blueprint| (**blueprint).to_owned()))
+    }
+
+    fn remembered(&self, key: &[u8], now: Timestamp) -> Result<Option<Payload>, StoreError> {
+        let kept = self.kept()?;
+        let found = kept.remembered.get(key).filter(|remembered| remembered.until > now);
+        Ok(found.map(|remembered| remembered.value.clone()))
+    }
+
+    fn forget(&self, now: Timestamp, at_most: usize) -> Result<usize, StoreError> {
+        Ok(self.kept()?.forget(now, at_most))
+    }
+
+    fn request(&self, request: Request) -> Result<i64, StoreError> {
+        Ok(self.kept()?.request(request))
+    }
+
+    fn open_requests(&self) -> Result<Vec<StoredRequest>, StoreError> {
+        let kept = self.kept()?;
+        Ok(kept.requests.values().filter(|request| request.answer.is_none()).cloned().collect())
+    }
+
+    fn requests(&self, run: Option<&str>, at_most: usize) -> Result<Vec<StoredRequest>, StoreError> {
+        let kept = self.kept()?;
+        let about = |request: &&StoredRequest| run.is_none() || request.request.run.as_deref() == run;
+        Ok(kept.requests.values().rev().filter(about).take(at_most).cloned().collect())
+    }
+
+    fn answer(&self, number: i64, answer: Answer) -> Result<(), StoreError> {
+        self.kept()?.answer(number, answer);
         Ok(())
     }
-}
 
-impl KeptRun {
-    /// The changes are for people, who cannot look in here.
-    fn extend(&mut self, entries: Vec<Entry>) {
-        for Entry { at, event, value, changes: _ } in entries {
-            let seq = self.journal.len() as u64;
-            self.journal.push(StoredEntry { seq, at, event, value });
-        }
+    /// The number of the last request: another opening of the same store is
+    /// as good as another process.
+    fn foreign_writes(&self) -> Result<i64, StoreError> {
+        Ok(self.kept()?.last_request)
+    }
+
+    fn schedules(&self) -> Result<Vec<StoredSchedule>, StoreError> {
+        let kept = self.kept()?;
+        let stored = |(schedule, mark): (&String, &Timestamp)| StoredSchedule {
+            schedule: schedule.clone(),
+            mark: *mark,
+        };
+        Ok(kept.schedules.iter().map(stored).collect())
+    }
+
+    fn mark(&self, tick: Tick) -> Result<(), StoreError> {
+        self.kept()?.mark(tick);
+        Ok(())
+    }
+
+    fn keys(&self) -> Result<Vec<SealedKey>, StoreError> {
+        Ok(self.kept()?.keys.values().cloned().collect())
+    }
+
+    fn put_keys(&self, keys: Vec<SealedKey>) -> Result<(), StoreError> {
+        self.kept()?.keys.extend(keys.into_iter().map(|key| (key.id, key)));
+        Ok(())
+    }
+
+    fn log(&self, lines: Vec<LogLine>, done: Done<Result<(), StoreError>>) {
+        let logged = self.kept().map(|mut kept| kept.log(lines));
+        done(logged);
+    }
+
+    fn logs(&self, run: RunRef, filter: &LogFilter) -> Result<Vec<StoredLine>, StoreError> {
+        let kept = self.kept()?;
+        let after = filter.after.map_or(Bound::Unbounded, Bound::Excluded);
+        let lines = kept.lines.range((after, Bound::Unbounded)).map(|(_, stored)| stored);
+        let of_run = lines.filter(|stored| stored.line.run == run && filter.lets_through(&stored.line));
+        Ok(of_run.take(filter.at_most).cloned().collect())
     }
 }
 

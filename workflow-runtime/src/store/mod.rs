@@ -8,23 +8,35 @@
 //!
 //! [`Sqlite`] is the store of a real engine, [`Memory`] that of tests. Any
 //! other is a type that implements [`Store`] and passes [`conformance::check`].
+//! A [`Visitor`] looks at the store of another process.
 //!
 //! Never here: what an event means, or what happens next. A store keeps what
 //! it is given, in order, or says why it could not.
 
 pub mod conformance;
 
+mod clear;
+#[cfg(feature = "encryption")]
+mod encrypted;
 mod error;
+mod lines;
 mod memory;
 mod model;
 mod sqlite;
+mod transact;
 
+pub use clear::check_clear;
+#[cfg(feature = "encryption")]
+pub use encrypted::{Cipher, Encrypted, Key, KeyRing, Place};
 pub use error::StoreError;
+pub use lines::{LogFilter, LogLevel, LogLine, StoredLine};
 pub use memory::Memory;
 pub use model::{
-    Batch, Created, Entry, NewRun, Payload, RunEnd, RunFilter, RunRef, StepChange, StoredEntry, StoredRun,
+    Answer, Batch, Created, Entry, NewRun, Parent, Payload, Remembered, Request, RunEnd, RunFilter, RunRef,
+    SealedKey, Sleep, StepChange, StoredEntry, StoredRequest, StoredRun, StoredSchedule, Tick,
 };
-pub use sqlite::{Durability, Sqlite, SqliteOptions};
+pub use sqlite::{Durability, Owner, Sqlite, SqliteOptions, Visitor};
+pub use transact::{Transact, Transacted};
 
 use crate::run::Timestamp;
 
@@ -50,6 +62,8 @@ pub type Done<T> = Box<dyn FnOnce(T) + Send>;
 ///   [`StoreError::OutOfOrder`], so once a batch has failed, so do those that
 ///   were sent after it: whoever wrote them reads the journal again.
 /// - There is **one run per key**, whoever asks at the same time.
+/// - A schedule's **mark moves with the run** that its tick starts, or neither
+///   is there; and it only moves forward.
 /// - Nothing that is stored makes a store panic: a row that cannot be read is
 ///   [`StoreError::Damaged`], with its place.
 ///
@@ -59,7 +73,14 @@ pub type Done<T> = Box<dyn FnOnce(T) + Send>;
 /// until it is answered, so async code calls it through `spawn_blocking`.
 pub trait Store: Send + Sync + 'static {
     /// Creates a run together with the first entries of its journal, or finds
-    /// the run that has this key, or this id; then nothing is written.
+    /// the run that has this key, or this id; then nothing is written, and the
+    /// mark of its tick's schedule stays where it is.
+    ///
+    /// What the run carries beside itself, its tick and its answer, is in the
+    /// same commit, or nowhere when it is found.
+    ///
+    /// A tick that is not later than its schedule's mark is
+    /// [`StoreError::StaleTick`], unless there is such a run.
     fn create(&self, run: NewRun, done: Done<Result<Created, StoreError>>);
 
     /// Appends to the journal of a run, and changes its row where the batch
@@ -68,6 +89,10 @@ pub trait Store: Send + Sync + 'static {
 
     /// The runs that have not ended, the oldest first: at most `at_most` of
     /// them, from the one that follows `after` on.
+    ///
+    /// One run that cannot be read does not hide the others: it is left out
+    /// and logged, here as in [`awake`](Self::awake) and [`list`](Self::list).
+    /// Who asks for that very run is told.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -87,7 +112,10 @@ pub trait Store: Send + Sync + 'static {
 
     /// Removes runs that ended before a time, with their journals, the ones
     /// that ended first: at most `at_most`, so that nobody waits for long.
-    /// Their keys are free again. Returns how many it removed.
+    /// Their keys are free again. What belongs to nothing but them goes too:
+    /// the requests about them that were seen to, and the blueprints that no
+    /// run follows any more. So do requests about no run at all that were
+    /// seen to before that time. Returns how many runs it removed.
     ///
     /// # Errors
     /// When the store cannot be written.
@@ -97,6 +125,163 @@ pub trait Store: Send + Sync + 'static {
     /// store. Whatever is asked afterwards is [`StoreError::Closed`]. Closing
     /// twice is closing once; dropping a store closes it.
     fn close(&self);
+
+    /// The unfinished runs that do not sleep, or whose sleep is over at `now`,
+    /// the oldest first: at most `at_most` of them, from the one that follows
+    /// `after` on.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn awake(
+        &self,
+        now: Timestamp,
+        after: Option<RunRef>,
+        at_most: usize,
+    ) -> Result<Vec<StoredRun>, StoreError>;
+
+    /// The unfinished runs that sleep and whose sleep is over at `now`, the
+    /// oldest first: at most `at_most` of them, from the one that follows
+    /// `after` on.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn due(
+        &self,
+        now: Timestamp,
+        after: Option<RunRef>,
+        at_most: usize,
+    ) -> Result<Vec<StoredRun>, StoreError>;
+
+    /// When, later than `now`, the next sleeping run wants to be woken. `None`
+    /// when all that sleep wait for somebody.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn next_wake(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError>;
+
+    /// The blueprint with this hash.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn blueprint(&self, hash: u64) -> Result<Option<String>, StoreError>;
+
+    /// A result that was remembered under this key and may still be used.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn remembered(&self, key: &[u8], now: Timestamp) -> Result<Option<Payload>, StoreError>;
+
+    /// Forgets results that may not be used any more, at most so many.
+    /// Returns how many.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    fn forget(&self, now: Timestamp, at_most: usize) -> Result<usize, StoreError>;
+
+    /// Notes what an operator wants, and returns its number.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    fn request(&self, request: Request) -> Result<i64, StoreError>;
+
+    /// The requests that nobody has seen to, the oldest first.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn open_requests(&self) -> Result<Vec<StoredRequest>, StoreError>;
+
+    /// The requests about a run, or about all, the newest first.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn requests(&self, run: Option<&str>, at_most: usize) -> Result<Vec<StoredRequest>, StoreError>;
+
+    /// Says what became of a request. An answer is given once; later ones are
+    /// dropped.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    fn answer(&self, number: i64, answer: Answer) -> Result<(), StoreError>;
+
+    /// A number that changes when another process has written to the store,
+    /// which is cheaper to ask for than [`open_requests`](Self::open_requests).
+    /// It says nothing else. Constant where no other process can write.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn foreign_writes(&self) -> Result<i64, StoreError>;
+
+    /// How far the schedules are.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn schedules(&self) -> Result<Vec<StoredSchedule>, StoreError>;
+
+    /// Moves a schedule's mark without a run; forward only. A schedule that
+    /// is new begins with this mark.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    fn mark(&self, tick: Tick) -> Result<(), StoreError>;
+
+    /// The sealed keys.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn keys(&self) -> Result<Vec<SealedKey>, StoreError>;
+
+    /// Puts sealed keys in the place of those with their ids, or beside the
+    /// others, all in one transaction.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    fn put_keys(&self, keys: Vec<SealedKey>) -> Result<(), StoreError>;
+
+    /// Keeps lines that attempts said. Nothing depends on them, so nothing
+    /// waits for them either: they are written some time later, between the
+    /// other writes and never in front of one that is waiting. Lines of one
+    /// run keep their order. One whose run is not there is dropped.
+    ///
+    /// Once `done` hears `Ok`, a `kill -9` does not lose the lines any more.
+    /// Unlike any other write they may be lost when the machine loses power.
+    ///
+    /// A store need not keep lines; this one does not, and says that it has.
+    fn log(&self, lines: Vec<LogLine>, done: Done<Result<(), StoreError>>) {
+        drop(lines);
+        done(Ok(()));
+    }
+
+    /// The lines of a run that a filter lets through, in the order in which
+    /// they were stored. Those that have not been written yet are not among
+    /// them.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn logs(&self, _run: RunRef, _filter: &LogFilter) -> Result<Vec<StoredLine>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    /// Whether tasks can write into the store's own database: see
+    /// [`transact`](Self::transact).
+    fn has_transactions(&self) -> bool {
+        false
+    }
+
+    /// Has a task write into the store's own database, in a transaction of its
+    /// own. That it is done is noted in the same transaction, under its key,
+    /// with what it gives back.
+    fn transact(&self, _work: Transact, done: Done<Result<Transacted, StoreError>>) {
+        done(Err(transact::refused()));
+    }
+
+    /// What a task gave back when it was done under this key in a transaction,
+    /// if it was.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn effect(&self, _run: RunRef, _key: &str) -> Result<Option<Payload>, StoreError> {
+        Ok(None)
+    }
 
     /// The runs with this id, or with an id that begins like this, the newest
     /// first; at most 20, which is enough to say that a prefix is ambiguous.

@@ -1,6 +1,7 @@
 //! What goes into a store and what comes out of it.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
@@ -10,11 +11,11 @@ use crate::run::{RunState, StepState, Timestamp, Wait};
 
 /// A store's own number for a run, larger for later runs. It is valid while
 /// the store is open; what names a run for ever is its id.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RunRef(pub i64);
 
 /// A run that begins.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct NewRun {
     /// A UUID, version 7, so that ids sort by time.
     pub id: String,
@@ -22,8 +23,12 @@ pub struct NewRun {
     pub workflow: String,
     /// Names one run, whatever its workflow.
     pub key: Option<String>,
-    /// The fingerprint of the workflow's graph.
+    /// The hash of the workflow's blueprint, or the fingerprint of its graph
+    /// where there is none.
     pub fingerprint: u64,
+    /// The blueprint that `fingerprint` is the hash of. Kept once, however
+    /// many runs follow it.
+    pub blueprint: Option<Arc<str>>,
     /// The arguments: a JSON array.
     pub params: Vec<u8>,
     /// When it was asked for.
@@ -33,6 +38,43 @@ pub struct NewRun {
     /// The beginning of the journal, so that a run that is created has begun
     /// with the same commit.
     pub entries: Vec<Entry>,
+    /// The run that this one was made of.
+    pub parent: Option<Parent>,
+    /// The tick of a schedule that starts it: the schedule's mark moves with
+    /// the same commit.
+    pub tick: Option<Tick>,
+    /// The request that wants it, and its answer: given with the same commit,
+    /// so that no request starts two runs.
+    pub answer: Option<(i64, Answer)>,
+}
+
+/// The run that another one was made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parent {
+    /// Its id.
+    pub id: String,
+    /// What made the new one of it: `rerun` or `fork`.
+    pub how: Cow<'static, str>,
+}
+
+/// A time at which a schedule is due.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tick {
+    /// The schedule: its workflow's name.
+    pub schedule: String,
+    /// The time. A schedule's mark only moves forward: a tick that is not
+    /// later than the mark creates nothing. A schedule without a mark takes
+    /// any tick.
+    pub at: Timestamp,
+}
+
+/// How far a schedule is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredSchedule {
+    /// The schedule: its workflow's name.
+    pub schedule: String,
+    /// Its last tick that was dealt with, or when the schedule was first seen.
+    pub mark: Timestamp,
 }
 
 /// What [`Store::create`](super::Store::create) did.
@@ -45,7 +87,7 @@ pub enum Created {
 }
 
 /// What one commit adds to a run.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Batch {
     /// The run.
     pub run: RunRef,
@@ -60,6 +102,90 @@ pub struct Batch {
     pub state: Option<RunState>,
     /// How the run ended.
     pub end: Option<RunEnd>,
+    /// The blueprint that the run follows from now on, and its hash.
+    pub blueprint: Option<(u64, Arc<str>)>,
+    /// Whether the run has fallen asleep. An ended run does not sleep, and one
+    /// that is taken up again is awake.
+    pub sleep: Sleep,
+    /// Results that later runs may use.
+    pub remember: Vec<Remembered>,
+    /// The request that wants this, and its answer: given with the same
+    /// commit, so that nothing is done twice for one request.
+    pub answer: Option<(i64, Answer)>,
+}
+
+/// Whether a run has fallen asleep: nothing of it is under way, and it needs
+/// no memory until it is woken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sleep {
+    /// It is as it was.
+    #[default]
+    Unchanged,
+    /// It is awake.
+    Awake,
+    /// It sleeps until a time, or until somebody wakes it.
+    Until(Option<Timestamp>),
+}
+
+/// A result that later runs may use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remembered {
+    /// What it is the result of: task, version and arguments, hashed.
+    pub key: Vec<u8>,
+    /// The name of its task, for people.
+    pub task: Cow<'static, str>,
+    /// The result.
+    pub value: Payload,
+    /// Until when it may be used: at this time not any more.
+    pub until: Timestamp,
+}
+
+/// Something an operator wants, from this process or from another one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Request {
+    /// The run it is about, by its id; none where it starts one.
+    pub run: Option<String>,
+    /// What is wanted: an [`Operation`](crate::Operation) as JSON.
+    pub operation: String,
+    /// Who wants it.
+    pub actor: String,
+    /// Why.
+    pub reason: Option<String>,
+    /// When it was asked for.
+    pub at: Timestamp,
+}
+
+/// A request, as it is stored.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoredRequest {
+    /// The store's own number for it.
+    pub number: i64,
+    /// What was asked.
+    pub request: Request,
+    /// What became of it; `None` as long as nobody has seen to it.
+    pub answer: Option<Answer>,
+}
+
+/// What became of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// When.
+    pub at: Timestamp,
+    /// The id of the run that it was done to or that it made, or why it was
+    /// not done.
+    pub result: Result<String, String>,
+}
+
+/// A key that values are encrypted with, itself encrypted with a key that the
+/// store does not have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SealedKey {
+    /// Names it in the values.
+    pub id: u32,
+    /// The name of the key that it is encrypted with.
+    pub with: String,
+    /// The key, encrypted.
+    pub sealed: Vec<u8>,
 }
 
 /// One event of a run.
@@ -123,10 +249,13 @@ pub struct StoredRun {
     pub workflow: String,
     /// The run's key.
     pub key: Option<String>,
-    /// The fingerprint of the graph that it was started with.
+    /// The hash of the blueprint that it follows, or the fingerprint of the
+    /// graph that it was started with.
     pub fingerprint: u64,
     /// The arguments: a JSON array.
     pub params: Vec<u8>,
+    /// The run that it was made of.
+    pub parent: Option<Parent>,
     /// When it was asked for.
     pub created_at: Timestamp,
     /// The last state that was stored.

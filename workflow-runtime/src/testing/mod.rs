@@ -4,9 +4,12 @@
 //!   limits of days take milliseconds, and always the same ones.
 //! - [`EngineBuilder::mock`](crate::EngineBuilder::mock) replaces a task.
 //! - [`Script`] sends signals when the run waits for them.
-//! - [`Trace`], from [`Run::trace`](crate::Run::trace), is what happened, to
+//! - [`Trace`], from [`Run::trace`](crate::AnyRun::trace), is what happened, to
 //!   assert on.
 //! - [`crash_everywhere`] has the process die at every commit.
+//! - [`assert_locked`] tells when a change of a workflow would touch runs in
+//!   flight.
+//! - [`resume_fixture`] lets the runs of a stored database go on.
 //!
 //! ```
 //! use workflow_runtime::run::StepState;
@@ -47,10 +50,16 @@
 //! ```
 
 mod crash;
+mod fixture;
+mod locked;
 mod script;
 mod trace;
 
+#[cfg(test)]
+pub(crate) use crash::ticks_everywhere;
 pub use crash::{CrashReport, CrashTest, crash_everywhere};
+pub use fixture::{FixtureReport, FixtureRun, FixtureTest, resume_fixture};
+pub use locked::assert_locked;
 pub use script::Script;
 pub use trace::Trace;
 

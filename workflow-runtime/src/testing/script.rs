@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use crate::codec::Durable;
-use crate::engine::Run;
+use crate::engine::AnyRun;
 use crate::observe::RunEventKind;
 use crate::run::{StepState, Wait};
 use crate::workflow::Signal;
@@ -27,19 +27,29 @@ use crate::workflow::Signal;
 /// # }
 /// ```
 #[must_use = "a script does nothing until it is played"]
-pub struct Script<T> {
-    lines: VecDeque<Line<T>>,
+pub struct Script {
+    lines: VecDeque<Line>,
 }
 
-struct Line<T> {
+struct Line {
     signal: &'static str,
     delay: Duration,
-    send: Box<dyn FnOnce(Run<T>) -> Sending + Send>,
+    send: Box<dyn FnOnce(AnyRun) -> Sending + Send>,
+}
+
+/// What a wait means to the line of its signal.
+enum Cue {
+    /// It is sent.
+    Now,
+    /// It was sent by an earlier process.
+    Past,
+    /// It is not the one that the line is for.
+    Other,
 }
 
 type Sending = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-impl<T: 'static> Script<T> {
+impl Script {
     /// A script without lines.
     pub fn new() -> Self {
         Self { lines: VecDeque::new() }
@@ -68,29 +78,51 @@ impl<T: 'static> Script<T> {
 
     /// Plays the script for a run, from its first event on, in a task of its
     /// own on the current runtime.
-    pub fn play(self, run: &Run<T>) {
+    pub fn play(self, run: &AnyRun) {
         self.play_on(run, HashMap::new());
     }
 
-    /// Plays the script for a run that an earlier process began: `accepted`
-    /// says how many signals of each name it has heard already.
-    pub(super) fn play_on(mut self, run: &Run<T>, mut accepted: HashMap<String, usize>) {
+    /// Plays the script for a run that an earlier process began, as if it had
+    /// been played from the beginning: `accepted` says how many signals of
+    /// each name it has heard already.
+    pub(super) fn play_on(self, run: &AnyRun, mut accepted: HashMap<String, usize>) {
+        self.play_lines(run, move |_, _, name| match accepted.get_mut(name) {
+            Some(heard) if *heard > 0 => {
+                *heard -= 1;
+                Cue::Past
+            }
+            _ => Cue::Now,
+        });
+    }
+
+    /// Plays the script for a run that an earlier process began, as if that
+    /// had been no part of it: what was waited for then, and is not any more,
+    /// is passed over.
+    pub(super) fn play_from_now(self, run: &AnyRun) {
+        self.play_lines(run, |run, path, _| {
+            let state = run.snapshot().step(path).map(|step| step.state);
+            if matches!(state, Some(StepState::Waiting(_))) { Cue::Now } else { Cue::Other }
+        });
+    }
+
+    /// `cue` says what a wait, by its path and its signal's name, means.
+    fn play_lines(mut self, run: &AnyRun, mut cue: impl FnMut(&AnyRun, &str, &str) -> Cue + Send + 'static) {
         let run = run.clone();
         drop(tokio::spawn(async move {
             let mut events = run.events();
             while let Some(event) = events.next().await {
-                let RunEventKind::Step { task, state: StepState::Waiting(Wait::Signal { .. }), .. } =
+                let RunEventKind::Step { path, task, state: StepState::Waiting(Wait::Signal { .. }), .. } =
                     event.kind
                 else {
                     continue;
                 };
                 let name = task.strip_prefix("signal ").unwrap_or(&task);
-                let place = self.lines.iter().position(|line| line.signal == name);
-                if let Some(line) = place.and_then(|place| self.lines.remove(place)) {
-                    if let Some(heard) = accepted.get_mut(name).filter(|heard| **heard > 0) {
-                        *heard -= 1;
-                        continue;
-                    }
+                let Some(place) = self.lines.iter().position(|line| line.signal == name) else { continue };
+                let cue = cue(&run, &path, name);
+                if matches!(cue, Cue::Other) {
+                    continue;
+                }
+                if let Some(line) = self.lines.remove(place).filter(|_| matches!(cue, Cue::Now)) {
                     let (run, due) = (run.clone(), run.instant(event.at.after(line.delay)));
                     drop(tokio::spawn(async move {
                         tokio::time::sleep_until(due).await;
@@ -102,13 +134,13 @@ impl<T: 'static> Script<T> {
     }
 }
 
-impl<T: 'static> Default for Script<T> {
+impl Default for Script {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl<T> fmt::Debug for Script<T> {
+impl fmt::Debug for Script {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.lines.iter().map(|line| line.signal)).finish()
     }

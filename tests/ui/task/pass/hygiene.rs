@@ -11,7 +11,6 @@ mod plain {
         retry(attempts = 2, backoff = list("1s", "5s"), budget = "1m"),
         timeout = "1s",
         deadline = "1m",
-        cache = "1d",
         concurrency = 1,
         rate = "10/s",
         undo = unmake
@@ -24,6 +23,27 @@ mod plain {
     ) -> ::std::result::Result<u8, ::std::io::Error> {
         let _ = (args, arg0, returned);
         ::std::result::Result::Ok(context)
+    }
+
+    #[::workflow_runtime::task(cache = "1d")]
+    async fn again(args: &str, key: u8, arg0: &u8, arg1: ::std::vec::Vec<u8>) {
+        let _ = (args, key, arg0, arg1);
+    }
+
+    #[::workflow_runtime::task(at_most_once, reconcile = check)]
+    async fn once(args: &str, context: u8) {
+        let _ = (args, context);
+    }
+
+    #[::workflow_runtime::task]
+    async fn check(args: &str, context: u8) -> ::std::option::Option<()> {
+        let _ = (args, context);
+        ::std::option::Option::Some(())
+    }
+
+    #[::workflow_runtime::task(transaction)]
+    fn write(args: &str, #[context] context: &::workflow_runtime::Context) {
+        let _ = (args, context);
     }
 
     #[::workflow_runtime::task(blocking)]

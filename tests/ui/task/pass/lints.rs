@@ -34,7 +34,6 @@ pub mod tasks {
         ),
         timeout = "10s",
         deadline = "1m",
-        cache = "24h",
         concurrency = 4,
         rate = "10/s",
         name = "another",
@@ -50,6 +49,33 @@ pub mod tasks {
         cx.cancelled().await;
         numbers.push(*base);
         Ok(numbers.len() as u64 + text.len() as u64)
+    }
+
+    /// Cached.
+    #[task(cache = "24h")]
+    pub async fn cached(text: &str, numbers: Vec<u64>, #[resource] base: &u64) -> u64 {
+        numbers.len() as u64 + text.len() as u64 + *base
+    }
+
+    /// Looked into.
+    #[task(at_most_once, reconcile = look)]
+    pub async fn once(text: &str) -> usize {
+        text.len()
+    }
+
+    /// Looks.
+    #[task]
+    pub async fn look(text: &str) -> Option<usize> {
+        (!text.is_empty()).then_some(text.len())
+    }
+
+    /// Writes.
+    ///
+    /// # Errors
+    /// Never.
+    #[task(transaction)]
+    pub fn write(text: &str, #[context] cx: &Context) -> workflow_runtime::sqlite::Result<usize> {
+        cx.transaction().execute(text, [])
     }
 
     /// Undo.

@@ -1,6 +1,5 @@
 //! The head of a workflow: its schedule, name, parameters and result type.
 
-use proc_macro2::Span;
 use quote::ToTokens;
 use syn::parse::{Parse, ParseStream};
 use syn::spanned::Spanned;
@@ -8,6 +7,7 @@ use syn::{Attribute, Ident, Pat, Token, Type, Visibility};
 
 use super::super::ast::*;
 use super::recover::parse_block;
+use super::schedule::parse_schedule;
 use crate::diagnostics::Errors;
 
 pub(super) fn parse_workflow(input: ParseStream, errors: &mut Errors) -> syn::Result<Workflow> {
@@ -16,10 +16,11 @@ pub(super) fn parse_workflow(input: ParseStream, errors: &mut Errors) -> syn::Re
     attrs.retain(|attr| {
         let is_schedule = attr.path().is_ident("schedule");
         if is_schedule {
-            match attr.parse_args_with(|input: ParseStream| parse_schedule(input, attr.path().span())) {
-                Ok(_) if schedule.is_some() => errors.at(attr.path().span(), "a workflow has one `schedule`\nhelp: remove one of them, or write a second workflow that calls this one"),
-                Ok(parsed) => schedule = Some(parsed),
-                Err(error) => errors.add(error),
+            let parsed = parse_schedule(attr, errors);
+            if schedule.is_some() {
+                errors.at(attr.path().span(), "a workflow has one `schedule`\nhelp: remove one of them, or write a second workflow that calls this one");
+            } else {
+                schedule = Some(parsed);
             }
         }
         !is_schedule
@@ -160,31 +161,4 @@ pub(super) fn parse_result(
     }
     errors.on(ty, "a workflow returns `Result<T>`, because any run can fail\nhelp: write `-> Result<T>`; the error type is the engine's");
     Ok(None)
-}
-
-pub(super) fn parse_schedule(input: ParseStream, span: Span) -> syn::Result<Schedule> {
-    let cron = input.parse()?;
-    let mut schedule = Schedule { cron, timezone: None, fills: Vec::new(), span };
-    while input.peek(Token![,]) {
-        input.parse::<Token![,]>()?;
-        if input.is_empty() {
-            break;
-        }
-        let name: Ident = input.parse()?;
-        input.parse::<Token![=]>()?;
-        if name == "timezone" {
-            schedule.timezone = Some(input.parse()?);
-        } else if schedule.fills.iter().any(|(filled, _)| *filled == name) {
-            return Err(syn::Error::new(
-                name.span(),
-                format!("`{name}` is given twice\nhelp: remove one of them"),
-            ));
-        } else {
-            schedule.fills.push((name, input.parse()?));
-        }
-    }
-    if !input.is_empty() {
-        return Err(input.error("expected `,`"));
-    }
-    Ok(schedule)
 }

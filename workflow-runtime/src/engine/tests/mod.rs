@@ -9,4 +9,5 @@ mod failing;
 mod flowing;
 mod limiting;
 mod observing;
+mod scheduling;
 mod starting;

@@ -33,6 +33,8 @@ pub const fn task(name: &'static str) -> TaskDef {
         rate: None,
         cache: None,
         undo: None,
+        reconcile: None,
+        transaction: false,
         child: None,
         output: Codec::of::<u64>(),
     }

@@ -12,10 +12,13 @@ use crate::task::Retryability;
 
 /// Attempts lost one after the other before the step fails: a task that kills
 /// its process would otherwise do so for ever.
-const LOSSES: u8 = 3;
+pub(super) const LOSSES: u8 = 3;
+
+/// Why an attempt failed that was lost.
+pub(super) const LOST: &str = "the process ended while the attempt ran";
 
 impl Transition<'_> {
-    /// An attempt of a task or of its undo has ended.
+    /// An attempt of a task, of its undo or of its reconciliation has ended.
     pub fn attempt_ended(&mut self, key: Key, epoch: u32, end: AttemptEnd, roll: f64) -> Result<(), Refused> {
         let node = self.expect(key)?;
         if node.epoch != epoch {
@@ -24,24 +27,43 @@ impl Transition<'_> {
         if node.activity != Activity::Attempt {
             return Err(Refused::Unexpected);
         }
+        let state = node.state;
+        let fits = match end {
+            AttemptEnd::Reused => state == StepState::Running,
+            AttemptEnd::NotDone => state == StepState::OutcomeUnknown,
+            _ => true,
+        };
         // Only tasks have attempts.
-        let Kind::Task(task) = &self.step(key).kind else { return Err(Refused::Unexpected) };
+        let (Kind::Task(task), true) = (&self.step(key).kind, fits) else { return Err(Refused::Unexpected) };
         self.set_activity(key, Activity::Idle);
-        if self.node(key).state == StepState::Undoing {
-            self.undo_ended(key, task, end, roll);
-            return Ok(());
+        match state {
+            StepState::Undoing => {
+                self.undo_ended(key, task, end, roll);
+                return Ok(());
+            }
+            StepState::OutcomeUnknown => {
+                self.reconcile_ended(key, task, end, roll);
+                return Ok(());
+            }
+            _ => {}
         }
         match end {
             AttemptEnd::Ok => {
                 self.node_mut(key).losses = 0;
                 self.succeed(key);
             }
+            // The other end that is not of an attempt was refused above.
+            AttemptEnd::Reused | AttemptEnd::NotDone => self.succeed_with(key, true),
             AttemptEnd::Failed(failure, retryability) => {
                 self.node_mut(key).losses = 0;
                 self.attempt_failed(key, task, failure, retryability, roll);
             }
             AttemptEnd::Lost | AttemptEnd::Interrupted => self.attempt_lost(key, task, &end),
-            AttemptEnd::Cancelled if self.is_halted(key) => self.cancel_step(key),
+            AttemptEnd::NotBegun | AttemptEnd::Cancelled if self.is_halted(key) => self.cancel_step(key),
+            AttemptEnd::NotBegun => {
+                self.node_mut(key).attempt -= 1;
+                self.attempt_again(key, task);
+            }
             // Nobody cancelled this one. It must not leave its dependants
             // waiting for ever, so it counts as failed.
             AttemptEnd::Cancelled => {
@@ -77,23 +99,18 @@ impl Transition<'_> {
 
     /// The attempt did not end by itself: the next one has its number.
     fn attempt_lost(&mut self, key: Key, task: &TaskStep, end: &AttemptEnd) {
-        if task.task.at_most_once {
-            self.node_mut(key).unresolved = true;
-            self.set(key, StepState::OutcomeUnknown);
-            // A run that has failed or was cancelled ends nevertheless.
-            if self.gives_up(key) {
-                self.resolve(key);
-            }
-            return;
-        }
-        let failure = match end {
-            AttemptEnd::Lost => Failure::new(Cause::Lost, "the process ended while the attempt ran"),
-            _ => Failure::new(Cause::Interrupted, "the engine shut down while the attempt ran"),
-        };
         let node = self.node_mut(key);
         // An engine that shuts down says nothing about the task.
         node.losses += u8::from(*end == AttemptEnd::Lost);
-        if node.losses >= LOSSES {
+        if task.task.at_most_once {
+            self.lose_track(key, task);
+            return;
+        }
+        let failure = match end {
+            AttemptEnd::Lost => Failure::new(Cause::Lost, LOST),
+            _ => Failure::new(Cause::Interrupted, "the engine shut down while the attempt ran"),
+        };
+        if self.node(key).losses >= LOSSES {
             self.fail(key, failure, None);
         } else if self.is_halted(key) {
             self.node_mut(key).failure = Some(Box::new(failure));
@@ -102,7 +119,7 @@ impl Transition<'_> {
             let node = self.node_mut(key);
             node.failure = Some(Box::new(failure));
             node.attempt -= 1;
-            self.begin_attempt(key, task);
+            self.attempt_again(key, task);
         }
     }
 
@@ -139,8 +156,11 @@ impl Transition<'_> {
                 let words = format!("signal `{name}` did not come within its time");
                 self.fail(key, Failure::new(Cause::Timeout, words), None);
             }
-            (StepState::Waiting(Wait::Backoff { .. }), Kind::Task(task)) => self.begin_attempt(key, task),
+            (StepState::Waiting(Wait::Backoff { .. }), Kind::Task(task)) => self.attempt_again(key, task),
             (StepState::Undoing, _) if node.activity == Activity::Idle => self.start_undo(key),
+            (StepState::OutcomeUnknown, _) if node.unresolved && node.activity == Activity::Idle => {
+                self.reconcile(key);
+            }
             _ => return Err(Refused::Unexpected),
         }
         Ok(())

@@ -1,6 +1,7 @@
 //! Starting steps: each kind in its own way, once its needs have ended.
 
 use super::frame::{Activity, NEVER, Opening, Phase};
+use super::recall::may_be_recalled;
 use super::transition::Transition;
 use crate::definition::{Kind, TaskStep};
 use crate::error::Failure;
@@ -42,7 +43,23 @@ impl Transition<'_> {
                 return;
             }
         }
-        match &step.kind {
+        let kept = self.machine.resuming && self.is_kept(key);
+        // Held by no pause: to remember starts nothing, and what was done has
+        // to be known if the run is cancelled.
+        if self.machine.resuming && may_be_recalled(&step.kind) && !self.node(key).asked {
+            self.recall(key, !kept);
+            return;
+        }
+        if !kept && self.holds(key) {
+            self.hold(key);
+            return;
+        }
+        self.begin_step(key);
+    }
+
+    /// Begins a step that nothing holds up, each kind in its own way.
+    pub fn begin_step(&mut self, key: Key) {
+        match &self.step(key).kind {
             Kind::Task(task) if task.task.child.is_none() => self.begin_attempt(key, task),
             Kind::Signal { name, within: None, .. } => {
                 self.node_mut(key).attempt = 1;
@@ -75,6 +92,15 @@ impl Transition<'_> {
     pub fn ask(&mut self, key: Key, turn: u32) {
         self.set_activity(key, Activity::Asked);
         self.act(Action::Evaluate { key, turn });
+    }
+
+    /// Another attempt of a task, unless the run is paused.
+    pub fn attempt_again(&mut self, key: Key, task: &TaskStep) {
+        if self.holds(key) {
+            self.hold(key);
+        } else {
+            self.begin_attempt(key, task);
+        }
     }
 
     /// The next attempt of a task: at once, or when its limits have room.

@@ -20,8 +20,21 @@ pub(super) enum Activity {
     Idle,
     /// The values of its expressions.
     Asked,
-    /// The end of an attempt or of an undo.
+    /// The end of an attempt, of an undo or of a reconciliation.
     Attempt,
+    /// What is left of it from before the run was taken up again.
+    Recall,
+}
+
+/// What a run that was taken up again makes of a step's earlier result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Fresh {
+    /// It is kept, if there is one.
+    Not,
+    /// Some step in its regions runs anew, so what comes after it does too.
+    Inside,
+    /// The step runs anew, and every region it opens from then on.
+    Entirely,
 }
 
 /// One step of one frame. Kept small: a run has one for every step that is
@@ -38,9 +51,11 @@ pub(super) struct Node {
     pub attempt: u32,
     /// Tells apart everything that the step waits for over time.
     pub epoch: u32,
-    /// A `for`: the number of items.
+    /// A `for`: the number of items. A task whose outcome is unknown:
+    /// reconciliations lost in a row.
     pub total: u32,
-    /// A `for`: the next item to open. A `while`: the turn it is at.
+    /// A `for`: the next item to open. A `while`: the turn it is at. A task
+    /// whose outcome is unknown: the reconciliation it is at, from 1.
     pub next: u32,
     /// Frames of the step that have not ended.
     pub live: u32,
@@ -51,10 +66,14 @@ pub(super) struct Node {
     pub activity: Activity,
     /// Its slot has a value: it succeeded, or its failure is a value.
     pub valued: bool,
+    /// What is left of it from before has been asked for.
+    pub asked: bool,
     /// It fails once its frames have ended: the failure came from inside.
     pub doomed: bool,
-    /// Its outcome is unknown, and its frame waits for an operator.
+    /// Its outcome is unknown, and its frame waits for a reconciliation or an
+    /// operator.
     pub unresolved: bool,
+    pub fresh: Fresh,
 }
 
 /// How far a frame is.
@@ -126,6 +145,10 @@ pub(super) struct Frame {
     pub exempt: bool,
     /// It is the race of a `select!`.
     pub race: bool,
+    /// The step that opened it ran anew, so all of its steps do.
+    pub fresh: bool,
+    /// A normal step of it runs anew, and so its `#[always]` steps will.
+    pub stirred: bool,
     /// Normal steps that have not ended.
     pub open: u32,
     /// `#[always]` steps that have not ended.
@@ -178,8 +201,10 @@ impl Node {
             losses: 0,
             activity: Activity::Idle,
             valued: false,
+            asked: false,
             doomed: false,
             unresolved: false,
+            fresh: Fresh::Not,
         }
     }
 }
@@ -232,6 +257,10 @@ impl Frames {
         // A step's number is a `u16`, so no step needs more than that many.
         nodes.extend(region.steps.iter().map(|step| Node::new(step.needs.len() as u16)));
         let always = region.steps.iter().filter(|step| step.always).count() as u32;
+        let fresh = opening
+            .parent
+            .and_then(|parent| self.node(parent))
+            .is_some_and(|parent| parent.fresh == Fresh::Entirely);
         let body = opening.scope.is_none().then(|| {
             Box::new(Scope {
                 outcome: Outcome::Well,
@@ -258,6 +287,8 @@ impl Frames {
             ghost: false,
             exempt: opening.exempt,
             race: opening.race,
+            fresh,
+            stirred: false,
             open: region.steps.len() as u32 - always,
             open_always: always,
             keeps: 0,

@@ -115,6 +115,10 @@ impl Transition<'_> {
             walk[from..].reverse();
         }
         self.machine.walk = walk;
+        if self.machine.paused {
+            // A pause does not hold what is left to do in halted frames.
+            self.release_held();
+        }
     }
 
     /// Ends a step that has not: unless an attempt may finish, or its frames
@@ -124,12 +128,15 @@ impl Transition<'_> {
         let epoch = node.epoch;
         match (node.state, node.activity) {
             (StepState::Waiting(Wait::Slot), _) => self.act(Action::Release { key, epoch }),
+            (StepState::Waiting(_), Activity::Recall) => self.set_activity(key, Activity::Idle),
             (StepState::Waiting(_), _) => {}
             (StepState::Running, Activity::Asked) => self.set_activity(key, Activity::Idle),
             (StepState::Running, Activity::Attempt) if attempts == Attempts::Abandon => {
                 self.set_activity(key, Activity::Idle);
                 self.act(Action::Abort { key, epoch, graceful: true });
             }
+            // What a reconciliation says still matters: to the undo.
+            (StepState::OutcomeUnknown, Activity::Attempt) if attempts == Attempts::Finish => return,
             (StepState::OutcomeUnknown, _) => return self.resolve(key),
             _ => return,
         }
@@ -177,6 +184,7 @@ impl Transition<'_> {
         if !std::mem::take(&mut self.node_mut(key).unresolved) {
             return;
         }
+        self.stop_reconciling(key);
         self.settle(key);
         if !self.is_halted(key) && !self.step(key).always {
             // It belongs to an `#[always]` step, whose regions go on while
@@ -194,9 +202,11 @@ impl Transition<'_> {
             return;
         }
         self.halt(FrameId::ROOT.index, Attempts::Finish);
-        let unresolved = self.machine.steps().filter(|view| view.state == StepState::OutcomeUnknown);
+        let unresolved = self.machine.steps().filter(|view| view.unresolved);
         for key in unresolved.map(|view| view.key).collect::<Vec<_>>() {
-            self.resolve(key);
+            if self.node(key).activity == Activity::Idle {
+                self.resolve(key);
+            }
         }
         let stopped = self.each_cancelled_attempt(|key, epoch| Action::Stop { key, epoch });
         if stopped {
@@ -214,13 +224,14 @@ impl Transition<'_> {
         Ok(())
     }
 
-    /// An action for each attempt that the cancelled run does not need:
-    /// neither those of `#[always]` steps nor of undos.
+    /// An action for each attempt or reconciliation that the cancelled run
+    /// does not need: neither those of `#[always]` steps nor undos.
     fn each_cancelled_attempt(&mut self, action: impl Fn(Key, u32) -> Action) -> bool {
         let before = self.effects.actions.len();
         for (frame, state) in self.machine.frames.iter().filter(|(_, frame)| frame.halted) {
             for ((number, step), node) in (0..).zip(state.region.steps).zip(&state.nodes) {
-                let runs = node.state == StepState::Running && node.activity == Activity::Attempt;
+                let runs = matches!(node.state, StepState::Running | StepState::OutcomeUnknown)
+                    && node.activity == Activity::Attempt;
                 if runs && !step.always {
                     self.effects.actions.push(action(Key { frame, step: number }, node.epoch));
                 }

@@ -1,7 +1,7 @@
 //! Frames from their first step to their value: what `for`, `while`, `if`,
 //! `match`, `select!` and child workflows do when one of theirs has ended.
 
-use super::frame::{Outcome, Phase};
+use super::frame::{Fresh, Outcome, Phase};
 use super::transition::{Transition, Work};
 use crate::definition::{Kind, OnFailure};
 use crate::error::{Cause, Failure};
@@ -180,6 +180,9 @@ impl Transition<'_> {
         self.machine.frames.at_mut(race.index).phase = Phase::Ended;
         self.abandon_losers(race);
         self.node_mut(select).live -= 1;
+        if self.node(winner).fresh != Fresh::Not {
+            self.run_anew(select);
+        }
         self.open_child(select, arms[winner.step as usize], 0, false);
         self.try_close(race.index);
     }
@@ -211,6 +214,10 @@ impl Transition<'_> {
             self.machine.work.push(Work::Advance(scope));
             self.release(id.index);
         } else if let Some((first, attempts, failure)) = failed {
+            // What fails a workflow is not recalled, so it has failed anew.
+            if self.machine.resuming {
+                self.run_anew(parent);
+            }
             self.fail(parent, failure, Some((first, attempts)));
             self.release_failed(parent);
         } else if self.node(parent).live == 0 {

@@ -5,7 +5,11 @@ mod graph;
 mod harness;
 
 mod attempts;
+mod operator;
+mod pause;
 mod random;
+mod recall;
+mod reconcile;
 mod regions;
 mod signals;
 mod stopping;

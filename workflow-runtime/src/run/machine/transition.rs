@@ -18,6 +18,8 @@ use crate::run::state::{FrameId, Key, RunState, StepState, Timestamp, Wait};
 pub(super) enum Work {
     /// A step's needs have ended.
     Begin(Key),
+    /// A step is not held by a pause any more.
+    Release(Key),
     /// The steps of a frame may all have ended.
     Advance(FrameId),
 }
@@ -33,13 +35,19 @@ impl Transition<'_> {
     /// Does all that has become possible, then tells the run's state.
     pub fn settle_down(&mut self) {
         let mut next = 0;
-        while let Some(&work) = self.machine.work.get(next) {
-            next += 1;
-            match work {
-                Work::Begin(key) => self.begin(key),
-                Work::Advance(frame) => self.advance(frame),
+        loop {
+            while let Some(&work) = self.machine.work.get(next) {
+                next += 1;
+                match work {
+                    Work::Begin(key) => self.begin(key),
+                    Work::Release(key) => self.begin_held(key),
+                    Work::Advance(frame) => self.advance(frame),
+                }
+                if self.machine.state.is_ended() {
+                    break;
+                }
             }
-            if self.machine.state.is_ended() {
+            if self.machine.lost.is_empty() || self.machine.state.is_ended() || !self.begin_lost() {
                 break;
             }
         }
@@ -58,6 +66,9 @@ impl Transition<'_> {
             RunState::Undoing
         } else if machine.cancelling {
             RunState::Cancelling
+        // A run that has failed ends by itself, paused or not.
+        } else if machine.paused && body.is_some_and(|body| body.outcome == Outcome::Well) {
+            RunState::Paused
         } else if machine.busy > 0 {
             RunState::Running
         } else {
@@ -154,9 +165,15 @@ impl Transition<'_> {
     }
 
     /// The step has its value.
+    #[inline]
     pub fn succeed(&mut self, key: Key) {
+        self.succeed_with(key, false);
+    }
+
+    /// The step has its value, by its own work or from an earlier run.
+    pub fn succeed_with(&mut self, key: Key, cached: bool) {
         self.node_mut(key).valued = true;
-        self.set(key, StepState::Succeeded { cached: false });
+        self.set(key, StepState::Succeeded { cached });
         if let Kind::Task(task) = &self.step(key).kind
             && task.task.undo.is_some()
         {

@@ -1,7 +1,7 @@
 //! Taking back: the finished steps of a failed workflow are undone, one at a
 //! time, the last one first.
 
-use super::attempt::next_attempt;
+use super::attempt::{LOSSES, next_attempt};
 use super::frame::Activity;
 use super::transition::{Transition, Work};
 use crate::definition::TaskStep;
@@ -10,9 +10,6 @@ use crate::run::effect::Action;
 use crate::run::event::AttemptEnd;
 use crate::run::state::{FrameId, Key, StepState};
 use crate::task::Retryability;
-
-/// As for attempts: an undo that kills its process is given up.
-const LOSSES: u8 = 3;
 
 impl Transition<'_> {
     /// Notes a finished step that can be undone. What `#[always]` steps did
@@ -94,7 +91,8 @@ impl Transition<'_> {
     /// An attempt of an undo has ended.
     pub fn undo_ended(&mut self, key: Key, task: &TaskStep, end: AttemptEnd, roll: f64) {
         let (failure, retryability) = match end {
-            AttemptEnd::Ok => {
+            // Those that are of no undo were refused.
+            AttemptEnd::Ok | AttemptEnd::Reused | AttemptEnd::NotDone => {
                 self.set(key, StepState::Undone);
                 return self.undo_concluded(key);
             }
@@ -102,10 +100,15 @@ impl Transition<'_> {
                 self.node_mut(key).losses = 0;
                 (failure, retryability)
             }
+            AttemptEnd::NotBegun => {
+                self.node_mut(key).attempt -= 1;
+                return self.start_undo(key);
+            }
             AttemptEnd::Lost | AttemptEnd::Interrupted => {
                 let node = self.node_mut(key);
                 node.losses += u8::from(end == AttemptEnd::Lost);
                 let once = task.task.undo.is_some_and(|undo| undo.task.at_most_once);
+                // As for attempts: an undo that kills its process is given up.
                 if node.losses < LOSSES && !once {
                     node.attempt -= 1;
                     return self.start_undo(key);

@@ -25,6 +25,9 @@ pub struct StepView<'a> {
     pub ended: Option<Timestamp>,
     /// Why its last failed attempt did.
     pub failure: Option<&'a Failure>,
+    /// Whether its outcome is unknown and the run waits for it to be settled,
+    /// by its `reconcile` or by an operator.
+    pub unresolved: bool,
 }
 
 /// What opened a frame.
@@ -43,6 +46,20 @@ impl Machine {
     #[must_use]
     pub fn run_state(&self) -> RunState {
         self.state
+    }
+
+    /// Whether nothing is under way: no attempt, no undo, no question that
+    /// the driver has not answered.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.busy == 0
+    }
+
+    /// Whether an operator has paused the run. A paused run that has failed or
+    /// is being cancelled ends nevertheless, and its state says so.
+    #[must_use]
+    pub fn is_paused(&self) -> bool {
+        self.paused
     }
 
     /// The state of a step, or `None` when its frame is closed.
@@ -130,5 +147,6 @@ fn view<'a>(key: Key, step: &'static Step, node: &'a Node) -> StepView<'a> {
         started: time(node.started),
         ended: time(node.ended),
         failure: node.failure.as_deref(),
+        unresolved: node.unresolved,
     }
 }

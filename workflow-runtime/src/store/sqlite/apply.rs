@@ -1,16 +1,29 @@
 //! What each kind of write does within the transaction of its group.
 
-use std::collections::HashMap;
+mod append;
+mod create;
+mod disk;
+mod log;
+mod operate;
+mod remove;
+
+pub(super) use append::Append;
+pub(super) use create::Create;
+pub(super) use log::Say;
+pub(super) use operate::{Ask, Forget, Mark, PutKeys, Reply, insert_request};
+pub(super) use remove::Remove;
+
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
-use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{Connection, OptionalExtension, Statement, ToSql, params};
+use self::disk::Disk;
+use rusqlite::{Connection, OptionalExtension, Row, Statement, params};
 
+use super::encode::{Prepared, columns, time};
 use super::errors::sqlite_error;
-use super::{LIMIT, rows};
-use crate::run::{RunState, Timestamp};
-use crate::store::model::run_state_name;
-use crate::store::{Batch, Created, Entry, NewRun, Payload, RunRef, StoreError, StoredRun};
+use super::rows;
+use super::values::{Name, Values};
+use crate::store::{RunRef, StoreError, StoredRun, Tick};
 
 /// For how many runs the end of the journal is remembered. Of the others it
 /// is looked up.
@@ -28,32 +41,47 @@ pub(super) enum Trouble {
 pub(super) trait Work: Send + 'static {
     type Outcome: Send;
 
+    /// Writes what it keeps beside the database, before the transaction. An
+    /// error is its answer, and the rest of its group goes on.
+    fn keep(&self, _values: &mut Values) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     fn apply(&self, tables: &mut Tables<'_>) -> Result<Self::Outcome, Trouble>;
 
     /// Roughly how many bytes it writes.
-    fn size(&self) -> usize;
+    fn size(&self) -> usize {
+        0
+    }
 }
 
-/// The statements, and what is known of the tables.
+/// The statements, and what is known of the tables. What is seldom asked has
+/// no statement here and is prepared anew.
 pub(super) struct Tables<'c> {
-    pub(super) path: &'c Path,
     pub(super) conn: &'c Connection,
+    pub(super) values: Values,
     run_by_id: Statement<'c>,
     run_by_key: Statement<'c>,
     insert_run: Statement<'c>,
     insert_entry: Statement<'c>,
+    insert_line: Statement<'c>,
     cursor: Statement<'c>,
     update_state: Statement<'c>,
     update_end: Statement<'c>,
-    ended_before: Statement<'c>,
-    delete_journal: Statement<'c>,
-    delete_run: Statement<'c>,
+    update_wake: Statement<'c>,
+    disk: Disk,
     /// The highest number given to a run. A number is not given again, so
     /// that a late write of a removed run does not meet another run.
     last_run: i64,
     cursors: HashMap<RunRef, Cursor>,
     /// The runs whose cursors the open transaction has moved.
     moved: Vec<RunRef>,
+    /// The blueprints that are known to be there.
+    blueprints: HashSet<u64>,
+    /// Those of them that the open transaction has written.
+    new_blueprints: Vec<u64>,
+    /// The values that the open transaction has taken a reference from.
+    garbage: Vec<Name>,
 }
 
 /// Where a run's journal ends.
@@ -64,20 +92,25 @@ struct Cursor {
 }
 
 impl<'c> Tables<'c> {
-    pub(super) fn new(path: &'c Path, conn: &'c Connection) -> rusqlite::Result<Self> {
+    pub(super) fn new(path: &Path, conn: &'c Connection) -> rusqlite::Result<Self> {
         let columns = rows::RUN_COLUMNS;
         Ok(Self {
-            path,
             conn,
+            values: Values::beside(path),
             run_by_id: conn.prepare(&format!("SELECT {columns} FROM runs WHERE id = ?1"))?,
             run_by_key: conn.prepare(&format!("SELECT {columns} FROM runs WHERE key = ?1"))?,
             insert_run: conn.prepare(
-                "INSERT INTO runs (run, id, workflow, key, fingerprint, params, state, created_at) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                "INSERT INTO runs \
+                 (run, id, workflow, key, fingerprint, params, state, created_at, parent, parent_how) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
             )?,
             insert_entry: conn.prepare(
-                "INSERT INTO journal (run, seq, at, event, value, value_type, changes) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                "INSERT INTO journal (run, seq, at, event, value, value_type, value_file, changes) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            )?,
+            insert_line: conn.prepare(
+                "INSERT INTO log_lines (run, path, attempt, undo, seq, at, level, text) \
+                 SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8 WHERE EXISTS (SELECT 1 FROM runs WHERE run = ?1)",
             )?,
             cursor: conn.prepare(
                 "SELECT ended_at IS NOT NULL, (SELECT max(seq) FROM journal WHERE run = ?1) \
@@ -85,20 +118,31 @@ impl<'c> Tables<'c> {
             )?,
             update_state: conn.prepare(
                 "UPDATE runs SET state = ?2, ended_at = NULL, result = NULL, result_type = NULL, \
-                 error = NULL WHERE run = ?1",
+                 result_file = NULL, error = NULL WHERE run = ?1",
             )?,
             update_end: conn.prepare(
-                "UPDATE runs SET state = ?2, ended_at = ?3, result = ?4, result_type = ?5, error = ?6 \
-                 WHERE run = ?1",
+                "UPDATE runs SET state = ?2, ended_at = ?3, result = ?4, result_type = ?5, \
+                 result_file = ?6, error = ?7, wake_at = NULL WHERE run = ?1",
             )?,
-            ended_before: conn
-                .prepare("SELECT run FROM runs WHERE ended_at < ?1 ORDER BY ended_at, run LIMIT ?2")?,
-            delete_journal: conn.prepare("DELETE FROM journal WHERE run = ?1")?,
-            delete_run: conn.prepare("DELETE FROM runs WHERE run = ?1")?,
+            update_wake: conn.prepare("UPDATE runs SET wake_at = ?2 WHERE run = ?1")?,
+            disk: Disk::of(conn)?,
             last_run: conn.query_row("SELECT coalesce(max(run), 0) FROM runs", [], |row| row.get(0))?,
             cursors: HashMap::new(),
             moved: Vec::new(),
+            blueprints: HashSet::new(),
+            new_blueprints: Vec::new(),
+            garbage: Vec::new(),
         })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        self.values.database()
+    }
+
+    /// Has the commits from now on wait for the disk, as the store was opened,
+    /// or not.
+    pub(super) fn wait_for_disk(&mut self, wait: bool) -> Result<(), StoreError> {
+        self.disk.wait(self.values.database(), self.conn, wait)
     }
 
     /// The transaction is durable.
@@ -107,6 +151,13 @@ impl<'c> Tables<'c> {
         if self.cursors.len() > CURSORS {
             self.cursors.clear();
         }
+        self.new_blueprints.clear();
+        for name in std::mem::take(&mut self.garbage) {
+            // A later write of the same transaction may have needed it again.
+            if !self.is_needed(&name) {
+                self.values.remove(&name);
+            }
+        }
     }
 
     /// The transaction is undone, and so is what was believed in it.
@@ -114,20 +165,49 @@ impl<'c> Tables<'c> {
         for run in self.moved.drain(..) {
             self.cursors.remove(&run);
         }
+        for hash in self.new_blueprints.drain(..) {
+            self.blueprints.remove(&hash);
+        }
+        self.garbage.clear();
+    }
+
+    /// Removes what a crash has left beside the database.
+    pub(super) fn sweep(&self) {
+        if let Err(error) = self.values.sweep(|name| self.is_needed(name)) {
+            tracing::warn!(%error, path = %self.path().display(), "could not look for values that nobody needs");
+        }
+    }
+
+    /// Whether a row refers to a value; where that cannot be said, it might.
+    fn is_needed(&self, name: &Name) -> bool {
+        let sql = "SELECT EXISTS (SELECT 1 FROM journal WHERE value_file = ?1) \
+                   OR EXISTS (SELECT 1 FROM runs WHERE result_file = ?1) \
+                   OR EXISTS (SELECT 1 FROM remembered WHERE value_file = ?1) \
+                   OR EXISTS (SELECT 1 FROM effects WHERE value_file = ?1)";
+        let needed = self.conn.query_row(sql, [name.as_str()], |row| row.get(0));
+        needed.unwrap_or_else(|error| {
+            tracing::warn!(%error, "could not find out whether a value is needed");
+            true
+        })
+    }
+
+    /// Notes the files that rows referred to.
+    fn let_go(&mut self, files: impl IntoIterator<Item = Option<String>>) {
+        self.garbage.extend(files.into_iter().flatten().filter_map(|file| Name::parse(&file)));
     }
 
     fn failed(&self, error: &rusqlite::Error) -> Trouble {
-        Trouble::Failed(sqlite_error(self.path, error))
+        Trouble::Failed(sqlite_error(self.path(), error))
     }
 
     fn find(&mut self, key: Option<&str>, id: &str) -> Result<Option<StoredRun>, Trouble> {
         let asked = [(&mut self.run_by_key, key), (&mut self.run_by_id, Some(id))];
         for (statement, value) in asked {
             let Some(value) = value else { continue };
-            let failed = |error| Trouble::Failed(sqlite_error(self.path, &error));
+            let failed = |error| Trouble::Failed(sqlite_error(self.values.database(), &error));
             let mut rows = statement.query([value]).map_err(failed)?;
             if let Some(row) = rows.next().map_err(failed)? {
-                return rows::run(self.path, row).map(Some).map_err(Trouble::Refused);
+                return rows::run(&self.values, row).map(Some).map_err(Trouble::Refused);
             }
         }
         Ok(None)
@@ -137,7 +217,7 @@ impl<'c> Tables<'c> {
         if let Some(cursor) = self.cursors.get(&run) {
             return Ok(*cursor);
         }
-        let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get::<_, Option<i64>>(1)?));
+        let read = |row: &Row<'_>| Ok((row.get(0)?, row.get::<_, Option<i64>>(1)?));
         let found = self.cursor.query_row([run.0], read).optional();
         match found.map_err(|error| self.failed(&error))? {
             None => Err(Trouble::Refused(StoreError::UnknownRun { run })),
@@ -145,7 +225,7 @@ impl<'c> Tables<'c> {
                 let next_seq = last.map_or(Some(0), |last| u64::try_from(last).ok()?.checked_add(1));
                 let damaged = || {
                     let what = format!("table `journal`: the last `seq` of run {} is negative", run.0);
-                    Trouble::Refused(StoreError::Damaged { path: self.path.to_owned(), what })
+                    Trouble::Refused(StoreError::Damaged { path: self.path().to_owned(), what })
                 };
                 Ok(Cursor { next_seq: next_seq.ok_or_else(damaged)?, ended })
             }
@@ -165,14 +245,16 @@ impl<'c> Tables<'c> {
     /// Returns the number after the last one.
     fn insert_entries(&mut self, run: RunRef, first: u64, entries: &[Prepared]) -> Result<u64, Trouble> {
         let mut seq = first;
-        for Prepared { entry, changes } in entries {
+        for Prepared { entry, changes, file } in entries {
+            let (value, value_type, value_file) = columns(entry.value.as_ref(), file.as_ref());
             let inserted = self.insert_entry.execute(params![
                 run.0,
                 seq.cast_signed(),
                 time(entry.at),
                 entry.event,
-                entry.value.as_ref().map(|value| Readable(&value.bytes)),
-                entry.value.as_ref().map(|value| &*value.type_name),
+                value,
+                value_type,
+                value_file,
                 changes,
             ]);
             inserted.map_err(|error| self.failed(&error))?;
@@ -180,199 +262,23 @@ impl<'c> Tables<'c> {
         }
         Ok(seq)
     }
-}
 
-/// An entry, with its changes as text already: that is done before the entry
-/// is queued, by whoever writes it, so that the writer has less to do.
-struct Prepared {
-    entry: Entry,
-    changes: Option<String>,
-}
-
-fn prepare(mut entries: Vec<Entry>) -> Result<Vec<Prepared>, StoreError> {
-    let prepare = |mut entry: Entry| {
-        let changes = std::mem::take(&mut entry.changes);
-        let changes = if changes.is_empty() { None } else { Some(json(&changes)?) };
-        fits("an event", entry.event.len())?;
-        fits("what an event changed", changes.as_ref().map_or(0, String::len))?;
-        fits_payload(entry.value.as_ref())?;
-        Ok(Prepared { entry, changes })
-    };
-    entries.drain(..).map(prepare).collect()
-}
-
-fn json(value: &impl serde::Serialize) -> Result<String, StoreError> {
-    serde_json::to_string(value).map_err(|error| StoreError::Other { message: error.to_string() })
-}
-
-fn fits_payload(value: Option<&Payload>) -> Result<(), StoreError> {
-    let Some(value) = value else { return Ok(()) };
-    if value.bytes.len() <= LIMIT {
-        return Ok(());
-    }
-    fits(&format!("a value of type `{}`", value.type_name), value.bytes.len())
-}
-
-fn fits(what: &str, size: usize) -> Result<(), StoreError> {
-    if size <= LIMIT {
-        return Ok(());
-    }
-    Err(StoreError::TooLarge { what: what.to_owned(), size: size as u64, limit: LIMIT as u64 })
-}
-
-/// SQLite's integers are signed; the year 2262 is the end of time.
-fn time(at: Timestamp) -> i64 {
-    i64::try_from(at.0).unwrap_or(i64::MAX)
-}
-
-/// Bytes that are stored as text where they are text, so that people can read
-/// them. A zero byte would end the text for many a program.
-struct Readable<'a>(&'a [u8]);
-
-impl ToSql for Readable<'_> {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        let is_text = !self.0.contains(&0) && std::str::from_utf8(self.0).is_ok();
-        let value = if is_text { ValueRef::Text(self.0) } else { ValueRef::Blob(self.0) };
-        Ok(ToSqlOutput::Borrowed(value))
-    }
-}
-
-fn size_of(entries: &[Prepared]) -> usize {
-    let size = |prepared: &Prepared| {
-        let value = prepared.entry.value.as_ref().map_or(0, |value| value.bytes.len());
-        prepared.entry.event.len() + prepared.changes.as_ref().map_or(0, String::len) + value
-    };
-    entries.iter().map(size).sum()
-}
-
-/// Creates a run.
-pub(super) struct Create {
-    run: NewRun,
-    entries: Vec<Prepared>,
-}
-
-impl Create {
-    pub(super) fn new(mut run: NewRun) -> Result<Self, StoreError> {
-        run.check()?;
-        fits("the arguments of a run", run.params.len())?;
-        let entries = prepare(std::mem::take(&mut run.entries))?;
-        Ok(Self { run, entries })
-    }
-}
-
-impl Work for Create {
-    type Outcome = Created;
-
-    fn apply(&self, tables: &mut Tables<'_>) -> Result<Created, Trouble> {
-        let new = &self.run;
-        if let Some(existing) = tables.find(new.key.as_deref(), &new.id)? {
-            return Ok(Created::Existing(Box::new(existing)));
+    fn insert_blueprint(&mut self, hash: u64, blueprint: &str) -> Result<(), Trouble> {
+        if self.blueprints.insert(hash) {
+            self.new_blueprints.push(hash);
+            let sql = "INSERT INTO blueprints (hash, blueprint) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+            let inserted = self.conn.execute(sql, params![hash.cast_signed(), blueprint]);
+            inserted.map_err(|error| self.failed(&error))?;
         }
-        tables.last_run += 1;
-        let run = RunRef(tables.last_run);
-        let inserted = tables.insert_run.execute(params![
-            run.0,
-            new.id,
-            new.workflow,
-            new.key,
-            new.fingerprint.cast_signed(),
-            Readable(&new.params),
-            run_state_name(new.state),
-            time(new.created_at),
-        ]);
-        inserted.map_err(|error| tables.failed(&error))?;
-        let next_seq = tables.insert_entries(run, 0, &self.entries)?;
-        tables.move_cursor(run, Cursor { next_seq, ended: false });
-        Ok(Created::New(run))
-    }
-
-    fn size(&self) -> usize {
-        self.run.params.len() + size_of(&self.entries)
-    }
-}
-
-/// Appends to a journal.
-pub(super) struct Append {
-    /// Without its entries.
-    batch: Batch,
-    entries: Vec<Prepared>,
-    error: Option<String>,
-}
-
-impl Append {
-    pub(super) fn new(mut batch: Batch) -> Result<Self, StoreError> {
-        let entries = prepare(std::mem::take(&mut batch.entries))?;
-        let end = batch.end.as_ref();
-        fits_payload(end.and_then(|end| end.result.as_ref()))?;
-        let error = end.and_then(|end| end.error.as_ref()).map(json).transpose()?;
-        fits("the error of a run", error.as_ref().map_or(0, String::len))?;
-        Ok(Self { batch, entries, error })
-    }
-
-    fn state(&self, tables: &mut Tables<'_>, state: RunState) -> Result<(), Trouble> {
-        let updated = tables.update_state.execute(params![self.batch.run.0, run_state_name(state)]);
-        updated.map_err(|error| tables.failed(&error))?;
-        Ok(())
-    }
-}
-
-impl Work for Append {
-    type Outcome = ();
-
-    fn apply(&self, tables: &mut Tables<'_>) -> Result<(), Trouble> {
-        let run = self.batch.run;
-        let mut cursor = tables.cursor(run)?;
-        self.batch.check(cursor.next_seq, cursor.ended).map_err(Trouble::Refused)?;
-        cursor.next_seq = tables.insert_entries(run, cursor.next_seq, &self.entries)?;
-        if let Some(end) = &self.batch.end {
-            let updated = tables.update_end.execute(params![
-                run.0,
-                run_state_name(end.state),
-                time(end.at),
-                end.result.as_ref().map(|result| Readable(&result.bytes)),
-                end.result.as_ref().map(|result| &*result.type_name),
-                self.error,
-            ]);
-            updated.map_err(|error| tables.failed(&error))?;
-            cursor.ended = true;
-        } else if let Some(state) = self.batch.state {
-            self.state(tables, state)?;
-            cursor.ended = false;
-        }
-        tables.move_cursor(run, cursor);
         Ok(())
     }
 
-    fn size(&self) -> usize {
-        let result = self.batch.end.as_ref().and_then(|end| end.result.as_ref());
-        size_of(&self.entries) + result.map_or(0, |result| result.bytes.len())
-    }
-}
-
-/// Removes runs that ended before a time.
-pub(super) struct Remove {
-    pub(super) before: Timestamp,
-    pub(super) at_most: usize,
-}
-
-impl Work for Remove {
-    type Outcome = usize;
-
-    fn apply(&self, tables: &mut Tables<'_>) -> Result<usize, Trouble> {
-        let limit = i64::try_from(self.at_most).unwrap_or(i64::MAX);
-        let remove = |tables: &mut Tables<'_>| {
-            let runs = tables.ended_before.query_map([time(self.before), limit], |row| row.get(0))?;
-            let runs = runs.collect::<rusqlite::Result<Vec<i64>>>()?;
-            for run in &runs {
-                tables.delete_journal.execute([run])?;
-                tables.delete_run.execute([run])?;
-            }
-            Ok(runs.len())
-        };
-        remove(tables).map_err(|error: rusqlite::Error| tables.failed(&error))
-    }
-
-    fn size(&self) -> usize {
-        0
+    /// Moves the mark of a schedule, forward only.
+    fn move_mark(&self, tick: &Tick) -> Result<(), Trouble> {
+        let sql = "INSERT INTO schedules (schedule, mark) VALUES (?1, ?2) \
+                   ON CONFLICT (schedule) DO UPDATE SET mark = max(mark, excluded.mark)";
+        let moved = self.conn.execute(sql, params![tick.schedule, time(tick.at)]);
+        moved.map_err(|error| self.failed(&error))?;
+        Ok(())
     }
 }

@@ -6,9 +6,14 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use super::errors::io_error;
 use crate::store::StoreError;
+
+/// How often the lock is tried, and how far apart.
+const TRIES: u32 = 10;
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// The databases that are open in this process.
 static OPEN: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
@@ -50,12 +55,16 @@ impl Lock {
         let path = lock_path(&claim.0);
         let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
         let mut file = open.map_err(|error| io_error(&path, &error))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(StoreError::InUse { path: claim.0.clone(), pid: read_pid(file) });
+        for tries in 0.. {
+            match file.try_lock() {
+                Ok(()) => break,
+                // A visitor that looks holds it too, for a moment.
+                Err(TryLockError::WouldBlock) if tries < TRIES => std::thread::sleep(PAUSE),
+                Err(TryLockError::WouldBlock) => {
+                    return Err(StoreError::InUse { path: claim.0.clone(), pid: read_pid(file) });
+                }
+                Err(TryLockError::Error(error)) => return Err(io_error(&path, &error)),
             }
-            Err(TryLockError::Error(error)) => return Err(io_error(&path, &error)),
         }
         // For the message of whoever comes second. The lock does not need it,
         // and a full disk is no reason not to open what is on it.
@@ -64,6 +73,27 @@ impl Lock {
             tracing::debug!(%error, path = %path.display(), "could not note who holds the store");
         }
         Ok(Self { _file: file, _claim: claim })
+    }
+}
+
+/// Who holds the lock of a database, if anybody does: its process, where that
+/// is known.
+pub(super) fn holder(database: &Path) -> Result<Option<Option<u32>>, StoreError> {
+    if OPEN.lock().unwrap_or_else(PoisonError::into_inner).contains(database) {
+        return Ok(Some(Some(std::process::id())));
+    }
+    let path = lock_path(database);
+    let file = match File::open(&path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(io_error(&path, &error)),
+    };
+    // Shared, so that those who look are not in each other's way. It goes
+    // with the file.
+    match file.try_lock_shared() {
+        Ok(()) => Ok(None),
+        Err(TryLockError::WouldBlock) => Ok(Some(read_pid(file))),
+        Err(TryLockError::Error(error)) => Err(io_error(&path, &error)),
     }
 }
 

@@ -2,10 +2,14 @@
 //!
 //! A thread of its own owns the connection that writes. It takes everything
 //! that is queued, applies it in one transaction, and answers once that is
-//! durable (`writer`, `apply`). Reads go over connections of their own and
-//! wait for nobody (`reader`). `open` refuses what is not fit to be used.
+//! durable (`writer`, `apply`); what a task does to tables of its own is a transaction
+//! by itself (`transact`). Reads go over connections of their own and
+//! wait for nobody (`reader`). Values that are too large for a row are files
+//! beside the database (`values`). `open` refuses what is not fit to be used.
 
 mod apply;
+mod check;
+mod encode;
 mod errors;
 mod lock;
 mod migrate;
@@ -13,18 +17,25 @@ mod network;
 mod open;
 mod reader;
 mod rows;
+mod transact;
+mod values;
+mod visitor;
 mod writer;
 
 #[cfg(test)]
 mod tests;
 
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
 
-use self::apply::{Append, Create, Remove};
+use self::apply::{Append, Ask, Create, Forget, Mark, PutKeys, Remove, Reply, Say};
 use self::reader::Reader;
+pub use self::visitor::{Owner, Visitor};
 use self::writer::Writer;
-use super::{Batch, Created, Done, NewRun, RunFilter, RunRef, Store, StoreError, StoredEntry, StoredRun};
+use super::{
+    Answer, Batch, Created, Done, LogFilter, LogLine, NewRun, Payload, Request, RunFilter, RunRef, SealedKey,
+    Store, StoreError, StoredEntry, StoredLine, StoredRequest, StoredRun, StoredSchedule, Tick, Transact,
+    Transacted,
+};
 use crate::run::Timestamp;
 
 /// The largest value that is taken. SQLite's own limit is a gigabyte a row,
@@ -34,8 +45,12 @@ const LIMIT: usize = 256 << 20;
 /// A store in one SQLite file.
 ///
 /// The file, with `-wal` and `-shm` beside it while it is open, can be read
-/// with the `sqlite3` program at any time. Its views `run_list`, `steps` and
-/// `attempts` are made for people.
+/// with the `sqlite3` program at any time. Its views `run_list`, `steps`,
+/// `attempts`, `logs` and `request_list` are made for people.
+///
+/// Values larger than 64 KiB are files in the directory of the same name with
+/// `-values` at its end, named by what is in them: whoever copies the store
+/// copies it too.
 ///
 /// One process owns the file, by a lock on the file of the same name with
 /// `.lock` at its end, which stays there.
@@ -77,7 +92,9 @@ pub enum Durability {
     Full,
     /// The end of the process. When the machine loses power, the last commits
     /// may be gone, though never one without those after it
-    /// (`synchronous=NORMAL`). Steps that succeeded may run again then.
+    /// (`synchronous=NORMAL`). Steps that succeeded may run again then. A
+    /// value beside the database waits for the disk all the same, since a
+    /// commit that survives must not miss its value.
     Relaxed,
 }
 
@@ -103,13 +120,14 @@ impl Sqlite {
         &self.path
     }
 
-    /// Looks for damage in the whole file (`PRAGMA quick_check`), which takes
-    /// its time with a large one, and returns what it finds.
+    /// Looks for damage in the whole file and in the values beside it, which
+    /// takes its time with large ones, and returns what it finds: a line each,
+    /// with its place.
     ///
     /// # Errors
     /// When the file cannot even be checked.
     pub fn check(&self) -> Result<Vec<String>, StoreError> {
-        self.reader.check()
+        check::check(&self.reader)
     }
 }
 
@@ -153,19 +171,111 @@ impl Store for Sqlite {
     }
 
     fn remove_ended_before(&self, time: Timestamp, at_most: usize) -> Result<usize, StoreError> {
-        if self.writer.is_this_thread() {
-            let message = "the store's own thread cannot wait for the store".to_owned();
-            return Err(StoreError::Other { message });
-        }
-        let (answer, answered) = mpsc::sync_channel(1);
-        let done = Box::new(move |removed| drop(answer.send(removed)));
-        self.writer.submit(Ok(Remove { before: time, at_most }), done);
-        answered.recv().unwrap_or(Err(StoreError::Closed))
+        self.writer.ask(Remove { before: time, at_most })
     }
 
     fn close(&self) {
         self.reader.close();
         self.writer.close();
+    }
+
+    fn awake(
+        &self,
+        now: Timestamp,
+        after: Option<RunRef>,
+        at_most: usize,
+    ) -> Result<Vec<StoredRun>, StoreError> {
+        self.reader.awake(now, after, at_most)
+    }
+
+    fn due(
+        &self,
+        now: Timestamp,
+        after: Option<RunRef>,
+        at_most: usize,
+    ) -> Result<Vec<StoredRun>, StoreError> {
+        self.reader.due(now, after, at_most)
+    }
+
+    fn next_wake(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        self.reader.next_wake(now)
+    }
+
+    fn blueprint(&self, hash: u64) -> Result<Option<String>, StoreError> {
+        self.reader.blueprint(hash)
+    }
+
+    fn remembered(&self, key: &[u8], now: Timestamp) -> Result<Option<Payload>, StoreError> {
+        self.reader.remembered(key, now)
+    }
+
+    fn forget(&self, now: Timestamp, at_most: usize) -> Result<usize, StoreError> {
+        self.writer.ask(Forget { now, at_most })
+    }
+
+    fn request(&self, request: Request) -> Result<i64, StoreError> {
+        self.writer.ask(Ask(request))
+    }
+
+    fn open_requests(&self) -> Result<Vec<StoredRequest>, StoreError> {
+        self.reader.open_requests()
+    }
+
+    fn requests(&self, run: Option<&str>, at_most: usize) -> Result<Vec<StoredRequest>, StoreError> {
+        self.reader.requests(run, at_most)
+    }
+
+    fn answer(&self, number: i64, answer: Answer) -> Result<(), StoreError> {
+        self.writer.ask(Reply { number, answer })
+    }
+
+    /// The number of the last request: all that another process ever writes.
+    fn foreign_writes(&self) -> Result<i64, StoreError> {
+        self.reader.last_request()
+    }
+
+    fn schedules(&self) -> Result<Vec<StoredSchedule>, StoreError> {
+        self.reader.schedules()
+    }
+
+    fn mark(&self, tick: Tick) -> Result<(), StoreError> {
+        self.writer.ask(Mark(tick))
+    }
+
+    fn keys(&self) -> Result<Vec<SealedKey>, StoreError> {
+        self.reader.keys()
+    }
+
+    fn put_keys(&self, keys: Vec<SealedKey>) -> Result<(), StoreError> {
+        self.writer.ask(PutKeys(keys))
+    }
+
+    fn log(&self, lines: Vec<LogLine>, done: Done<Result<(), StoreError>>) {
+        self.writer.mention(Say::new(lines), done);
+    }
+
+    fn logs(&self, run: RunRef, filter: &LogFilter) -> Result<Vec<StoredLine>, StoreError> {
+        self.reader.logs(run, filter)
+    }
+
+    fn has_transactions(&self) -> bool {
+        true
+    }
+
+    fn transact(&self, work: Transact, done: Done<Result<Transacted, StoreError>>) {
+        self.writer.transact(work, done);
+    }
+
+    fn effect(&self, run: RunRef, key: &str) -> Result<Option<Payload>, StoreError> {
+        self.reader.effect(run, key)
+    }
+
+    fn find(&self, id_or_prefix: &str) -> Result<Vec<StoredRun>, StoreError> {
+        self.reader.find(id_or_prefix)
+    }
+
+    fn by_key(&self, key: &str) -> Result<Option<StoredRun>, StoreError> {
+        self.reader.by_key(key)
     }
 }
 

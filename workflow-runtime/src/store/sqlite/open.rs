@@ -63,7 +63,7 @@ pub(super) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
 
 /// The database's one true name: two names would be two locks. It begins with
 /// the root, so SQLite does not take it for a URI.
-fn resolve(path: &Path) -> Result<PathBuf, StoreError> {
+pub(super) fn resolve(path: &Path) -> Result<PathBuf, StoreError> {
     let refuse = |message: &str| Err(StoreError::Io { path: path.to_owned(), message: message.to_owned() });
     if path.is_dir() {
         return refuse("it is a directory; name a file in it");
@@ -135,7 +135,7 @@ fn orphaned_log(path: &Path) -> Result<(), StoreError> {
 }
 
 /// What SQLite says, its log included.
-fn recognise(path: &Path, conn: &Connection) -> Result<(), StoreError> {
+pub(super) fn recognise(path: &Path, conn: &Connection) -> Result<(), StoreError> {
     let ask = |sql: &str| conn.query_row(sql, [], |row| row.get::<_, i64>(0));
     let asked = (|| {
         Ok((

@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::definition::Graph;
+use crate::doctor;
 use crate::engine::{Begun, StoredEvent};
 use crate::error::{Error, Result};
 use crate::run::{RunState, StepState};
@@ -46,7 +48,7 @@ impl Evidence {
         }
         for entry in entries {
             seen.tell(format!("  {}", entry.event));
-            if let Ok(StoredEvent::Signalled { name }) = serde_json::from_str(&entry.event) {
+            if let Ok(StoredEvent::Signalled { name, .. }) = serde_json::from_str(&entry.event) {
                 *seen.signals.entry(name).or_default() += 1;
             }
             for change in &entry.changes {
@@ -70,7 +72,7 @@ impl Evidence {
 
     /// An attempt begins.
     pub(super) fn begun(&self, begun: Begun) {
-        let Begun { step: path, needs, attempt, undo, idempotency_key } = begun;
+        let Begun { step: path, needs, attempt, undo, idempotency_key, run: _ } = begun;
         let mut seen = self.seen();
         let what = if undo { "the undo of " } else { "" };
         seen.tell(format!("start {what}{path}, attempt {attempt}"));
@@ -106,6 +108,15 @@ impl Evidence {
 
     pub(super) fn signalled(&self) -> HashMap<String, usize> {
         self.seen().signals.clone()
+    }
+
+    /// Is what a process left as it should be?
+    pub(super) fn examine(&self, memory: &Memory, graph: &'static Graph) {
+        match doctor::examine(memory, &[graph]) {
+            Ok(report) if report.is_healthy() && report.not_followed.is_empty() => {}
+            Ok(report) => self.seen().problem(report.to_string()),
+            Err(error) => self.seen().problem(error.to_string()),
+        }
     }
 
     /// The run has ended with `result`: is that what is stored?

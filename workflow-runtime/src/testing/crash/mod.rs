@@ -2,6 +2,8 @@
 
 mod evidence;
 mod mortal;
+#[cfg(test)]
+mod ticks;
 
 use std::fmt;
 use std::pin::Pin;
@@ -13,6 +15,9 @@ use tokio::time::Instant;
 
 use evidence::Evidence;
 use mortal::{Death, Mortal};
+
+#[cfg(test)]
+pub(crate) use ticks::ticks_everywhere;
 
 use super::Script;
 use crate::codec::Durable;
@@ -32,7 +37,8 @@ use crate::workflow::{Invocation, Workflow};
 /// earlier ones allowed has happened; and after it is written but before the
 /// engine hears of it. Each of them is also tried with a second process that
 /// dies as soon as it has written something. Time is virtual and goes on from
-/// one process to the next.
+/// one process to the next. What each process leaves is
+/// [examined](crate::doctor::examine).
 ///
 /// `engine` sets an engine up, once for every process, with the workflow's
 /// resources and mocks; where it keeps its runs is seen to. `invocation` is
@@ -91,7 +97,7 @@ where
 pub struct CrashTest<W: Workflow, R> {
     engine: Box<dyn Fn() -> EngineBuilder<R>>,
     invocation: Box<dyn Fn() -> Invocation<W>>,
-    script: Box<dyn Fn() -> Script<W::Ok>>,
+    script: Box<dyn Fn() -> Script>,
     drive: Box<dyn Fn(Run<W::Ok>) -> Driving>,
     before_each: Box<dyn Fn()>,
     check: Option<Check<W::Ok>>,
@@ -138,7 +144,7 @@ where
 {
     /// Sends signals as the run waits for them. What was accepted by a process
     /// that died is not sent again.
-    pub fn script(mut self, script: impl Fn() -> Script<W::Ok> + 'static) -> Self {
+    pub fn script(mut self, script: impl Fn() -> Script + 'static) -> Self {
         self.script = Box::new(script);
         self
     }
@@ -203,6 +209,7 @@ where
             let store = Arc::new(Mortal::new(memory.clone(), evidence.clone(), death));
             let ended = self.process(&store, &evidence, &mut wall);
             lived.writes += store.writes();
+            evidence.examine(&memory, W::GRAPH);
             match ended {
                 Some(result) => break result,
                 None => lived.deaths += 1,
@@ -216,6 +223,7 @@ where
         let again = self.process(&store, &evidence, &mut wall);
         lived.result = words(&result);
         assert_eq!(again.map(|result| words(&result)), Some(lived.result.clone()), "asked for again");
+        evidence.examine(&memory, W::GRAPH);
         evidence.assert_sound();
         match (&self.check, expected) {
             (Some(check), _) => check(&result),
@@ -262,7 +270,8 @@ where
     ) -> Result<W::Ok> {
         let witness = evidence.clone();
         let engine = (self.engine)().under_test(store, wall, Arc::new(move |begun| witness.begun(begun)));
-        let engine = engine.register::<W>().start().await?;
+        // One run is looked at: the one that is asked for.
+        let engine = engine.register::<W>().schedules(false).start().await?;
         let run = engine.start((self.invocation)()).key(KEY).await?;
         (self.script)().play_on(&run, evidence.signalled());
         drop(tokio::spawn((self.drive)(run.clone())));

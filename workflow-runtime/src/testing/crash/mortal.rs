@@ -8,7 +8,8 @@ use tokio::sync::Notify;
 use super::evidence::Evidence;
 use crate::run::Timestamp;
 use crate::store::{
-    Batch, Created, Done, Memory, NewRun, RunFilter, RunRef, Store, StoreError, StoredEntry, StoredRun,
+    Answer, Batch, Created, Done, LogFilter, LogLine, Memory, NewRun, Payload, Request, RunFilter, RunRef,
+    SealedKey, Store, StoreError, StoredEntry, StoredLine, StoredRequest, StoredRun, StoredSchedule, Tick,
 };
 
 /// When a process dies, by the number of the commit in that process, from 1.
@@ -180,6 +181,107 @@ impl Store for Mortal {
 
     fn close(&self) {
         self.memory.close();
+    }
+
+    fn awake(
+        &self,
+        now: Timestamp,
+        after: Option<RunRef>,
+        at_most: usize,
+    ) -> Result<Vec<StoredRun>, StoreError> {
+        self.alive()?;
+        self.memory.awake(now, after, at_most)
+    }
+
+    fn due(
+        &self,
+        now: Timestamp,
+        after: Option<RunRef>,
+        at_most: usize,
+    ) -> Result<Vec<StoredRun>, StoreError> {
+        self.alive()?;
+        self.memory.due(now, after, at_most)
+    }
+
+    fn next_wake(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        self.alive()?;
+        self.memory.next_wake(now)
+    }
+
+    fn blueprint(&self, hash: u64) -> Result<Option<String>, StoreError> {
+        self.alive()?;
+        self.memory.blueprint(hash)
+    }
+
+    fn remembered(&self, key: &[u8], now: Timestamp) -> Result<Option<Payload>, StoreError> {
+        self.alive()?;
+        self.memory.remembered(key, now)
+    }
+
+    fn forget(&self, now: Timestamp, at_most: usize) -> Result<usize, StoreError> {
+        self.alive()?;
+        self.memory.forget(now, at_most)
+    }
+
+    fn request(&self, request: Request) -> Result<i64, StoreError> {
+        self.alive()?;
+        self.memory.request(request)
+    }
+
+    fn open_requests(&self) -> Result<Vec<StoredRequest>, StoreError> {
+        self.alive()?;
+        self.memory.open_requests()
+    }
+
+    fn requests(&self, run: Option<&str>, at_most: usize) -> Result<Vec<StoredRequest>, StoreError> {
+        self.alive()?;
+        self.memory.requests(run, at_most)
+    }
+
+    fn answer(&self, number: i64, answer: Answer) -> Result<(), StoreError> {
+        self.alive()?;
+        self.memory.answer(number, answer)
+    }
+
+    fn foreign_writes(&self) -> Result<i64, StoreError> {
+        self.alive()?;
+        self.memory.foreign_writes()
+    }
+
+    fn schedules(&self) -> Result<Vec<StoredSchedule>, StoreError> {
+        self.alive()?;
+        self.memory.schedules()
+    }
+
+    fn mark(&self, tick: Tick) -> Result<(), StoreError> {
+        match self.next_fate() {
+            Fate::Answered => self.memory.mark(tick),
+            Fate::Unheard => self.memory.mark(tick).and(Err(StoreError::Closed)),
+            Fate::Lost => Err(StoreError::Closed),
+        }
+    }
+
+    fn keys(&self) -> Result<Vec<SealedKey>, StoreError> {
+        self.alive()?;
+        self.memory.keys()
+    }
+
+    fn put_keys(&self, keys: Vec<SealedKey>) -> Result<(), StoreError> {
+        self.alive()?;
+        self.memory.put_keys(keys)
+    }
+
+    /// No commit: nothing depends on it.
+    fn log(&self, lines: Vec<LogLine>, done: Done<Result<(), StoreError>>) {
+        match self.alive() {
+            Ok(()) => self.memory.log(lines, done),
+            Err(_) => self.keep(done),
+        }
+    }
+
+    fn logs(&self, run: RunRef, filter: &LogFilter) -> Result<Vec<StoredLine>, StoreError> {
+        self.alive()?;
+        self.memory.logs(run, filter)
     }
 }
 

@@ -191,6 +191,24 @@ fn an_at_most_once_attempt_that_was_lost_is_not_repeated() {
 }
 
 #[test]
+fn an_attempt_that_never_began_is_decided_again() {
+    // Nobody has to wonder how it ended.
+    let mut run = Run::begin(flat(vec![task("a").at_most_once()]));
+    run.end("a", AttemptEnd::NotBegun);
+    assert_eq!(run.log(), ["start a 1 of more", "start a 1 of more"]);
+    run.pause();
+    run.end("a", AttemptEnd::NotBegun);
+    assert_eq!(run.log(), [""; 0]);
+    assert_eq!(run.states(), "a paused");
+    run.resume();
+    assert_eq!(run.log(), ["start a 1 of more"]);
+    run.cancel();
+    run.log();
+    run.end("a", AttemptEnd::NotBegun);
+    assert_eq!(run.log(), ["finish cancelled"]);
+}
+
+#[test]
 fn a_failure_that_is_a_value_goes_to_the_dependants() {
     let mut run = Run::begin(flat(vec![task("a").value(), task("b").needs(&["a"])]));
     run.log();

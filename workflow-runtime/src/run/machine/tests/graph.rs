@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use crate::definition::{
-    Expr, Graph, Kind, OnFailure, Outcome, Region, Step, TaskDef, TaskStep, UndoDef, Until, Yield,
+    Expr, Graph, Kind, OnFailure, Outcome, ReconcileDef, Region, Step, TaskDef, TaskStep, UndoDef, Until,
+    Yield,
 };
 use crate::policy::{Backoff, Policy, Retry};
 use crate::value::{Codec, Value};
@@ -18,6 +19,7 @@ pub struct Spec {
     pub concurrency: Option<u32>,
     pub at_most_once: bool,
     pub undo: Option<Policy>,
+    pub reconcile: Option<Policy>,
     pub child: Option<&'static Graph>,
     pub value: bool,
     pub always: bool,
@@ -42,6 +44,7 @@ fn spec(name: &'static str, make: Make) -> Spec {
         concurrency: None,
         at_most_once: false,
         undo: None,
+        reconcile: None,
         child: None,
         value: false,
         always: false,
@@ -133,6 +136,13 @@ impl Spec {
         self
     }
 
+    /// A lost attempt of it is not repeated but reconciled.
+    pub fn reconciled(mut self, attempts: u32) -> Self {
+        let retry = Retry { attempts, backoff: Backoff::Fixed(Duration::from_secs(1)), ..Retry::NEVER };
+        self.reconcile = Some(Policy { retry, ..Policy::DEFAULT });
+        self.at_most_once()
+    }
+
     /// Its failure is a value.
     pub fn value(mut self) -> Self {
         self.value = true;
@@ -150,12 +160,16 @@ impl Spec {
             return kind;
         };
         let undo = self.undo.map(|policy| UndoDef { task: leak(TaskDef { policy, ..plain("undo") }) });
+        let reconcile = self
+            .reconcile
+            .map(|policy| ReconcileDef { task: leak(TaskDef { policy, ..plain("reconcile") }) });
         let task = leak(TaskDef {
             at_most_once: self.at_most_once,
             concurrency: self.concurrency,
             child: self.child,
             policy: self.policy,
             undo,
+            reconcile,
             ..plain(self.name)
         });
         let start = |_: &_, _: &mut _| unreachable!("the machine starts nothing");
@@ -178,6 +192,8 @@ fn plain(name: &'static str) -> TaskDef {
         rate: None,
         cache: None,
         undo: None,
+        reconcile: None,
+        transaction: false,
         child: None,
         output: Codec::of::<()>(),
     }

@@ -8,7 +8,8 @@ use crate::definition::{Graph, Kind};
 use crate::error::{Cause, Failure};
 use crate::run::machine::Machine;
 use crate::run::{
-    Action, Answer, AttemptEnd, Effects, Event, FrameId, Key, Refused, RunState, StepState, Timestamp,
+    Action, Answer, AttemptEnd, Effects, Event, FrameId, Key, Recalled, Refused, RunState, StepState,
+    Timestamp,
 };
 use crate::task::Retryability;
 
@@ -19,6 +20,10 @@ pub struct Run {
     /// The answers to come, by path. Without one: a value, one second, the
     /// first arm, two items, no turn.
     answers: BTreeMap<String, VecDeque<Result<Answer, Failure>>>,
+    /// What is left of steps from before, by path; nothing of all others.
+    left: BTreeMap<String, Recalled>,
+    /// The paths of steps of which nobody says what is left of them.
+    unanswered: Vec<String>,
     /// The paths of steps whose next region has no value.
     bad_regions: Vec<String>,
     /// The last epoch told for each step, and the time it waits for.
@@ -40,20 +45,46 @@ impl Run {
     }
 
     pub fn scripted(graph: &'static Graph, answers: &[(&str, Answer)]) -> Self {
-        let mut run = Self {
-            machine: Machine::new(graph),
-            effects: Effects { observed: true, ..Effects::default() },
-            now: Timestamp(0),
-            answers: BTreeMap::new(),
-            bad_regions: Vec::new(),
-            told: BTreeMap::new(),
-            log: Vec::new(),
-        };
+        let mut run = Self::new(Machine::new(graph));
         for &(path, answer) in answers {
             run.will_answer(path, Ok(answer));
         }
         run.event(Event::Begun).expect("a run begins");
         run
+    }
+
+    /// A run that is taken up again, with what is left of its steps.
+    pub fn resuming(graph: &'static Graph, left: &[(&str, Recalled)]) -> Self {
+        Self::resuming_without(graph, left, &[])
+    }
+
+    /// The same, where some of the questions are not answered.
+    pub fn resuming_without(graph: &'static Graph, left: &[(&str, Recalled)], unanswered: &[&str]) -> Self {
+        let mut run = Self::to_resume(graph, left);
+        run.unanswered.extend(unanswered.iter().map(|path| (*path).to_owned()));
+        run.event(Event::Begun).expect("a run begins");
+        run
+    }
+
+    /// The same, before it has begun.
+    pub fn to_resume(graph: &'static Graph, left: &[(&str, Recalled)]) -> Self {
+        let mut run = Self::new(Machine::resuming(graph));
+        run.left.extend(left.iter().map(|(path, recalled)| ((*path).to_owned(), recalled.clone())));
+        run
+    }
+
+    fn new(machine: Machine) -> Self {
+        Self {
+            machine,
+            effects: Effects { observed: true, ..Effects::default() },
+            now: Timestamp(0),
+            answers: BTreeMap::new(),
+            left: BTreeMap::new(),
+            unanswered: Vec::new(),
+            bad_regions: Vec::new(),
+            told: BTreeMap::new(),
+            log: Vec::new(),
+        }
     }
 
     pub fn will_answer(&mut self, path: &str, answer: Result<Answer, Failure>) {
@@ -83,6 +114,12 @@ impl Run {
     fn respond(&mut self, action: &Action) -> Option<Event> {
         match *action {
             Action::Evaluate { key, .. } => Some(Event::Answered { key, answer: self.answer(key) }),
+            Action::Recall { key, fresh } => {
+                let path = self.path(key);
+                let left = self.left.get(&path).filter(|_| !fresh);
+                let recalled = left.cloned().unwrap_or(Recalled::Nothing);
+                (!self.unanswered.contains(&path)).then_some(Event::Recalled { key, recalled })
+            }
             Action::Yield { frame } => {
                 let path = self.frame_path(frame);
                 let bad = self.bad_regions.iter().position(|bad| *bad == path);
@@ -160,6 +197,13 @@ impl Run {
                 self.told.insert(*key, (*epoch, self.now));
                 format!("undo {} {attempt}", self.path(*key))
             }
+            // Of what runs anew, only an operator's word would count.
+            Action::Recall { fresh: true, .. } => return,
+            Action::Recall { key, .. } => format!("recall {}", self.path(*key)),
+            Action::Reconcile { key, epoch, attempt } => {
+                self.told.insert(*key, (*epoch, self.now));
+                format!("reconcile {} {attempt}", self.path(*key))
+            }
             Action::Finish { state, cause: None } => format!("finish {state}"),
             Action::Finish { state, cause: Some((key, attempts, failure)) } => {
                 format!("finish {state}: {} {attempts} {failure}", self.path(*key))
@@ -234,6 +278,30 @@ impl Run {
         let key = self.key(path);
         let (epoch, _) = self.told[&key];
         self.event(Event::Granted { key, epoch }).expect("the step waits for room");
+    }
+
+    /// Says what is left of a step whose question was not answered.
+    pub fn recall(&mut self, path: &str, recalled: Recalled) -> Result<(), Refused> {
+        let key = self.key(path);
+        self.event(Event::Recalled { key, recalled })
+    }
+
+    pub fn set(&mut self, path: &str) -> Result<(), Refused> {
+        let key = self.key(path);
+        self.event(Event::Set { key })
+    }
+
+    pub fn retry(&mut self, path: &str) -> Result<(), Refused> {
+        let key = self.key(path);
+        self.event(Event::RetryRequested { key })
+    }
+
+    pub fn pause(&mut self) {
+        self.event(Event::Paused).expect("the run is not paused");
+    }
+
+    pub fn resume(&mut self) {
+        self.event(Event::Resumed).expect("the run is paused");
     }
 
     pub fn signal(&mut self, name: &'static str) {

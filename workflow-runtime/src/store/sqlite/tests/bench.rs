@@ -24,8 +24,9 @@ fn bare(group: u64) -> f64 {
     conn.execute_batch("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=1;").unwrap();
     for run in 0..CALLERS {
         let row = (run.cast_signed(), format!("{run:032x}"));
-        conn.execute("INSERT INTO runs VALUES (?1, ?2, 'nightly', NULL, 7, '[]', 'running', 0, NULL, NULL, NULL, NULL)", row)
-            .unwrap();
+        let sql = "INSERT INTO runs (run, id, workflow, fingerprint, params, state, created_at) \
+                   VALUES (?1, ?2, 'nightly', 7, '[]', 'running', 0)";
+        conn.execute(sql, row).unwrap();
     }
     let entry = batch(RunRef(0), 0).entries.remove(0);
     let (changes, value) = (serde_json::to_string(&entry.changes).unwrap(), entry.value.unwrap());

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use super::support::{Random, Scratch, batch, create};
-use crate::store::{RunRef, Sqlite, Store, StoreError};
+use crate::store::{Payload, RunRef, Sqlite, Store, StoreError};
 
 /// Tells the test below that it is the child, and where its store is.
 const STORE: &str = "WORKFLOW_STORE_OF_CHILD";
@@ -13,7 +13,7 @@ const STORE: &str = "WORKFLOW_STORE_OF_CHILD";
 const RUNS: usize = 4;
 
 /// This same program, running only the test below.
-fn spawn(store: &Path) -> Child {
+pub(super) fn spawn(store: &Path) -> Child {
     Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "--nocapture", "store::sqlite::tests::crash::child"])
         .env(STORE, store)
@@ -37,7 +37,13 @@ fn child() {
             std::io::stdout().flush().unwrap();
             next(store, number, run, seq + 1);
         });
-        store.append(batch(run, seq), done);
+        let mut batch = batch(run, seq);
+        // Some of them beside the database.
+        if seq % 16 == 7 {
+            let bytes = vec![seq as u8; 70_000];
+            batch.entries[0].value = Some(Payload { type_name: "Large".into(), bytes });
+        }
+        store.append(batch, done);
     }
     for number in 0..RUNS {
         let run = create(store, &number.to_string());
@@ -80,7 +86,7 @@ fn what_was_answered_survives_kill_9() {
         assert!(!child.wait().unwrap().success());
         let store = Sqlite::open(&path).unwrap();
         for (number, length) in lengths.iter_mut().enumerate() {
-            // That it has no gap, the store checks itself.
+            // That it has no gap and every value, the store checks itself.
             let found = store.journal(create(&store, &number.to_string())).unwrap().len() as u64;
             assert!(found >= *length, "kill {kill}: run {number} lost entries {found} to {length}");
             *length = found;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
-use super::support::{Random, Scratch, append, batch, create};
+use super::support::{Random, Scratch, append, at, batch, create};
 use crate::store::{RunFilter, Sqlite, Store, StoreError};
 
 /// The files of a store that was not closed: its log holds everything.
@@ -120,7 +120,7 @@ fn a_file_cut_at_a_page_is_told() {
 }
 
 #[test]
-fn a_row_that_cannot_be_read_is_named() {
+fn a_row_that_cannot_be_read_is_named_and_hides_no_other() {
     let scratch = Scratch::new();
     let mut number = 0;
     let mut check = |sql: &str, place: &str, what: &str| {
@@ -131,36 +131,66 @@ fn a_row_that_cannot_be_read_is_named() {
         for seq in 0..3 {
             append(&store, batch(run, seq)).unwrap();
         }
+        let other = create(&store, "b");
+        append(&store, batch(other, 0)).unwrap();
         let shell = Connection::open(&path).unwrap();
         shell.execute_batch(&format!("PRAGMA foreign_keys = 0; {sql}")).unwrap();
         let read = || {
-            store.list(&RunFilter::default())?;
+            store.find("a")?;
             store.journal(run)
         };
         let error = read().expect_err(sql);
         assert!(matches!(error, StoreError::Damaged { .. }), "{sql}: {error}");
         let words = error.to_string();
         assert!(words.contains(place) && words.contains(what), "{sql}: {words}");
+        let lines = store.check().unwrap();
+        assert!(lines.iter().any(|line| line.contains(place) && line.contains(what)), "{sql}: {lines:?}");
+        // The others are as they were, on a page that has room for one run too.
+        let pages = [
+            store.list(&RunFilter { at_most: 1, ..RunFilter::default() }),
+            store.unfinished(Some(run), 1),
+            store.awake(at(0), Some(run), 1),
+            store.find("b"),
+        ];
+        for page in pages {
+            assert_eq!(page.unwrap().first().map(|run| run.run), Some(other), "{sql}");
+        }
+        if error.to_string().contains("table `runs`") {
+            for page in [store.unfinished(None, 1), store.awake(at(0), None, 1)] {
+                // Whoever has ended, if only by a mistake, is in neither.
+                assert_eq!(page.unwrap().first().map(|run| run.run), Some(other), "{sql}");
+            }
+            let all = store.list(&RunFilter::default()).unwrap();
+            assert_eq!(all.len(), 1, "{sql}");
+        }
+        assert_eq!(store.journal(other).unwrap().len(), 1);
         // Writing meets the same rows.
         drop(append(&store, batch(run, 3)));
         drop(super::support::wait(|done| store.create(super::support::new_run("a"), done)));
     };
     let (runs, journal) = ("table `runs`, row 1: ", "table `journal`, row 2: ");
-    check("UPDATE runs SET state = 'dancing'", runs, "`state` is `dancing`");
-    check("UPDATE runs SET state = 'failed'", runs, "`state` and `ended_at` do not agree");
-    check("UPDATE runs SET ended_at = 1", runs, "`state` and `ended_at` do not agree");
-    check("UPDATE runs SET created_at = -1", runs, "`created_at` is -1");
-    check("UPDATE runs SET params = 7", runs, "`params` is integer, not a value");
-    check("UPDATE runs SET result = 'x'", runs, "`result` and `result_type`");
-    check("UPDATE runs SET error = '{}'", runs, "`error` cannot be read: missing field");
-    check("UPDATE runs SET workflow = CAST(x'ff' AS TEXT)", runs, "`workflow` is not UTF-8");
-    check("UPDATE journal SET seq = 7 WHERE seq = 1", "row 3: ", "`seq` is 2 where 1 follows");
+    let mut check_run = |change: &str, what: &str| {
+        check(&format!("UPDATE runs SET {change} WHERE run = 1"), runs, what);
+    };
+    check_run("state = 'dancing'", "`state` is `dancing`");
+    check_run("state = 'failed'", "`state` and `ended_at` do not agree");
+    check_run("ended_at = 1", "`state` and `ended_at` do not agree");
+    check_run("created_at = -1", "`created_at` is -1");
+    check_run("params = 7", "`params` is integer, not a value");
+    check_run("result = 'x'", "`result` and `result_type`");
+    check_run("error = '{}'", "`error` cannot be read: missing field");
+    check_run("workflow = CAST(x'ff' AS TEXT)", "`workflow` is not UTF-8");
+    check_run("parent = 'x'", "`parent` and `parent_how`");
+    check("UPDATE journal SET seq = 7 WHERE seq = 1 AND run = 1", "row 3: ", "`seq` is 2 where 1 follows");
     check("UPDATE journal SET seq = -7 WHERE seq = 1", journal, "`seq` is -7 where 0 follows");
-    check("DELETE FROM journal WHERE seq = 0", journal, "`seq` is 1 where 0 follows");
+    check("DELETE FROM journal WHERE seq = 0 AND run = 1", journal, "`seq` is 1 where 0 follows");
     check("UPDATE journal SET at = -1 WHERE seq = 1", journal, "`at` is -1");
     check("UPDATE journal SET event = CAST(x'c328' AS TEXT) WHERE seq = 1", journal, "`event` is not UTF-8");
     check("UPDATE journal SET value = 1.5 WHERE seq = 1", journal, "`value` is real, not a value");
     check("UPDATE journal SET value = NULL WHERE seq = 1", journal, "`value` and `value_type`");
+    check("UPDATE journal SET value_file = 'x' WHERE seq = 1", journal, "`value` and `value_file`");
+    let nowhere = "UPDATE journal SET value = NULL, value_file = '../../etc/passwd' WHERE seq = 1";
+    check(nowhere, journal, "`value_file` is `../../etc/passwd`, which names no value");
 }
 
 /// Somebody's shell may do anything while the store is open.

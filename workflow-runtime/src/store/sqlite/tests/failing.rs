@@ -15,11 +15,7 @@ impl Work for Sql {
 
     fn apply(&self, tables: &mut Tables<'_>) -> Result<(), Trouble> {
         let done = tables.conn.execute_batch(self.0);
-        done.map_err(|error| Trouble::Failed(sqlite_error(tables.path, &error)))
-    }
-
-    fn size(&self) -> usize {
-        0
+        done.map_err(|error| Trouble::Failed(sqlite_error(tables.path(), &error)))
     }
 }
 
@@ -29,7 +25,7 @@ fn sql(store: &Sqlite, sql: &'static str) {
 
 /// Holds the writer up until told to go on, so that what comes meanwhile is
 /// one group.
-fn hold(store: &Sqlite) -> mpsc::Sender<()> {
+pub(super) fn hold(store: &Sqlite) -> mpsc::Sender<()> {
     let (go, gone) = mpsc::channel();
     let (reached, here) = mpsc::channel();
     let done = move |_: Result<(), StoreError>| {

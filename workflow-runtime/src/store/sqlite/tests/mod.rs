@@ -4,9 +4,14 @@ mod bench;
 mod crash;
 mod damage;
 mod failing;
+mod lines;
+mod migrating;
 mod opening;
 mod support;
+mod transact;
+mod values;
 mod views;
+mod visitor;
 
 use self::support::Scratch;
 use super::*;

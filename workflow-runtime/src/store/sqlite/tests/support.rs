@@ -68,7 +68,7 @@ pub(super) fn new_run(id: &str) -> NewRun {
         params: b"[]".to_vec(),
         created_at: at(0),
         state: RunState::Running,
-        entries: Vec::new(),
+        ..NewRun::default()
     }
 }
 
@@ -84,7 +84,7 @@ pub(super) fn batch(run: RunRef, seq: u64) -> Batch {
     let value = Some(Payload { type_name: "my_crate::Value".into(), bytes });
     let event = r#"{"attempt_ended":{"key":[0,0,17],"epoch":17,"end":"ok","roll":0.4711}}"#.to_owned();
     let entries = vec![Entry { at: at(seq), event, value, changes }];
-    Batch { run, first_seq: seq, entries, state: None, end: None }
+    Batch { run, first_seq: seq, entries, ..Batch::default() }
 }
 
 pub(super) fn wait<T: Send + 'static>(ask: impl FnOnce(Done<T>)) -> T {

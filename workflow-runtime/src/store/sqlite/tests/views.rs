@@ -2,10 +2,13 @@
 
 use rusqlite::Connection;
 
-use super::support::{Scratch, append, at, batch, change, create};
+use super::support::{Scratch, append, at, batch, change, create, new_run, wait};
 use crate::error::{Cause, Failure, StepError};
 use crate::run::{RunState, StepState, Wait};
-use crate::store::{Batch, Entry, Payload, RunEnd, RunRef, Sqlite, StepChange};
+use crate::store::{
+    Answer, Batch, Created, Entry, NewRun, Parent, Payload, Request, RunEnd, RunRef, Sleep, Sqlite,
+    StepChange, Store,
+};
 
 /// The rows of a query, their columns separated by bars.
 fn rows(store: &Sqlite, sql: &str) -> Vec<String> {
@@ -34,7 +37,7 @@ fn story(store: &Sqlite, run: RunRef, changes: Vec<(u64, StepChange)>) {
     for (seq, (second, change)) in changes.into_iter().enumerate() {
         let entry = Entry { at: at(second), event: "{}".to_owned(), value: None, changes: vec![change] };
         let entries = vec![entry];
-        append(store, Batch { run, first_seq: seq as u64, entries, state: None, end: None }).unwrap();
+        append(store, Batch { run, first_seq: seq as u64, entries, ..Batch::default() }).unwrap();
     }
 }
 
@@ -127,12 +130,24 @@ fn attempts_show_how_they_went() {
             (19, running("log", 1)),
         ],
     );
+    // The next process says how the last one ended.
+    let other = create(&store, "b");
+    for (seq, event) in ["begun", "attempt_interrupted", "attempt_lost", "begun"].into_iter().enumerate() {
+        let event = format!(r#"{{"event":"{event}","step":[0,0,1],"epoch":1}}"#);
+        let changes = vec![running("copy", 1)];
+        let entries = vec![Entry { at: at(20 + seq as u64), event, value: None, changes }];
+        append(&store, Batch { run: other, first_seq: seq as u64, entries, ..Batch::default() }).unwrap();
+    }
     let sql = "SELECT path, kind, attempt, substr(started, 18, 2), seconds, outcome, error FROM attempts";
     let mut found = rows(&store, sql);
     found.sort();
     assert_eq!(
         found,
         [
+            "copy|attempt|1|40|1|interrupted|-",
+            "copy|attempt|1|41|1|lost|-",
+            "copy|attempt|1|42|1|lost|-",
+            "copy|attempt|1|43|-|running|-",
             "load|attempt|1|21|1|timeout|no answer: reset",
             "load|attempt|2|23|7|lost|-",
             "load|attempt|2|30|1|ok|-",
@@ -140,6 +155,57 @@ fn attempts_show_how_they_went() {
             "log|attempt|1|39|-|running|-",
             "mail|attempt|1|37|1|cancelled|-",
             "pay|attempt|1|32|1|fatal|no answer: reset",
+        ]
+    );
+}
+
+#[test]
+fn runs_show_what_they_were_made_of_and_until_when_they_sleep() {
+    let scratch = Scratch::new();
+    let store = Sqlite::open(scratch.path("runs.db")).unwrap();
+    let runs = ["a", "b", "c"].map(|id| {
+        let parent = (id == "b").then(|| Parent { id: "a".to_owned(), how: "fork".into() });
+        match wait(|done| store.create(NewRun { parent, ..new_run(id) }, done)).unwrap() {
+            Created::New(run) => run,
+            Created::Existing(_) => unreachable!(),
+        }
+    });
+    append(&store, Batch { sleep: Sleep::Until(Some(at(30))), ..batch(runs[1], 0) }).unwrap();
+    append(&store, Batch { sleep: Sleep::Until(None), ..batch(runs[2], 0) }).unwrap();
+    let found = rows(&store, "SELECT id, parent, parent_how, wakes FROM run_list ORDER BY run");
+    let wanted = ["a|-|-|-", "b|a|fork|2023-11-14 22:13:50.000", "c|-|-|when somebody wakes it"];
+    assert_eq!(found, wanted);
+}
+
+#[test]
+fn requests_tell_who_asked_for_what_and_what_became_of_it() {
+    let scratch = Scratch::new();
+    let store = Sqlite::open(scratch.path("runs.db")).unwrap();
+    create(&store, "a");
+    let ask = |run: Option<&str>, operation: &str, reason: Option<&str>| {
+        let (run, reason) = (run.map(str::to_owned), reason.map(str::to_owned));
+        let request =
+            Request { run, operation: operation.to_owned(), actor: "ada".to_owned(), reason, at: at(1) };
+        store.request(request).unwrap()
+    };
+    let answer = |number, result| store.answer(number, Answer { at: at(2), result }).unwrap();
+    let numbers = [
+        ask(Some("a"), r#""cancel""#, Some("late")),
+        ask(Some("a"), r#"{"set":{"step":"load","value":7}}"#, None),
+        ask(None, r#"{"start":{"workflow":"nightly"}}"#, None),
+        ask(Some("gone"), "{", None),
+    ];
+    answer(numbers[0], Ok("a".to_owned()));
+    answer(numbers[1], Err("it has ended".to_owned()));
+    let sql = "SELECT actor, operation, details, run, workflow, reason, outcome, substr(answered, 18, 2), answer \
+               FROM request_list";
+    assert_eq!(
+        rows(&store, sql),
+        [
+            "ada|cancel|-|a|nightly|late|done|22|a",
+            r#"ada|set|{"step":"load","value":7}|a|nightly|-|refused|22|it has ended"#,
+            r#"ada|start|{"workflow":"nightly"}|-|-|-|open|-|-"#,
+            "ada|{|-|gone|-|-|open|-|-",
         ]
     );
 }
@@ -170,6 +236,7 @@ fn views_outlive_what_is_not_json() {
     shell
         .execute_batch("UPDATE journal SET changes = 'oh' WHERE seq = 0; UPDATE runs SET error = '{'")
         .unwrap();
+    shell.execute_batch("UPDATE journal SET event = 'oh' WHERE seq = 1").unwrap();
     for changes in ["[1, null, \"a\"]", "7", "null", "{}", "[{}]"] {
         shell.execute("UPDATE journal SET changes = ?1 WHERE seq = 0", [changes]).unwrap();
         assert_eq!(rows(&store, "SELECT * FROM run_list").len(), 1);

@@ -2,12 +2,15 @@
 //! chance decides, and minds what it is asked.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::time::Duration;
 
 use super::chance::Chance;
 use super::fate::Fate;
+use super::meddle::Meddlers;
+use super::memory::Memory;
 use super::watch::Watch;
+use super::written::Journal;
 use crate::definition::{Graph, Kind};
 use crate::run::machine::Machine;
 use crate::run::{
@@ -16,40 +19,48 @@ use crate::run::{
 use crate::task::Retryability;
 
 pub struct Driver {
-    machine: Machine,
+    pub machine: Machine,
+    graph: &'static Graph,
     effects: Effects,
     fate: Fate,
-    chance: Chance,
+    pub chance: Chance,
     pub watch: Watch,
+    pub meddlers: Meddlers,
+    memory: Memory,
+    journal: Journal,
     now: Timestamp,
     /// What will happen: the time, a number that tells equal times apart, and
     /// the place in `events`.
     queue: BinaryHeap<Reverse<(Timestamp, u64, usize)>>,
     events: Vec<Event>,
+    /// What happens before that.
+    prompt: VecDeque<Event>,
     /// Attempts under way, with their epochs.
-    attempts: BTreeMap<Key, u32>,
+    pub attempts: BTreeMap<Key, u32>,
     /// Questions without an answer.
     questions: usize,
-    /// Attempts started so far, by the path of the step.
-    started: BTreeMap<String, u64>,
     cancelled: bool,
-    finished: bool,
+    pub finished: bool,
 }
 
 impl Driver {
     pub fn new(graph: &'static Graph, fate: Fate, chance: Chance) -> Self {
         Self {
             machine: Machine::new(graph),
+            graph,
             effects: Effects { observed: true, ..Effects::default() },
             fate,
             chance,
             watch: Watch::default(),
+            meddlers: Meddlers::default(),
+            memory: Memory::default(),
+            journal: Journal::default(),
             now: Timestamp(0),
             queue: BinaryHeap::new(),
             events: Vec::new(),
+            prompt: VecDeque::new(),
             attempts: BTreeMap::new(),
             questions: 0,
-            started: BTreeMap::new(),
             cancelled: false,
             finished: false,
         }
@@ -59,14 +70,30 @@ impl Driver {
         self.machine.run_state()
     }
 
+    /// Runs to the end.
     pub fn run(&mut self) {
+        self.run_for(100_000);
+        assert!(self.finished, "the run does not end");
+        self.journal.check(self.graph, &self.machine, &self.watch);
+        let late = self.machine.apply(self.now, Event::CancelRequested, &mut self.effects);
+        assert_eq!(late, Err(Refused::Ended));
+    }
+
+    /// Runs for so many events, or to the end. Then the process dies.
+    pub fn run_for(&mut self, events: u64) {
         self.apply(Event::Begun);
-        let mut count = 0;
-        while !self.finished {
-            count += 1;
-            assert!(count < 100_000, "the run does not end");
+        for count in 1..=events {
+            if self.finished {
+                return;
+            }
+            self.meddle();
+            if self.finished {
+                return;
+            }
             if self.fate.cancel_after == Some(count) {
                 self.cancel();
+            } else if let Some(event) = self.prompt.pop_front() {
+                self.apply(event);
             } else if let Some(Reverse((time, _, place))) = self.queue.pop() {
                 self.now = self.now.max(time);
                 let event = self.events[place].clone();
@@ -75,8 +102,21 @@ impl Driver {
                 self.idle();
             }
         }
-        let late = self.machine.apply(self.now, Event::CancelRequested, &mut self.effects);
-        assert_eq!(late, Err(Refused::Ended));
+    }
+
+    /// Has the run taken up again, with what its lives so far have left.
+    pub fn take_up(&mut self) {
+        self.journal.check(self.graph, &self.machine, &self.watch);
+        self.memory.end_life(&self.machine);
+        self.journal.taken_up(self.now, self.graph);
+        self.machine = Machine::resuming(self.graph);
+        self.watch = Watch::default();
+        self.queue.clear();
+        self.events.clear();
+        self.prompt.clear();
+        self.attempts.clear();
+        self.questions = 0;
+        (self.cancelled, self.finished) = (false, false);
     }
 
     /// Nothing will happen by itself: the run must wait for someone outside.
@@ -86,8 +126,10 @@ impl Driver {
             _ => None,
         };
         let signal = self.machine.steps().find_map(|view| waits(&view));
-        let unknown = self.machine.steps().any(|view| view.state == StepState::OutcomeUnknown);
+        let unknown = self.machine.steps().any(|view| view.unresolved);
         match signal {
+            _ if self.machine.is_paused() => self.apply(Event::Resumed),
+            _ if unknown && self.chance.once_in(2) && self.settle_one() => {}
             Some(name) => {
                 self.apply(Event::Signalled { name });
             }
@@ -106,13 +148,13 @@ impl Driver {
         self.apply(Event::CancelRequested);
     }
 
-    fn apply(&mut self, event: Event) {
+    pub fn apply(&mut self, event: Event) {
         let expected = self.is_expected(&event);
         if self.chance.once_in(16) {
             self.apply_nonsense(&event);
         }
         match event {
-            Event::Answered { .. } | Event::Yielded { .. } => self.questions -= 1,
+            Event::Answered { .. } | Event::Yielded { .. } | Event::Recalled { .. } => self.questions -= 1,
             Event::AttemptEnded { key, .. } if expected == Some(true) => {
                 self.attempts.remove(&key);
             }
@@ -121,7 +163,10 @@ impl Driver {
         match (self.machine.apply(self.now, event.clone(), &mut self.effects), expected) {
             (Ok(()), Some(false)) => panic!("{event:?} came too late and was taken"),
             (Err(refused), Some(true)) => panic!("{event:?} was {refused}"),
-            (Ok(()), _) => self.perform(),
+            (Ok(()), _) => {
+                self.journal.note(self.now, self.graph, &event);
+                self.perform();
+            }
             (Err(_), _) => assert!(self.effects.actions.is_empty() && self.effects.changes.is_empty()),
         }
         self.check_run_state();
@@ -135,7 +180,9 @@ impl Driver {
             Event::Answered { .. } | Event::Yielded { .. } => None,
             Event::TimerFired { .. } | Event::Granted { .. } => None,
             Event::Begun | Event::Signalled { .. } | Event::CancelRequested => Some(true),
-            Event::GraceOver => Some(true),
+            Event::GraceOver | Event::Paused | Event::Resumed => Some(true),
+            Event::Set { .. } | Event::RetryRequested { .. } => Some(true),
+            Event::Recalled { .. } => None,
         }
     }
 
@@ -155,6 +202,12 @@ impl Driver {
                 key.frame.generation += 1000;
                 Event::Answered { key, answer }
             }
+            Event::Recalled { mut key, recalled } => {
+                key.step += 100;
+                Event::Recalled { key, recalled }
+            }
+            Event::Paused => Event::Resumed,
+            Event::Resumed => Event::Paused,
             _ => return,
         };
         let refused = self.machine.apply(self.now, nonsense, &mut self.effects);
@@ -190,6 +243,7 @@ impl Driver {
         let changes = std::mem::take(&mut self.effects.changes);
         for change in &changes {
             self.watch.change(&self.machine, change);
+            self.memory.note(&self.machine, change, self.now);
         }
         let actions = std::mem::take(&mut self.effects.actions);
         for action in &actions {
@@ -213,11 +267,42 @@ impl Driver {
             }
             Action::Start { key, epoch, .. } => {
                 let path = self.machine.path(key).unwrap();
-                self.start(key, epoch, path);
+                let mut end = self.start(key, epoch, &path, true);
+                if end == AttemptEnd::Ok && self.chance.once_in(8) {
+                    end = AttemptEnd::Reused;
+                }
+                self.soon(Event::AttemptEnded { key, epoch, end, roll: 0.5 });
             }
             Action::Undo { key, epoch, .. } => {
                 let path = self.machine.path(key).unwrap() + " undo";
-                self.start(key, epoch, path);
+                let end = self.start(key, epoch, &path, false);
+                self.soon(Event::AttemptEnded { key, epoch, end, roll: 0.5 });
+            }
+            Action::Reconcile { key, epoch, .. } => {
+                let path = self.machine.path(key).unwrap() + " reconcile";
+                let mut end = self.start(key, epoch, &path, false);
+                if self.chance.once_in(2) {
+                    end = AttemptEnd::NotDone;
+                }
+                self.soon(Event::AttemptEnded { key, epoch, end, roll: 0.5 });
+            }
+            Action::Recall { key, fresh } => {
+                self.questions += 1;
+                let recalled = if fresh {
+                    crate::run::Recalled::Nothing
+                } else {
+                    let recalled = self.memory.recall(&self.machine, key);
+                    self.journal.check_left(&self.machine.path(key).unwrap(), &recalled);
+                    recalled
+                };
+                let event = Event::Recalled { key, recalled };
+                if self.fate.races {
+                    // Before a child workflow, of which nobody is asked, can
+                    // win the race that this step has won before.
+                    self.prompt.push_back(event);
+                } else {
+                    self.soon(event);
+                }
             }
             Action::Acquire { key, epoch } => self.soon(Event::Granted { key, epoch }),
             Action::Timer { key, epoch, at } => {
@@ -235,10 +320,11 @@ impl Driver {
                 }
             }
             Action::Abort { key, epoch, graceful } => {
-                assert_eq!(self.attempts.get(&key), Some(&epoch), "abort of what does not run");
                 if graceful {
+                    // An operator has it removed already.
                     self.attempts.remove(&key);
                 } else {
+                    assert_eq!(self.attempts.get(&key), Some(&epoch), "abort of what does not run");
                     self.end_early(key, epoch);
                 }
             }
@@ -253,13 +339,12 @@ impl Driver {
         }
     }
 
-    fn start(&mut self, key: Key, epoch: u32, path: String) {
+    /// Starts an attempt, of a task or of what belongs to it; gives its end.
+    fn start(&mut self, key: Key, epoch: u32, path: &str, is_task: bool) -> AttemptEnd {
         let other = self.attempts.insert(key, epoch);
         assert_eq!(other, None, "two attempts of {path}");
-        let number = self.started.entry(path.clone()).or_default();
-        let end = self.fate.attempt(&path, *number);
-        *number += 1;
-        self.soon(Event::AttemptEnded { key, epoch, end, roll: 0.5 });
+        let number = self.memory.draw(path, is_task);
+        self.fate.attempt(path, number)
     }
 
     fn end_early(&mut self, key: Key, epoch: u32) {

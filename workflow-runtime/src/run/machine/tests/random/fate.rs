@@ -51,6 +51,7 @@ impl Fate {
             1 => AttemptEnd::Failed(failure("busy"), Retryability::RetryAfter(Duration::from_millis(300))),
             2 | 3 => AttemptEnd::Lost,
             4 => AttemptEnd::Interrupted,
+            5 => AttemptEnd::NotBegun,
             _ => AttemptEnd::Failed(failure("no luck"), Retryability::Retry),
         }
     }

@@ -118,6 +118,8 @@ impl Planner<'_> {
         if self.races {
             if chance.once_in(6) {
                 step = step.at_most_once();
+            } else if chance.once_in(6) {
+                step = step.reconciled(1 + chance.below(2) as u32);
             }
             if chance.once_in(6) {
                 step = step.deadline(1 + chance.below(3));

@@ -162,14 +162,14 @@ impl Reference<'_> {
         let (mut attempt, mut losses) = (1, 0);
         for number in 0.. {
             match self.fate.attempt(path, number) {
-                AttemptEnd::Ok => return Ok(()),
+                AttemptEnd::Ok | AttemptEnd::Reused | AttemptEnd::NotDone => return Ok(()),
                 AttemptEnd::Lost => {
                     losses += 1;
                     if losses == 3 {
                         break;
                     }
                 }
-                AttemptEnd::Interrupted => {}
+                AttemptEnd::Interrupted | AttemptEnd::NotBegun => {}
                 AttemptEnd::Failed(_, retryability) => {
                     losses = 0;
                     attempt += 1;

@@ -17,6 +17,8 @@ pub struct Watch {
     /// The body frames of workflows in which a step has failed.
     failed: BTreeSet<FrameId>,
     cancelled: bool,
+    /// Whether any part of the run has failed or was stopped.
+    stopped: bool,
     /// Steps that can be undone, with their scopes, in the order they ended.
     undoable: Vec<(FrameId, Key)>,
     /// Those of them that belong to `#[always]` steps, and are not undone
@@ -55,6 +57,11 @@ impl Watch {
         self.cancelled = true;
     }
 
+    /// Whether any part of the run has failed or was stopped.
+    pub fn is_ending(&self) -> bool {
+        self.cancelled || self.stopped
+    }
+
     pub fn change(&mut self, machine: &Machine, change: &Change) {
         let Change::Step { key, state, attempt, .. } = change else { return };
         let (key, state) = (*key, *state);
@@ -62,7 +69,9 @@ impl Watch {
         let before = self.states.insert(key, state).unwrap_or(StepState::Waiting(Wait::Dependencies));
         if before.is_ended() {
             let undo = matches!(before, StepState::Succeeded { .. }) && state == StepState::Undoing;
-            assert!(undo, "{path} was {before} and is {state}");
+            // Somebody has found out how it ended.
+            let settled = before == StepState::OutcomeUnknown && state != StepState::Undoing;
+            assert!(undo || settled, "{path} was {before} and is {state}");
         }
         if before == StepState::Undoing {
             assert!(matches!(state, StepState::Undone | StepState::Failed), "{path} undo became {state}");
@@ -82,6 +91,7 @@ impl Watch {
     }
 
     fn ended(&mut self, machine: &Machine, key: Key, before: StepState, state: StepState, path: String) {
+        self.stopped |= matches!(state, StepState::Failed | StepState::Cancelled);
         let fails_run = matches!(machine.step(key).unwrap().on_failure, OnFailure::FailRun);
         if state == StepState::Failed && before != StepState::Undoing && fails_run {
             self.failed.insert(scopes(machine, key, false)[0]);
@@ -91,6 +101,7 @@ impl Watch {
 
     pub fn action(&mut self, machine: &Machine, action: &Action) {
         assert!(!self.finished, "{action:?} after the end");
+        self.not_paused(machine, action);
         match *action {
             Action::Open { frame, .. } => assert!(self.open.insert(frame), "opened twice"),
             Action::Close { frame } => {
@@ -110,6 +121,11 @@ impl Watch {
             Action::Acquire { key, epoch } | Action::Timer { key, epoch, .. } => {
                 self.epoch(key, epoch, false);
             }
+            Action::Reconcile { key, epoch, .. } => {
+                self.epoch(key, epoch, false);
+                assert_eq!(machine.state(key), Some(StepState::OutcomeUnknown));
+                assert!(machine.view(key).unwrap().unresolved);
+            }
             Action::Undo { key, epoch, attempt } => {
                 self.epoch(key, epoch, false);
                 if attempt == 1 {
@@ -119,7 +135,9 @@ impl Watch {
             Action::Stop { key, .. } | Action::Abort { key, graceful: false, .. } => {
                 let path = machine.path(key).unwrap();
                 assert!(!machine.step(key).unwrap().always, "{path} is always done");
-                assert_eq!(machine.state(key), Some(StepState::Running), "{path} is stopped");
+                let state = machine.state(key).unwrap();
+                let runs = matches!(state, StepState::Running | StepState::OutcomeUnknown);
+                assert!(runs, "{path} is stopped and {state}");
             }
             Action::Finish { state, ref cause } => {
                 self.finished = true;
@@ -141,6 +159,20 @@ impl Watch {
             }
             _ => {}
         }
+    }
+
+    /// In a paused run only what has failed or was stopped does something.
+    fn not_paused(&self, machine: &Machine, action: &Action) {
+        let (Action::Start { key, .. } | Action::Acquire { key, .. } | Action::Reconcile { key, .. }) =
+            action
+        else {
+            return;
+        };
+        assert!(
+            self.is_ending() || !machine.is_paused(),
+            "{} starts in a pause",
+            machine.path(*key).unwrap()
+        );
     }
 
     fn epoch(&mut self, key: Key, epoch: u32, granted: bool) {

@@ -1,0 +1,116 @@
+//! A program that has changed since its runs began: `check` says what will
+//! become of them, and an operator decides.
+
+use super::process::{Program, json_lines};
+
+/// Monday's program with a run that waits for its verdict.
+fn monday(name: &str) -> Program {
+    let monday = Program::own(name);
+    monday.fine(&["start", "nightly", "day=7", "--key", "seven"]);
+    monday.fine(&["work", "--drain"]);
+    assert_eq!(monday.runs()[0]["state"], "waiting");
+    monday
+}
+
+/// The program of another day, on the same store.
+fn on(program: &Program, day: &str) -> Program {
+    program.with("PROGRAM_DAY", day)
+}
+
+#[test]
+fn check_says_what_will_become_of_runs() {
+    let monday = monday("check");
+    let same = monday.fine(&["check"]);
+    assert!(same.out.ends_with(" nightly goes on\n"), "{same:?}");
+    assert_eq!(same.err, "1 run unfinished, 0 would be blocked\n");
+
+    let more = on(&monday, "tuesday").fine(&["check"]);
+    assert!(more.out.contains(" nightly goes on under the new graph\n"), "{more:?}");
+    assert!(more.out.contains("  + nightly/length: is new\n"), "{more:?}");
+
+    let other = on(&monday, "wednesday").run(&["check"]);
+    assert_eq!(other.code, Some(4), "{other:?}");
+    for part in [
+        " nightly blocked\n",
+        "  ~ nightly/text: calls `parse` version 2 instead of 1\n",
+        "  its workflow has changed: step `nightly/text` has finished",
+        "`adopt`",
+        "`rerun`",
+        "`cancel`",
+    ] {
+        assert!(other.out.contains(part), "{part} in {other:?}");
+    }
+    let json = json_lines(&on(&monday, "wednesday").run(&["check", "--json"]).out).remove(0);
+    assert_eq!((&json["outlook"], &json["id"]), (&"blocked".into(), &monday.runs()[0]["id"]));
+    assert_eq!(json["changes"].as_array().unwrap().len(), 2, "{json}");
+
+    // Looking changes nothing.
+    assert_eq!(monday.runs()[0]["state"], "waiting");
+}
+
+#[test]
+fn check_reads_values_as_an_engine_would() {
+    let monday = monday("values");
+    let strict = monday.with("PROGRAM_STRICT", "1");
+    let check = strict.run(&["check"]);
+    assert_eq!(check.code, Some(4), "{check:?}");
+    for part in [" nightly blocked\n", "nightly/page", "pages are written otherwise now"] {
+        assert!(check.out.contains(part), "{part} in {check:?}");
+    }
+    // The engine agrees, once somebody wakes the run.
+    let signal = strict.run(&["signal", "@last", "verdict", "good"]);
+    assert_eq!(signal.code, Some(4), "{signal:?}");
+    assert!(signal.err.contains("pages are written otherwise now"), "{signal:?}");
+    assert_eq!(monday.runs()[0]["state"], "blocked");
+    assert_eq!(monday.fine(&["check"]).err, "1 run unfinished, 0 would be blocked\n");
+}
+
+#[test]
+fn a_run_goes_on_under_the_new_graph() {
+    let monday = monday("goes-on");
+    let tuesday = on(&monday, "tuesday");
+    tuesday.fine(&["signal", "@last", "verdict", "good"]);
+    let worked = tuesday.fine(&["work", "--drain"]);
+    assert_eq!(monday.story()["result"], "page 7 parsed (13): good", "{worked:?}");
+}
+
+#[test]
+fn a_blocked_run_is_adopted() {
+    let monday = monday("adopted");
+    let wednesday = on(&monday, "wednesday");
+    // It sleeps, and nobody notices before it is woken.
+    wednesday.fine(&["work", "--drain"]);
+    let signal = wednesday.run(&["signal", "@last", "verdict", "good"]);
+    assert_eq!(signal.code, Some(4), "{signal:?}");
+    assert!(signal.err.contains("step `nightly/text` has finished"), "{signal:?}");
+    assert_eq!(monday.runs()[0]["state"], "blocked");
+    let shown = wednesday.fine(&["show", "@last"]);
+    assert!(shown.err.contains("program adopt "), "{shown:?}");
+
+    wednesday.fine(&["adopt", "@last", "--detach", "--reason", "the old text will do"]);
+    assert_eq!(monday.runs()[0]["state"], "waiting");
+    wednesday.fine(&["signal", "@last", "verdict", "good"]);
+    wednesday.fine(&["work", "--drain"]);
+    let story = wednesday.story();
+    assert_eq!((&story["state"], &story["result"]), (&"succeeded".into(), &"page 7 parsed: good".into()));
+    assert_eq!(story["lives"][1]["why"], "adopted");
+}
+
+#[test]
+fn a_blocked_run_is_made_anew_or_cancelled() {
+    let monday = monday("anew");
+    let wednesday = on(&monday, "wednesday");
+    wednesday.fine(&["rerun", "@last", "--detach"]);
+    wednesday.fine(&["signal", "@last", "verdict", "good"]);
+    wednesday.fine(&["work", "--drain"]);
+    let story = wednesday.story();
+    assert_eq!(story["result"], "page 7 parsed better: good");
+    assert_eq!(story["parent"]["how"], "rerun");
+
+    let old = monday.runs()[1]["id"].as_str().unwrap().to_owned();
+    let cancelled = wednesday.fine(&["cancel", &old]);
+    assert!(cancelled.err.contains("nightly was cancelled"), "{cancelled:?}");
+    assert_eq!(monday.runs()[1]["state"], "cancelled");
+    assert_eq!(wednesday.fine(&["check"]).err, "0 runs unfinished, 0 would be blocked\n");
+    assert_eq!(wednesday.fine(&["doctor"]).out, "nothing is wrong\n");
+}

@@ -1,0 +1,191 @@
+//! A program for the tests of the command line: what it is depends on its
+//! environment, as if it had been built on different days.
+//!
+//! `PROGRAM_DAY` chooses the workflows, `PROGRAM_STRICT` what some values are
+//! read as, `PROGRAM_KEY` encrypts the store.
+
+use std::io::Write;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use workflow_runtime::store::{Key, KeyRing};
+use workflow_runtime::{App, Context, Secret, sqlite, task, workflow};
+
+/// A page, which may not be read as it was.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+struct Page(String);
+
+impl TryFrom<String> for Page {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        if std::env::var_os("PROGRAM_STRICT").is_some() {
+            return Err("pages are written otherwise now");
+        }
+        Ok(Self(text))
+    }
+}
+
+impl From<Page> for String {
+    fn from(page: Page) -> Self {
+        page.0
+    }
+}
+
+#[task]
+async fn fetch(day: u32) -> Page {
+    Page(format!("page {day}"))
+}
+
+#[task]
+async fn parse(page: Page) -> String {
+    format!("{} parsed", page.0)
+}
+
+#[task]
+async fn count(text: &str) -> usize {
+    text.len()
+}
+
+#[task]
+async fn publish(text: String, verdict: String) -> String {
+    tracing::info!(verdict, "publishing");
+    format!("{text}: {verdict}")
+}
+
+mod monday {
+    use super::*;
+    workflow! {
+        pub fn nightly(day: u32) -> Result<String> {
+            let page = fetch(day);
+            let text = parse(page);
+            let verdict = signal::<String>("verdict");
+            let published = publish(text, verdict);
+            Ok(published)
+        }
+    }
+}
+
+/// With one more step.
+mod tuesday {
+    use super::*;
+    workflow! {
+        pub fn nightly(day: u32) -> Result<String> {
+            let page = fetch(day);
+            let text = parse(page);
+            let length = count(&text);
+            let verdict = signal::<String>("verdict");
+            let published = publish(format!("{text} ({length})"), verdict);
+            Ok(published)
+        }
+    }
+}
+
+/// With another meaning of a step that has finished.
+mod wednesday {
+    use super::*;
+
+    #[task(version = 2)]
+    async fn parse(page: Page) -> String {
+        format!("{} parsed better", page.0)
+    }
+
+    workflow! {
+        pub fn nightly(day: u32) -> Result<String> {
+            let page = fetch(day);
+            let text = parse(page);
+            let verdict = signal::<String>("verdict");
+            let published = publish(text, verdict);
+            Ok(published)
+        }
+    }
+}
+
+#[task]
+async fn log_in(user: &str, password: &Secret<String>, code: &Secret<String>) -> Secret<String> {
+    Secret::new(format!("{user}:{}:{}", password.expose(), code.expose()))
+}
+
+workflow! {
+    /// Has a person's secrets.
+    pub fn login(user: String, password: Secret<String>) -> Result<Secret<String>> {
+        let code = signal::<Secret<String>>("code");
+        let session = log_in(&user, &password, &code);
+        Ok(session)
+    }
+}
+
+/// Leaves a line in a file each time it runs.
+#[task(at_most_once)]
+async fn wire(file: String, verdict: String) -> std::io::Result<usize> {
+    let mut file = std::fs::File::options().create(true).append(true).open(file)?;
+    writeln!(file, "{verdict}")?;
+    Ok(verdict.len())
+}
+
+workflow! {
+    /// Does something once, after a signal.
+    pub fn transfer(file: String) -> Result<usize> {
+        let verdict = signal::<String>("verdict");
+        let wired = wire(file, verdict)?;
+        Ok(wired)
+    }
+}
+
+/// Says something on the thread of the store.
+#[task(transaction)]
+fn enter(text: String, #[context] cx: &Context) -> sqlite::Result<usize> {
+    tracing::info!(text, "entering");
+    let tx = cx.transaction();
+    tx.execute_batch("CREATE TABLE IF NOT EXISTS program_diary (text TEXT)")?;
+    tx.execute("INSERT INTO program_diary VALUES (?1)", [text])
+}
+
+workflow! {
+    /// Writes into a table of its own.
+    pub fn diary(text: String) -> Result<usize> {
+        let entered = enter(text)?;
+        Ok(entered)
+    }
+}
+
+/// The first time, it takes for ever.
+#[task]
+async fn nap(file: String) -> std::io::Result<String> {
+    if !std::fs::exists(&file)? {
+        std::fs::write(&file, "")?;
+        eprintln!("napping");
+        std::future::pending::<()>().await;
+    }
+    Ok("awake".to_owned())
+}
+
+workflow! {
+    /// Is under way for long.
+    pub fn siesta(file: String) -> Result<String> {
+        let word = nap(file)?;
+        Ok(word)
+    }
+}
+
+fn main() -> ExitCode {
+    let mut app = App::new().configure(|engine| engine.grace(Duration::from_millis(200)));
+    app = app.register::<login>().register::<transfer>().register::<siesta>().register::<diary>();
+    app = match std::env::var("PROGRAM_DAY").as_deref() {
+        Ok("tuesday") => app.register::<tuesday::nightly>(),
+        Ok("wednesday") => app.register::<wednesday::nightly>(),
+        _ => app.register::<monday::nightly>(),
+    };
+    if let Ok(key) = std::env::var("PROGRAM_KEY") {
+        match Key::from_text(&key) {
+            Ok(key) => app = app.encrypt(KeyRing::new("test", key)),
+            Err(error) => {
+                eprintln!("error: {error}");
+                return ExitCode::from(5);
+            }
+        }
+    }
+    app.main()
+}

@@ -1,6 +1,0 @@
-use workflow_runtime::task;
-
-#[task(transaction)]
-async fn fetch() {}
-
-fn main() {}

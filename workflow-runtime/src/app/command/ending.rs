@@ -1,0 +1,126 @@
+//! How a run ended, told to people and to programs.
+
+use serde_json::{Value as Json, json};
+
+use super::super::output::Output;
+use super::super::problem::{Code, Problem};
+use super::super::program::Program;
+use super::super::short::short;
+use super::super::style::Style;
+use crate::engine::AnyRun;
+use crate::error::Error;
+use crate::run::{RunState, Timestamp};
+use crate::secret::redact;
+use crate::store::StoredRun;
+
+/// How a run ended.
+pub(super) struct Ending {
+    id: String,
+    workflow: String,
+    began: Timestamp,
+    ended: Option<Timestamp>,
+    /// What it returned, as its codec wrote it.
+    result: Result<Vec<u8>, Error>,
+}
+
+impl Ending {
+    /// Of a run of this process.
+    pub(super) fn of(run: &AnyRun) -> Self {
+        let snapshot = run.snapshot();
+        Self {
+            id: snapshot.id,
+            workflow: snapshot.workflow,
+            began: snapshot.started_at,
+            ended: snapshot.ended_at,
+            result: run.result().unwrap_or(Err(Error::ShutDown)),
+        }
+    }
+
+    /// Of a run in a store; of one that goes on, that it was left.
+    pub(super) fn of_stored(run: &StoredRun) -> Self {
+        let workflow = run.workflow.clone();
+        let result = match &run.end {
+            None => Err(Error::ShutDown),
+            Some(end) => match (end.state, &end.error) {
+                (RunState::Succeeded, _) => {
+                    Ok(end.result.as_ref().map_or_else(|| b"null".to_vec(), |result| result.bytes.clone()))
+                }
+                (RunState::Failed, Some(error)) => {
+                    Err(Error::Failed { workflow: workflow.clone(), error: error.clone() })
+                }
+                _ => Err(Error::Cancelled { workflow: workflow.clone() }),
+            },
+        };
+        let ended = run.end.as_ref().map(|end| end.at);
+        Self { id: run.id.clone(), workflow, began: run.created_at, ended, result }
+    }
+}
+
+/// Tells it. A run that is cancelled is fine where that is `wanted`.
+pub(super) fn tell(
+    program: &Program,
+    ending: &Ending,
+    wanted: RunState,
+    output: &mut Output<'_>,
+) -> Result<Code, Problem> {
+    let (id, workflow) = (&ending.id, &ending.workflow);
+    let document = |state: RunState, result: Json, error: Json| json!({ "id": id, "workflow": workflow, "state": state, "result": result, "error": error });
+    match &ending.result {
+        Ok(result) => {
+            let took = ending.ended.map(|ended| format!(" in {}", short(ended.since(ending.began))));
+            let word = output.err_paint.text(Style::Good, "succeeded");
+            output.say(&format!("{workflow} {word}{}", took.unwrap_or_default()));
+            let result = value(result);
+            if output.json {
+                output.json(&document(RunState::Succeeded, result, Json::Null));
+            } else if let Some(text) = readable(&result) {
+                output.line(&text);
+            }
+            Ok(Code::Fine)
+        }
+        Err(Error::Cancelled { .. }) if wanted == RunState::Cancelled => {
+            output.say(&format!("{workflow} was cancelled"));
+            if output.json {
+                output.json(&document(RunState::Cancelled, Json::Null, Json::Null));
+            }
+            Ok(Code::Fine)
+        }
+        Err(Error::ShutDown) => Err(Problem::new(Code::Interrupted, format!("run {id} was interrupted"))
+            .help(format!("`{}` goes on with it where it is", program.command(&["resume", id])))),
+        Err(error) => {
+            let state = match error {
+                Error::Failed { .. } => RunState::Failed,
+                Error::Cancelled { .. } => RunState::Cancelled,
+                error => return Err(error.clone().into()),
+            };
+            if output.json {
+                let failed = match error {
+                    Error::Failed { error, .. } => serde_json::to_value(error).unwrap_or_default(),
+                    _ => Json::Null,
+                };
+                output.json(&document(state, Json::Null, failed));
+            }
+            let from = if state == RunState::Failed { "what failed" } else { "where it stopped" };
+            Err(Problem::from(error.clone())
+                .help(format!("`{}` goes on from {from}", program.command(&["retry", id])))
+                .help(format!("`{}` tells the whole story", program.command(&["show", id]))))
+        }
+    }
+}
+
+/// A value as its codec wrote it, without its secrets; what is not JSON by its
+/// length alone.
+pub(super) fn value(bytes: &[u8]) -> Json {
+    let mut value = serde_json::from_slice(bytes).unwrap_or_else(|_| json!({ "bytes": bytes.len() }));
+    redact(&mut value);
+    value
+}
+
+/// A value for people: a text as it is, and nothing for nothing.
+pub(super) fn readable(value: &Json) -> Option<String> {
+    match value {
+        Json::Null => None,
+        Json::String(text) => Some(text.clone()),
+        other => Some(format!("{other:#}")),
+    }
+}

@@ -1,0 +1,80 @@
+//! What each command does.
+
+mod check;
+mod doctor;
+mod ending;
+mod graph;
+mod lock;
+mod logs;
+mod ls;
+mod next;
+mod operate;
+mod run;
+mod show;
+mod watch;
+mod work;
+
+use clap::ArgMatches;
+
+use super::cli;
+use super::output::Output;
+use super::problem::{Code, Problem};
+use super::program::Program;
+use crate::store::StoredRun;
+
+/// Does what the command line says.
+pub(super) async fn run(
+    program: &mut Program,
+    matches: &ArgMatches,
+    output: &mut Output<'_>,
+) -> Result<Code, Problem> {
+    let Some((name, matches)) = matches.subcommand() else {
+        return Err(Problem::usage("no command was given").help("`--help` lists them"));
+    };
+    match name {
+        "run" => run::run(program, matches, output).await,
+        "start" => run::start(program, matches, output).await,
+        "work" => work::work(program, matches, output).await,
+        "ls" => ls::ls(program, matches, output),
+        "show" => show::show(program, matches, output),
+        "logs" => logs::logs(program, matches, output).await,
+        "graph" => graph::graph(program, matches, output),
+        "next" => next::next(program, matches, output),
+        "backfill" => next::backfill(program, matches, output).await,
+        "watch" => watch::watch(program, matches, output).await,
+        "cancel" | "pause" | "resume" | "retry" | "rerun" | "fork" | "signal" | "set" | "adopt" => {
+            operate::operate(program, name, matches, output).await
+        }
+        "check" => check::check(program, output).await,
+        "lock" => lock::lock(program, matches, output),
+        "doctor" => doctor::doctor(program, output),
+        "completions" => completions(program, matches, output),
+        _ => Err(Problem::new(Code::Refused, format!("`{name}` is not there yet"))),
+    }
+}
+
+fn completions(program: &Program, matches: &ArgMatches, output: &mut Output<'_>) -> Result<Code, Problem> {
+    let Some(shell) = matches.get_one::<clap_complete::Shell>("shell") else {
+        return Err(Problem::usage("no shell was named"));
+    };
+    let mut command = cli::command(&program.workflows);
+    let name = command.get_name().to_owned();
+    let mut script = Vec::new();
+    clap_complete::generate(*shell, &mut command, name, &mut script);
+    output.line(String::from_utf8_lossy(&script).trim_end());
+    Ok(Code::Fine)
+}
+
+/// The path of a step, which may be given without the workflow's name.
+fn path(run: &StoredRun, step: &str) -> String {
+    let (workflow, step) = (&run.workflow, step.trim_matches('/'));
+    match step.strip_prefix(workflow.as_str()) {
+        Some(rest) if rest.starts_with('/') => step.to_owned(),
+        _ => format!("{workflow}/{step}"),
+    }
+}
+
+/// A text argument; empty where there is none.
+fn text<'a>(matches: &'a ArgMatches, name: &str) -> &'a str {
+    matches.get_one::<String>(name).map_or("", String::as_str)
+}

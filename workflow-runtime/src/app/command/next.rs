@@ -1,0 +1,241 @@
+//! `next` and `backfill`: the times of schedules.
+
+use clap::ArgMatches;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp, Zoned};
+use serde_json::{Value as Json, json};
+
+use super::super::ids::Runs;
+use super::super::operator::{self, Creator};
+use super::super::output::Output;
+use super::super::params::Params;
+use super::super::problem::{Code, Problem};
+use super::super::program::Program;
+use super::super::short::{count, short};
+use super::super::style::{Style, plain};
+use super::text;
+use crate::definition::{Graph, Missed, Overlap, Schedule, When};
+use crate::schedule::{self, Ticks};
+use crate::store::RunFilter;
+
+/// How many times are told.
+const TIMES: usize = 5;
+
+/// Tells when workflows start by themselves.
+pub(super) fn next(
+    program: &Program,
+    matches: &ArgMatches,
+    output: &mut Output<'_>,
+) -> Result<Code, Problem> {
+    let wanted = text(matches, "workflow");
+    let graphs = match wanted {
+        "" => program.workflows.clone(),
+        name => vec![program.graph(name)?],
+    };
+    let mut told = false;
+    for graph in graphs {
+        let Some(rule) = &graph.schedule else { continue };
+        let times = schedule::next(graph, Timestamp::now(), TIMES)?;
+        if output.json {
+            let times: Vec<_> = times.iter().map(time).collect();
+            let line = json!({
+                "workflow": graph.name,
+                "when": when(rule),
+                "timezone": rule.timezone,
+                "missed": missed(rule.missed),
+                "overlap": overlap(rule.overlap),
+                "times": times,
+            });
+            output.json(&line);
+        } else {
+            if told {
+                output.line("");
+            }
+            tell(graph, rule, &times, output);
+        }
+        told = true;
+    }
+    match (told, wanted) {
+        (true, _) => {}
+        (false, "") => output.say("no workflow of this program has a schedule"),
+        (false, name) => return Err(unscheduled(name)),
+    }
+    Ok(Code::Fine)
+}
+
+fn tell(graph: &Graph, rule: &Schedule, times: &[Zoned], output: &mut Output<'_>) {
+    let name = output.paint.text(Style::Strong, graph.name);
+    output.line(&format!("{name}  {} ({})", when(rule), rule.timezone));
+    for time in times {
+        let utc = time.timestamp().strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
+        output.line(&format!(
+            "  {}  {}",
+            time.strftime("%a %Y-%m-%d %H:%M:%S %:z"),
+            output.paint.text(Style::Dim, &utc)
+        ));
+    }
+    if times.is_empty() {
+        output.line("  never again");
+    }
+}
+
+fn unscheduled(name: &str) -> Problem {
+    Problem::new(Code::NotFound, format!("workflow `{}` has no schedule", plain(name)))
+        .help("`#[schedule(..)]` above its `fn` gives it one")
+}
+
+fn when(rule: &Schedule) -> String {
+    match rule.when {
+        When::Cron(text) => text.to_owned(),
+        When::Every(period) => format!("every {}", short(period)),
+    }
+}
+
+fn missed(missed: Missed) -> Json {
+    match missed {
+        Missed::Latest => json!("latest"),
+        Missed::None => json!("none"),
+        Missed::All(most) => json!({ "all": most }),
+    }
+}
+
+fn overlap(overlap: Overlap) -> &'static str {
+    match overlap {
+        Overlap::Skip => "skip",
+        Overlap::Queue => "queue",
+        Overlap::CancelOld => "cancel_old",
+        Overlap::Allow => "allow",
+    }
+}
+
+fn time(time: &Zoned) -> Json {
+    json!({ "local": time.to_string(), "utc": time.timestamp().to_string() })
+}
+
+/// The most runs that one command starts.
+const MOST: usize = 10_000;
+
+/// Starts the runs of a schedule's past times, each under the key that the
+/// schedule would have given it, so that none is there twice.
+pub(super) async fn backfill(
+    program: &mut Program,
+    matches: &ArgMatches,
+    output: &mut Output<'_>,
+) -> Result<Code, Problem> {
+    let graph = program.graph(text(matches, "workflow"))?;
+    let (Some(rule), Some(ticks)) = (&graph.schedule, Ticks::of(graph)?) else {
+        return Err(unscheduled(graph.name));
+    };
+    let zone = match rule.timezone {
+        "UTC" => TimeZone::UTC,
+        name => TimeZone::get(name).map_err(|error| Problem::usage(error.to_string()))?,
+    };
+    let moment = |name: &str| parse_time(text(matches, name), name, &zone);
+    let (from, to) = (moment("from")?, moment("to")?);
+    if from >= to {
+        return Err(Problem::usage("`--from` is not earlier than `--to`")
+            .help("`--to` is where it ends, itself left out"));
+    }
+    // `within` leaves its first instant out, and we our last.
+    let before = |at: Timestamp| at.checked_sub(SignedDuration::from_nanos(1)).unwrap_or(at);
+    let due: Vec<Zoned> = ticks.within(before(from), before(to)).take(MOST + 1).collect();
+    if due.len() > MOST {
+        return Err(
+            Problem::usage(format!("that is more than {MOST} runs")).help("ask for a shorter time at once")
+        );
+    }
+    let dry = matches.get_flag("dry-run");
+    let known = known(program, graph.name, &due)?;
+    let mut creator = None;
+    let by = operator::by(matches);
+    let (mut made, mut there) = (0, 0);
+    for (tick, known) in due.iter().zip(known) {
+        let key = schedule::key(graph.name, tick);
+        let outcome = match known {
+            Some(id) => {
+                there += 1;
+                ("is there", Some(id))
+            }
+            None if dry => {
+                made += 1;
+                ("would be started", None)
+            }
+            None => {
+                made += 1;
+                let params = Params::of(graph, (rule.fill)(tick))?;
+                let creator = match &mut creator {
+                    Some(creator) => creator,
+                    none => none.insert(Creator::of(program).await?),
+                };
+                let id = creator.create(program, graph, params, Some(key.clone()), by.clone()).await?;
+                ("created", Some(id))
+            }
+        };
+        tell_tick(tick, &key, outcome, output);
+    }
+    let here = matches!(creator, Some(Creator::Here(_)));
+    if let Some(creator) = creator {
+        creator.end().await;
+    }
+    let verb = if dry { "would be started" } else { "created" };
+    output.say(&format!("{} {verb}, {there} there already", count(made, "run")));
+    if here {
+        output.say(&format!("`{}` goes on with them", program.command(&["work"])));
+    }
+    Ok(Code::Fine)
+}
+
+fn tell_tick(tick: &Zoned, key: &str, (what, id): (&str, Option<String>), output: &mut Output<'_>) {
+    if output.json {
+        output.json(&json!({ "tick": time(tick), "key": key, "id": id, "what": what }));
+    } else {
+        let id = id.map(|id| format!("  {id}")).unwrap_or_default();
+        output.line(&format!("{}  {what}{id}", tick.strftime("%a %Y-%m-%d %H:%M:%S %:z")));
+    }
+}
+
+/// The ids of the runs that are there already.
+fn known(program: &Program, workflow: &str, due: &[Zoned]) -> Result<Vec<Option<String>>, Problem> {
+    // Nothing ran before there was a store.
+    if !program.place.path.exists() {
+        return Ok(vec![None; due.len()]);
+    }
+    let reader = program.reader()?;
+    let ids = due.iter().map(|tick| {
+        let key = Some(schedule::key(workflow, tick));
+        let found = reader.list(&RunFilter { key, at_most: 1, ..RunFilter::default() })?;
+        Ok(found.into_iter().next().map(|run| run.id))
+    });
+    ids.collect()
+}
+
+/// An instant, or a date and maybe a time of day in the schedule's zone.
+fn parse_time(text: &str, name: &str, zone: &TimeZone) -> Result<Timestamp, Problem> {
+    if let Ok(instant) = text.parse::<Timestamp>() {
+        return Ok(instant);
+    }
+    let civil = text.parse::<DateTime>().ok().and_then(|time| time.to_zoned(zone.clone()).ok());
+    civil.map(|time| time.timestamp()).ok_or_else(|| {
+        Problem::usage(format!("`--{name} {}` is no time", plain(text)))
+            .help("a date is `2026-11-20`, a time `2026-11-20T02:00`, an instant `2026-11-20T02:00:00Z`")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_in_the_schedules_zone() {
+        let zone = TimeZone::get("Europe/Berlin").unwrap();
+        let read = |text| parse_time(text, "from", &zone).map(|at| at.to_string());
+        assert_eq!(read("2026-11-20").unwrap(), "2026-11-19T23:00:00Z");
+        assert_eq!(read("2026-07-20T02:30").unwrap(), "2026-07-20T00:30:00Z");
+        assert_eq!(read("2026-11-20T02:00:00Z").unwrap(), "2026-11-20T02:00:00Z");
+        assert_eq!(
+            read("yesterday").unwrap_err().to_string().lines().next(),
+            Some("error: `--from yesterday` is no time")
+        );
+    }
+}

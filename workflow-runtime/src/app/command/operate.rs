@@ -1,0 +1,115 @@
+//! The commands that change a run.
+
+use clap::ArgMatches;
+use serde_json::json;
+
+use super::super::operator::{self, Done};
+use super::super::output::Output;
+use super::super::params;
+use super::super::problem::{Code, Problem};
+use super::super::program::{Duty, Program};
+use super::run::show_until_end;
+use super::{path, text};
+use crate::definition::{Graph, Kind};
+use crate::engine::step_codec;
+use crate::operation::Operation;
+use crate::run::RunState;
+use crate::store::StoredRun;
+use crate::value::Codec;
+
+/// Does one of them.
+pub(super) async fn operate(
+    program: &mut Program,
+    name: &str,
+    matches: &ArgMatches,
+    output: &mut Output<'_>,
+) -> Result<Code, Problem> {
+    let run = program.reader()?.find(text(matches, "run"))?;
+    let operation = operation(program, name, matches, &run)?;
+    // Makes a run go on, so that there is something to see.
+    let shows = matches!(name, "cancel" | "resume" | "retry" | "rerun" | "fork" | "adopt");
+    let shows = shows && !matches.get_flag("detach");
+    // What was interrupted and not paused has only to be taken up.
+    let resumes = operation == Operation::Resume && run.state != RunState::Paused && run.end.is_none();
+    let operation = Some(operation).filter(|_| !resumes);
+    let wanted = if name == "cancel" { RunState::Cancelled } else { RunState::Succeeded };
+    let by = operator::by(matches);
+    let duty = if shows { Duty::OneRun } else { Duty::Note };
+    match operator::operate(program, &run.id, operation, by, duty).await? {
+        Done::Here { engine, id } if shows => {
+            let run = engine.run(&id).await?;
+            show_until_end(program, &engine, run, wanted, output).await
+        }
+        Done::Here { engine, id } => {
+            engine.shutdown().await;
+            told(name, &id, output);
+            // What it needed may have been all that was left to do.
+            if name != "pause" && program.reader()?.run(&id)?.end.is_none() {
+                output.say(&format!("`{}` goes on with it", program.command(&["work"])));
+            }
+            Ok(Code::Fine)
+        }
+        Done::There { id } if shows => super::watch::watch_id(program, &id, wanted, output).await,
+        Done::There { id } => {
+            told(name, &id, output);
+            Ok(Code::Fine)
+        }
+    }
+}
+
+fn told(name: &str, id: &str, output: &mut Output<'_>) {
+    if output.json {
+        output.json(&json!({ "id": id, "operation": name }));
+    } else {
+        output.line(id);
+    }
+}
+
+/// What is wanted, as data.
+fn operation(
+    program: &Program,
+    name: &str,
+    matches: &ArgMatches,
+    run: &StoredRun,
+) -> Result<Operation, Problem> {
+    let graph = program.workflows.iter().find(|graph| graph.name == run.workflow);
+    Ok(match name {
+        "cancel" => Operation::Cancel,
+        "pause" => Operation::Pause,
+        "resume" => Operation::Resume,
+        "retry" => {
+            let step = matches.get_one::<String>("step");
+            Operation::Retry { step: step.map(|step| path(run, step)) }
+        }
+        "rerun" => Operation::Rerun,
+        "fork" => Operation::Fork { from: path(run, text(matches, "from")) },
+        "signal" => {
+            let (name, value) = (text(matches, "name"), text(matches, "value"));
+            let value = match graph.and_then(|graph| signal(graph, name)) {
+                Some(codec) => params::typed(&format!("signal `{name}`"), codec, value)?,
+                None => params::json(value),
+            };
+            Operation::Signal { name: name.to_owned(), value }
+        }
+        "set" => {
+            let (step, value) = (path(run, text(matches, "step")), text(matches, "value"));
+            let value = match graph.and_then(|graph| step_codec(graph, &step)) {
+                Some(codec) => params::typed(&format!("step `{step}`"), codec, value)?,
+                None => params::json(value),
+            };
+            Operation::Set { step, value }
+        }
+        "adopt" => Operation::Adopt,
+        other => return Err(Problem::usage(format!("there is no operation `{other}`"))),
+    })
+}
+
+/// How the values of a signal are read.
+fn signal(graph: &'static Graph, wanted: &str) -> Option<&'static Codec> {
+    let mut steps = graph.regions.iter().flat_map(|region| region.steps);
+    steps.find_map(|step| match step.kind {
+        Kind::Signal { name, codec, .. } if name == wanted => Some(codec),
+        Kind::Task(task) => signal(task.task.child?, wanted),
+        _ => None,
+    })
+}

@@ -1,0 +1,311 @@
+//! `show`: the story of a run.
+
+use std::collections::BTreeMap;
+
+use clap::ArgMatches;
+use serde_json::{Value as Json, json};
+
+use super::super::output::Output;
+use super::super::problem::{Code, Problem};
+use super::super::program::Program;
+use super::super::reader::Reader;
+use super::super::short::{local, now, short, utc};
+use super::super::story::{self, Story};
+use super::super::style::{Style, plain};
+use super::super::tree::{Fold, rows};
+use super::ending::{readable, value};
+use super::{ls, text};
+use crate::history::{AttemptKind, AttemptStory, History, Life, StepStory};
+use crate::run::RunState;
+use crate::secret::{redact, redacted};
+use crate::store::{StoredRequest, StoredRun};
+use crate::view::RunSnapshot;
+
+/// How many of the operators' wishes are told.
+const REQUESTS: usize = 100;
+
+/// Explains a run.
+pub(super) fn show(
+    program: &Program,
+    matches: &ArgMatches,
+    output: &mut Output<'_>,
+) -> Result<Code, Problem> {
+    let reader = program.reader()?;
+    let run = reader.open_run(reader.find(text(matches, "run"))?)?;
+    let Story { snapshot, history } = story::read(program, &reader, &run)?;
+    // The oldest first, like everything else that happened.
+    let mut requests = reader.requests(&run.id, REQUESTS)?;
+    requests.reverse();
+    if output.json {
+        output.json(&document(program, &run, &snapshot, history.as_ref().ok(), &requests));
+        return Ok(Code::Fine);
+    }
+    header(program, &run, &snapshot, output);
+    let fold = if matches.get_flag("all") { Fold::Nothing } else { Fold::Done };
+    let rows = rows(&snapshot.steps, now(), fold);
+    if !rows.is_empty() {
+        output.line("");
+    }
+    for row in &rows {
+        output.line(&row.text(output.paint, 0));
+        let step = history.as_ref().ok().and_then(|history| history.step(&row.path));
+        // One attempt is what the line of the step is about.
+        for attempt in
+            step.map(|step| &*step.attempts).filter(|attempts| attempts.len() > 1).unwrap_or_default()
+        {
+            let line = format!("{}  {}", "  ".repeat(row.depth), told(attempt));
+            output.line(&output.paint.text(Style::Dim, &line));
+        }
+    }
+    match &history {
+        Ok(history) => lives(history, output),
+        Err(reason) => output.say(&format!("its steps cannot be told: {}", plain(reason))),
+    }
+    if !requests.is_empty() {
+        output.line("");
+        requests.iter().for_each(|request| output.line(&asked(request)));
+    }
+    ending(program, &reader, &run, output)
+}
+
+/// `attempt 2 at 2026-11-21 10:02:11: error after 12 ms: no route`
+fn told(attempt: &AttemptStory) -> String {
+    let what = match attempt.kind {
+        AttemptKind::Undo => "undo",
+        AttemptKind::Reconcile => "reconciliation",
+        _ => "attempt",
+    };
+    let outcome = name(&attempt.outcome);
+    let took = attempt.ended_at.map(|ended| format!(" after {}", short(ended.since(attempt.started_at))));
+    let why = attempt.failure.as_ref().map(|failure| format!(": {}", plain(&failure.to_string())));
+    format!(
+        "{what} {} at {}: {outcome}{}{}",
+        attempt.number,
+        local(attempt.started_at),
+        took.unwrap_or_default(),
+        why.unwrap_or_default()
+    )
+}
+
+/// What has a name in JSON, by that name.
+fn name(named: &impl serde::Serialize) -> String {
+    let name = serde_json::to_value(named).unwrap_or_default();
+    name.as_str().unwrap_or_default().replace('_', " ")
+}
+
+/// When and why the run was taken up again.
+fn lives(history: &History, output: &mut Output<'_>) {
+    let again: Vec<_> = history.lives.iter().filter_map(|life| Some((life, life.why?))).collect();
+    if !again.is_empty() {
+        output.line("");
+    }
+    for (life, why) in again {
+        output.line(&format!("{} taken up again: {}", local(life.at), name(&why)));
+    }
+}
+
+fn header(program: &Program, run: &StoredRun, snapshot: &RunSnapshot, output: &mut Output<'_>) {
+    let state = output.paint.text(ls::style(run.state), &snapshot.state.to_string());
+    let workflow = output.paint.text(Style::Strong, &plain(&run.workflow));
+    output.line(&format!("{workflow} {}", run.id));
+    let mut fact = |name: &str, text: String| {
+        let name = output.paint.text(Style::Dim, &format!("{name:9}"));
+        output.line(&format!("{name} {text}"));
+    };
+    fact("state", state);
+    fact("started", local(run.created_at));
+    if let Some(end) = &run.end {
+        fact("ended", format!("{} after {}", local(end.at), short(end.at.since(run.created_at))));
+    }
+    if let Some(key) = &run.key {
+        fact("key", plain(key));
+    }
+    if let Some(parent) = &run.parent {
+        fact("made by", format!("{} of {}", parent.how, parent.id));
+    }
+    for (name, value) in params(program, run) {
+        fact("with", format!("{}={}", plain(&name), shortened(&plain(&value.to_string()))));
+    }
+}
+
+/// How long a value may be where it is one of several.
+const SHOWN: usize = 200;
+
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+/// The parameters by name, or by number where this program has no such
+/// workflow, or has it with others.
+fn params(program: &Program, run: &StoredRun) -> BTreeMap<String, Json> {
+    let mut values: Vec<Json> = serde_json::from_slice(&run.params).unwrap_or_default();
+    values.iter_mut().for_each(redact);
+    let graph = program.workflows.iter().find(|graph| graph.name == run.workflow);
+    let graph = graph.filter(|graph| graph.params.len() == values.len());
+    let name = |number: usize| match graph {
+        Some(graph) => graph.params[number].name.to_owned(),
+        None => number.to_string(),
+    };
+    values.into_iter().enumerate().map(|(number, value)| (name(number), value)).collect()
+}
+
+/// `2026-11-21 10:02:11 ada: signal review "approved" (looks fine): done`
+fn asked(request: &StoredRequest) -> String {
+    let asked = &request.request;
+    let why = asked.reason.as_ref().map(|reason| format!(" ({})", plain(reason))).unwrap_or_default();
+    let became = match &request.answer {
+        None => "not seen to yet".to_owned(),
+        Some(answer) => match &answer.result {
+            Ok(id) if Some(id) == asked.run.as_ref() => "done".to_owned(),
+            Ok(id) => format!("made {id}"),
+            Err(refused) => format!("refused: {}", plain(refused)),
+        },
+    };
+    format!("{} {}: {}{why}: {became}", local(asked.at), plain(&asked.actor), plain(&wish(&asked.operation)))
+}
+
+/// An operation in a few words: `fork from nightly/report`.
+fn wish(wanted: &str) -> String {
+    match operation(wanted) {
+        Json::String(name) => name,
+        Json::Object(fields) => {
+            let mut words = Vec::new();
+            for (name, about) in fields {
+                words.push(name);
+                match about {
+                    Json::Object(about) => words.extend(
+                        about.into_iter().filter(|(_, value)| !value.is_null()).map(|(name, value)| {
+                            let value = readable(&value).unwrap_or_default();
+                            format!("{name}={}", shortened(&value))
+                        }),
+                    ),
+                    other => words.extend(readable(&other)),
+                }
+            }
+            words.join(" ")
+        }
+        _ => redacted(wanted.as_bytes()),
+    }
+}
+
+/// An operation without its secrets; nothing where it is no JSON.
+fn operation(wanted: &str) -> Json {
+    let mut operation = serde_json::from_str(wanted).unwrap_or_default();
+    redact(&mut operation);
+    operation
+}
+
+/// What is at the end of the story, and what can be done.
+fn ending(
+    program: &Program,
+    reader: &Reader,
+    run: &StoredRun,
+    output: &mut Output<'_>,
+) -> Result<Code, Problem> {
+    let hint = |what: &str, command: &str| format!("{what}: `{}`", program.command(&[command, &run.id]));
+    match &run.end {
+        Some(end) => {
+            if let Some(text) = end.result.as_ref().and_then(|result| readable(&value(&result.bytes))) {
+                output.line("");
+                output.line(&text);
+            }
+            if let Some(error) = &end.error {
+                output.line("");
+                let word = output.paint.text(Style::Bad, "error");
+                output.line(&format!("{word}: {}", plain(&error.to_string())));
+            }
+            if end.state != RunState::Succeeded {
+                output.say(&hint("to go on from where it ended", "retry"));
+            }
+        }
+        None if run.state == RunState::Blocked => {
+            output.say(&hint("to go on under this program's code", "adopt"))
+        }
+        None if run.state == RunState::Paused => output.say(&hint("to go on", "resume")),
+        None if reader.owner()?.is_none() => output.say(&hint("nobody works on it; to go on", "resume")),
+        None => {}
+    }
+    Ok(Code::Fine)
+}
+
+fn document(
+    program: &Program,
+    run: &StoredRun,
+    snapshot: &RunSnapshot,
+    history: Option<&History>,
+    requests: &[StoredRequest],
+) -> Json {
+    let mut document = ls::json(run);
+    let result = run.end.as_ref().and_then(|end| end.result.as_ref()).map(|result| value(&result.bytes));
+    document["state"] = json!(snapshot.state);
+    document["params"] = json!(params(program, run));
+    document["result"] = json!(result);
+    document["steps"] = match history {
+        Some(history) => history.steps.iter().map(step).collect(),
+        None => Json::Null,
+    };
+    document["lives"] = history.map(|history| history.lives.iter().map(life).collect()).unwrap_or_default();
+    document["requests"] = requests.iter().map(request).collect();
+    document
+}
+
+fn step(step: &StepStory) -> Json {
+    json!({
+        "path": step.path,
+        "task": step.task,
+        "kind": step.kind,
+        "state": step.state,
+        "since": utc(step.since),
+        "started_at": step.started_at.map(utc),
+        "ended_at": step.ended_at.map(utc),
+        "failure": step.failure,
+        "attempts": step.attempts.iter().map(attempt).collect::<Vec<_>>(),
+    })
+}
+
+fn attempt(attempt: &AttemptStory) -> Json {
+    json!({
+        "kind": attempt.kind,
+        "number": attempt.number,
+        "started_at": utc(attempt.started_at),
+        "ended_at": attempt.ended_at.map(utc),
+        "outcome": attempt.outcome,
+        "failure": attempt.failure,
+    })
+}
+
+fn life(life: &Life) -> Json {
+    json!({ "at": utc(life.at), "why": life.why, "by": life.by })
+}
+
+fn request(request: &StoredRequest) -> Json {
+    let asked = &request.request;
+    json!({
+        "at": utc(asked.at),
+        "actor": asked.actor,
+        "reason": asked.reason,
+        "operation": operation(&asked.operation),
+        "answered_at": request.answer.as_ref().map(|answer| utc(answer.at)),
+        "made": request.answer.as_ref().and_then(|answer| answer.result.as_ref().ok()),
+        "refused": request.answer.as_ref().and_then(|answer| answer.result.as_ref().err()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wish_is_a_few_words() {
+        assert_eq!(wish(r#""cancel""#), "cancel");
+        assert_eq!(
+            wish(r#"{"signal":{"name":"review","value":"approved"}}"#),
+            "signal name=review value=approved"
+        );
+        assert_eq!(wish(r#"{"retry":{"step":null}}"#), "retry");
+        assert_eq!(wish("not json"), "not json");
+    }
+}

@@ -1,0 +1,116 @@
+//! Where a command writes.
+
+use std::io::{self, ErrorKind, Write};
+
+use serde_json::Value as Json;
+
+use super::problem::{Code, Problem};
+use super::style::{Paint, Style};
+
+/// The two streams of a command. Results go to the first, everything about
+/// them to the second.
+///
+/// Writing cannot fail: whoever reads may go away (`ls | head`), which is no
+/// error, and any other error is told at the end.
+pub(super) struct Output<'a> {
+    out: &'a mut dyn Write,
+    err: &'a mut dyn Write,
+    /// Whether results are written as JSON.
+    pub(super) json: bool,
+    /// Whether `out` and `err` are coloured.
+    pub(super) paint: Paint,
+    pub(super) err_paint: Paint,
+    /// Whether `err` is the terminal of somebody who looks, so that lines may
+    /// move.
+    pub(super) live: bool,
+    /// Nobody reads any more.
+    closed: bool,
+    failed: Option<io::Error>,
+}
+
+impl<'a> Output<'a> {
+    pub(super) fn new(out: &'a mut dyn Write, err: &'a mut dyn Write) -> Self {
+        let (paint, err_paint) = (Paint(false), Paint(false));
+        Self { out, err, json: false, paint, err_paint, live: false, closed: false, failed: None }
+    }
+
+    /// A line of the result.
+    pub(super) fn line(&mut self, text: &str) {
+        if self.closed {
+            return;
+        }
+        let written = writeln!(self.out, "{text}").and_then(|()| self.out.flush());
+        self.note(written);
+    }
+
+    /// One JSON document, in one line.
+    pub(super) fn json(&mut self, value: &Json) {
+        self.line(&value.to_string());
+    }
+
+    /// A line about the result.
+    pub(super) fn say(&mut self, text: &str) {
+        // There is nobody to tell that nobody listens.
+        let _ = writeln!(self.err, "{text}");
+    }
+
+    /// The stream for what is about the result.
+    pub(super) fn err(&mut self) -> &mut dyn Write {
+        self.err
+    }
+
+    /// Why the command failed.
+    pub(super) fn problem(&mut self, problem: &Problem) {
+        if self.json {
+            let _ = writeln!(self.err, "{}", problem.json());
+            return;
+        }
+        let text = problem.to_string();
+        let text = text.replacen("error:", &self.err_paint.text(Style::Bad, "error:"), 1);
+        self.say(&text.replace("\n help:", &format!("\n {}", self.err_paint.text(Style::Busy, "help:"))));
+    }
+
+    /// What became of the writing.
+    pub(super) fn finish(&mut self) -> Result<(), Problem> {
+        match self.failed.take() {
+            Some(error) => Err(Problem::new(Code::Store, format!("the output cannot be written: {error}"))),
+            None => Ok(()),
+        }
+    }
+
+    fn note(&mut self, written: io::Result<()>) {
+        if let Err(error) = written {
+            self.closed = true;
+            if error.kind() != ErrorKind::BrokenPipe {
+                self.failed = Some(error);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Broken(ErrorKind);
+
+    impl Write for Broken {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(self.0.into())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_reader_that_is_gone_is_no_error_and_a_full_disk_is() {
+        for (kind, fine) in [(ErrorKind::BrokenPipe, true), (ErrorKind::StorageFull, false)] {
+            let (mut out, mut err) = (Broken(kind), Vec::new());
+            let mut output = Output::new(&mut out, &mut err);
+            output.line("a line");
+            output.line("nobody reads this");
+            assert_eq!(output.finish().is_ok(), fine);
+        }
+    }
+}

@@ -1,0 +1,325 @@
+//! A workflow's parameters as they are typed: `day=2026-11-20`.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+
+use serde_json::Value as Json;
+
+use super::problem::Problem;
+use super::short::count;
+use super::style::plain;
+use super::suggest::similar;
+use crate::definition::{Graph, Param};
+use crate::engine::contained;
+use crate::value::{Codec, Value};
+
+/// The longest value that an error repeats.
+const SHOWN: usize = 60;
+
+/// The parameters of a run that is about to start.
+#[derive(Debug)]
+pub(super) struct Params {
+    /// In the workflow's order.
+    pub(super) values: Vec<Value>,
+    /// By name, for a process that is asked to start the run.
+    pub(super) json: BTreeMap<String, Json>,
+}
+
+impl Params {
+    /// Of values that are there already, such as a schedule's.
+    pub(super) fn of(graph: &Graph, values: Vec<Value>) -> Result<Self, Problem> {
+        let mut json = BTreeMap::new();
+        for (param, value) in graph.params.iter().zip(&values) {
+            let encoded = contained(|| (param.codec.encode)(value)).map_err(|panic| panic.to_string());
+            let encoded = encoded.and_then(|encoded| encoded.map_err(|error| error.to_string()));
+            let read =
+                encoded.and_then(|bytes| serde_json::from_slice(&bytes).map_err(|error| error.to_string()));
+            let read =
+                read.map_err(|reason| Problem::usage(format!("parameter `{}`: {reason}", param.name)))?;
+            json.insert(param.name.to_owned(), read);
+        }
+        Ok(Self { values, json })
+    }
+}
+
+/// Reads `name=value` arguments. A value is JSON where its parameter's type
+/// reads it, and otherwise a text; `@file` and `-` stand for what is in the
+/// file and on standard input.
+///
+/// # Errors
+/// One that says everything that is wrong, parameter by parameter.
+pub(super) fn read(graph: &Graph, args: &[String], stdin: &mut dyn Read) -> Result<Params, Problem> {
+    let mut wrong = Vec::new();
+    let mut given: BTreeMap<&str, Given> = BTreeMap::new();
+    for arg in args {
+        let Some((name, value)) = arg.split_once('=') else {
+            wrong.push(format!("`{}` is not of the form name=value", plain(arg)));
+            continue;
+        };
+        if !graph.params.iter().any(|param| param.name == name) {
+            let hint = similar(name, graph.params.iter().map(|param| param.name));
+            let hint = hint.map(|hint| format!("; a similar one exists: `{hint}`")).unwrap_or_default();
+            wrong.push(format!("there is no parameter `{}`{hint}", plain(name)));
+        } else if given.contains_key(name) {
+            wrong.push(format!("parameter `{name}` is given twice"));
+        } else {
+            match Given::take(value, stdin) {
+                Ok(value) => _ = given.insert(name, value),
+                Err(problem) => {
+                    wrong.push(format!("parameter `{name}`: {problem}"));
+                    given.insert(name, Given::Unreadable);
+                }
+            }
+        }
+    }
+    let mut params = Params { values: Vec::new(), json: BTreeMap::new() };
+    for param in graph.params {
+        match given.get(param.name) {
+            // An `Option` may be left out, as in a struct that serde reads.
+            None if is_optional(param) => given_value(&mut params, &mut wrong, param, "null"),
+            None => wrong.push(format!("parameter `{}` ({}) is missing", param.name, param.ty)),
+            Some(Given::Unreadable) => {}
+            Some(Given::Text(text)) => given_value(&mut params, &mut wrong, param, text),
+        }
+    }
+    if wrong.is_empty() { Ok(params) } else { Err(problem(graph, wrong)) }
+}
+
+fn given_value(params: &mut Params, wrong: &mut Vec<String>, param: &Param, text: &str) {
+    match decode(&param.codec, text) {
+        Ok((json, value)) => {
+            params.values.push(value);
+            params.json.insert(param.name.to_owned(), json);
+        }
+        Err(reason) => wrong.push(misfit(param, text, &reason)),
+    }
+}
+
+/// `Option<T>`, by whatever path.
+fn is_optional(param: &Param) -> bool {
+    let path = param.ty.split('<').next().unwrap_or_default();
+    path.rsplit("::").next().is_some_and(|name| name.trim() == "Option")
+}
+
+/// A value as it is typed, for a type that is not known here: JSON if it is
+/// that, and otherwise a text.
+pub(super) fn json(text: &str) -> Json {
+    serde_json::from_str(text).unwrap_or_else(|_| Json::String(text.to_owned()))
+}
+
+/// The value of something that has a type: of `what`, such as a signal.
+pub(super) fn typed(what: &str, codec: &Codec, text: &str) -> Result<Json, Problem> {
+    decode(codec, text).map(|(json, _)| json).map_err(|reason| {
+        let ty = (codec.type_name)();
+        let given = given(ty, text);
+        Problem::usage(format!("{what} carries `{ty}`, and was given {given}: {}", plain(&reason)))
+    })
+}
+
+/// How a workflow's parameters are written, for help texts.
+pub(super) fn usage(graph: &Graph) -> String {
+    let params = graph.params.iter().map(|param| match is_optional(param) {
+        true => format!("[{}=<{}>]", param.name, param.ty),
+        false => format!("{}=<{}>", param.name, param.ty),
+    });
+    std::iter::once(graph.name.to_owned()).chain(params).collect::<Vec<_>>().join(" ")
+}
+
+/// Puts a value that a person typed through a codec. Returns it as JSON too,
+/// in the form that was understood.
+fn decode(codec: &Codec, text: &str) -> Result<(Json, Value), String> {
+    let read = |bytes: &[u8]| match contained(|| (codec.decode)(bytes)) {
+        Ok(read) => read.map_err(|error| error.reason()),
+        Err(panic) => Err(panic.to_string()),
+    };
+    // Numbers, lists and the like; also a text in quotes.
+    let as_json = match serde_json::from_str::<Json>(text) {
+        Ok(json) => Some((json, read(text.as_bytes()))),
+        Err(_) => None,
+    };
+    if let Some((json, Ok(value))) = as_json {
+        return Ok((understood(codec, &value).unwrap_or(json), value));
+    }
+    let json = Json::String(text.strip_suffix('\n').unwrap_or(text).to_owned());
+    match (read(json.to_string().as_bytes()), as_json) {
+        (Ok(value), _) => Ok((understood(codec, &value).unwrap_or(json), value)),
+        // What is JSON was probably meant as that.
+        (Err(_), Some((_, Err(reason)))) | (Err(reason), _) => Err(reason),
+    }
+}
+
+/// A value as its codec writes it: a secret that was typed as it is becomes
+/// one that is hidden wherever it is shown.
+fn understood(codec: &Codec, value: &Value) -> Option<Json> {
+    let encoded = contained(|| (codec.encode)(value)).ok()?.ok()?;
+    serde_json::from_slice(&encoded).ok()
+}
+
+fn misfit(param: &Param, text: &str, reason: &str) -> String {
+    let given = given(param.ty, text);
+    format!("parameter `{}` takes `{}`, and was given {given}: {}", param.name, param.ty, plain(reason))
+}
+
+/// What was given in place of a type, as an error repeats it. What was meant
+/// as a secret is not repeated.
+fn given(ty: &str, text: &str) -> String {
+    if ty.contains("Secret") { "something else".to_owned() } else { format!("`{}`", shortened(text)) }
+}
+
+/// As much of a value as an error repeats.
+fn shortened(text: &str) -> String {
+    let text = plain(text.trim_end());
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}
+
+fn problem(graph: &Graph, mut wrong: Vec<String>) -> Problem {
+    let help = format!("usage: {}", usage(graph));
+    if wrong.len() == 1 {
+        return Problem::usage(wrong.remove(0)).help(help);
+    }
+    let all = wrong.iter().map(|wrong| format!("\n  {wrong}")).collect::<String>();
+    let message = format!("{} with the parameters of `{}`:{all}", count(wrong.len(), "problem"), graph.name);
+    Problem::usage(message).help(help)
+}
+
+/// What was typed after the `=`.
+enum Given {
+    Text(String),
+    /// It was said already why.
+    Unreadable,
+}
+
+impl Given {
+    fn take(value: &str, stdin: &mut dyn Read) -> Result<Self, String> {
+        if value == "-" {
+            let mut text = String::new();
+            let read = stdin.read_to_string(&mut text);
+            read.map_err(|error| format!("standard input cannot be read: {error}"))?;
+            return Ok(Self::Text(text));
+        }
+        match value.strip_prefix('@') {
+            None => Ok(Self::Text(value.to_owned())),
+            Some(file) => std::fs::read_to_string(file)
+                .map(Self::Text)
+                .map_err(|error| format!("file `{}` cannot be read: {error}", plain(file))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Secret;
+
+    const fn param(name: &'static str, ty: &'static str, codec: Codec) -> Param {
+        Param { name, ty, codec }
+    }
+
+    static IMPORT: Graph = Graph {
+        name: "import",
+        params: &[
+            param("day", "jiff::civil::Date", Codec::of::<jiff::civil::Date>()),
+            param("source", "String", Codec::of::<String>()),
+            param("limit", "Option<u32>", Codec::of::<Option<u32>>()),
+        ],
+        ..EMPTY
+    };
+
+    const EMPTY: Graph = Graph {
+        name: "",
+        docs: "",
+        file: "",
+        line: 0,
+        params: &[],
+        regions: &[],
+        output: Codec::of::<()>(),
+        schedule: None,
+        fingerprint: 0,
+    };
+
+    fn import(args: &[&str], stdin: &str) -> Result<Params, String> {
+        let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
+        read(&IMPORT, &args, &mut stdin.as_bytes()).map_err(|problem| problem.to_string())
+    }
+
+    #[test]
+    fn values_are_json_where_the_type_reads_it_and_texts_otherwise() {
+        let params = import(&["limit=7", "source=42", "day=2026-11-20"], "").unwrap();
+        assert_eq!(params.values[1].get::<String>().unwrap(), "42");
+        assert_eq!(*params.values[2].get::<Option<u32>>().unwrap(), Some(7));
+        assert_eq!(
+            serde_json::to_string(&params.json).unwrap(),
+            r#"{"day":"2026-11-20","limit":7,"source":"42"}"#
+        );
+
+        let quoted = import(&[r#"source="a=b""#, "limit=null", r#"day="2026-11-20""#], "").unwrap();
+        assert_eq!(quoted.values[1].get::<String>().unwrap(), "a=b");
+        assert_eq!(*quoted.values[2].get::<Option<u32>>().unwrap(), None);
+    }
+
+    #[test]
+    fn values_come_from_files_and_from_standard_input() {
+        let params = import(&["day=2026-11-20", "source=-"], "from a pipe\n").unwrap();
+        assert_eq!(params.values[1].get::<String>().unwrap(), "from a pipe");
+        assert_eq!(*params.values[2].get::<Option<u32>>().unwrap(), None, "it may be left out");
+        let error = import(&["limit=null", "day=2026-11-20", "source=@no/such/file"], "").unwrap_err();
+        assert!(
+            error.starts_with("error: parameter `source`: file `no/such/file` cannot be read: "),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn an_error_names_the_parameter_its_type_and_what_was_given() {
+        let error = import(&["day=2026-13-01", "source=x", "limit=1"], "").unwrap_err();
+        assert!(
+            error.starts_with(
+                "error: parameter `day` takes `jiff::civil::Date`, and was given `2026-13-01`: "
+            ),
+            "{error}"
+        );
+        assert!(error.ends_with(
+            "\n help: usage: import day=<jiff::civil::Date> source=<String> [limit=<Option<u32>>]"
+        ));
+    }
+
+    #[test]
+    fn everything_that_is_wrong_is_said_at_once() {
+        let error = import(&["dya=2026-11-20", "loose", "limit=many", "limit=2"], "").unwrap_err();
+        let lines: Vec<_> = error.lines().collect();
+        assert_eq!(lines[0], "error: 6 problems with the parameters of `import`:");
+        assert_eq!(
+            lines[1..],
+            [
+                "  there is no parameter `dya`; a similar one exists: `day`",
+                "  `loose` is not of the form name=value",
+                "  parameter `limit` is given twice",
+                "  parameter `day` (jiff::civil::Date) is missing",
+                "  parameter `source` (String) is missing",
+                "  parameter `limit` takes `Option<u32>`, and was given `many`: invalid type: string \"many\", \
+                 expected u32",
+                " help: usage: import day=<jiff::civil::Date> source=<String> [limit=<Option<u32>>]",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_secret_is_hidden_also_from_whoever_reads_what_was_asked_for() {
+        let codec = Codec::of::<Secret<String>>();
+        assert_eq!(
+            typed("signal `code`", &codec, "hunter2").unwrap(),
+            serde_json::json!({ "$secret": "hunter2" })
+        );
+        let problem = typed("signal `code`", &Codec::of::<Secret<u8>>(), "hunter2").unwrap_err().to_string();
+        assert!(problem.contains("was given something else") && !problem.contains("hunter2"), "{problem}");
+    }
+
+    #[test]
+    fn a_signals_value_is_json_or_a_text() {
+        assert_eq!(json("true"), Json::Bool(true));
+        assert_eq!(json("approved"), Json::String("approved".to_owned()));
+    }
+}

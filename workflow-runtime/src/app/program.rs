@@ -1,0 +1,161 @@
+//! The program that a command is given to: its workflows, its store, and the
+//! way to an engine.
+
+use std::path::PathBuf;
+use std::pin::Pin;
+
+use clap::ArgMatches;
+use clap::parser::ValueSource;
+
+use super::keys::Keys;
+use super::problem::{Code, Problem};
+use super::reader::Reader;
+use super::short::now;
+use super::style::plain;
+use super::suggest::similar;
+use crate::definition::Graph;
+use crate::engine::Engine;
+use crate::run::Timestamp;
+
+/// The user's program.
+pub(super) struct Program {
+    /// As it was called.
+    name: String,
+    pub(super) workflows: Vec<&'static Graph>,
+    /// Of the workflows, in the same order; empty where one is too large.
+    pictures: Vec<&'static str>,
+    pub(super) place: Place,
+    keys: Keys,
+    open: Option<Open>,
+    /// When this process took the store: what happened before is old.
+    pub(super) since: Timestamp,
+}
+
+/// What an engine of the program is there for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Duty {
+    /// Goes on with everything, starts what is scheduled, sees to requests.
+    Everything,
+    /// Goes on with one run, and sees to requests, since nobody else can.
+    OneRun,
+    /// Notes what somebody wants, and leaves what follows to the next.
+    Note,
+}
+
+/// Starts an engine on a file.
+pub(super) type Open = Box<dyn FnOnce(PathBuf, Duty) -> Opening>;
+type Opening = Pin<Box<dyn Future<Output = Result<Engine, Problem>>>>;
+
+/// The store's file.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    pub(super) path: PathBuf,
+    /// It stood on the command line, so a command for next time names it too.
+    named: bool,
+}
+
+impl Place {
+    pub(super) fn of(matches: &ArgMatches, default: PathBuf) -> Self {
+        let named = matches.value_source("store") == Some(ValueSource::CommandLine);
+        let path = matches.get_one::<PathBuf>("store").cloned();
+        // The environment is read here, so that clap needs no feature for it.
+        let path =
+            path.or_else(|| std::env::var_os("WORKFLOW_STORE").filter(|v| !v.is_empty()).map(PathBuf::from));
+        Self { path: path.unwrap_or(default), named }
+    }
+}
+
+impl Program {
+    pub(super) fn new(
+        name: String,
+        workflows: Vec<&'static Graph>,
+        pictures: Vec<&'static str>,
+        place: Place,
+        keys: Keys,
+    ) -> Self {
+        Self { name, workflows, pictures, place, keys, open: None, since: now() }
+    }
+
+    pub(super) fn opens_with(&mut self, open: Open) {
+        self.open = Some(open);
+    }
+
+    /// An engine on the program's store, which this process then owns. Only
+    /// once.
+    pub(super) async fn engine(&mut self, duty: Duty) -> Result<Engine, Problem> {
+        match self.open.take() {
+            Some(open) => open(self.place.path.clone(), duty).await,
+            None => Err(Problem::new(Code::Refused, "the program's engine was started already")),
+        }
+    }
+
+    /// Whether another process owns the store.
+    pub(super) fn is_owned(&self) -> Result<bool, Problem> {
+        Ok(self.place.path.exists() && self.reader()?.owner()?.is_some())
+    }
+
+    /// The store, to read it.
+    pub(super) fn reader(&self) -> Result<Reader, Problem> {
+        Reader::open(&self.place.path, &self.keys)
+    }
+
+    /// The workflow of this name.
+    pub(super) fn graph(&self, name: &str) -> Result<&'static Graph, Problem> {
+        if let Some(graph) = self.workflows.iter().find(|graph| graph.name == name) {
+            return Ok(graph);
+        }
+        let problem = Problem::new(Code::NotFound, format!("there is no workflow `{}`", plain(name)));
+        let names = || self.workflows.iter().map(|graph| graph.name);
+        Err(match similar(name, names()) {
+            Some(similar) => problem.help(format!("a similar name exists: `{similar}`")),
+            None if self.workflows.is_empty() => {
+                problem.help("this program has none: register it with the `App`")
+            }
+            None => problem.help(format!("this program has {}", names().collect::<Vec<_>>().join(", "))),
+        })
+    }
+
+    /// The picture of a workflow, if there is one.
+    pub(super) fn picture(&self, graph: &Graph) -> Option<&'static str> {
+        let place = self.workflows.iter().position(|known| std::ptr::eq(*known, graph))?;
+        self.pictures.get(place).copied().filter(|picture| !picture.is_empty())
+    }
+
+    /// A command of this program, to be typed as it is.
+    pub(super) fn command(&self, words: &[&str]) -> String {
+        let mut command = quoted(&self.name);
+        for word in words {
+            command.push(' ');
+            command += &quoted(word);
+        }
+        if self.place.named {
+            command += " --store ";
+            command += &quoted(&self.place.path.to_string_lossy());
+        }
+        command
+    }
+}
+
+/// As a shell takes it for one word.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-./=:@,+%".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_can_be_typed_as_it_is() {
+        let place = Place { path: PathBuf::from("my runs.db"), named: true };
+        let program = Program::new("./shop".to_owned(), Vec::new(), Vec::new(), place, Keys::default());
+        assert_eq!(
+            program.command(&["run", "order", "item=a'b", "price=1.5"]),
+            r"./shop run order 'item=a'\''b' price=1.5 --store 'my runs.db'"
+        );
+    }
+}

@@ -1,0 +1,340 @@
+//! The steps of a run as lines: what is under way or went wrong in full, what
+//! is done folded up. No terminal here.
+
+use std::collections::HashMap;
+
+use super::short::{count, short};
+use super::style::{Paint, Style, plain};
+use crate::run::{StepState, Timestamp, Wait};
+use crate::view::{StepKind, StepSnapshot};
+
+/// How many lines of one `for` are shown before the rest is counted.
+const ITEMS: usize = 8;
+
+/// How much of a run is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fold {
+    /// Only what is under way or went wrong, and one line for each region
+    /// that is done.
+    Done,
+    /// Everything.
+    Nothing,
+}
+
+/// A line about a step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Row {
+    /// The step's path; empty for a word about some.
+    pub(super) path: String,
+    /// How deep it is indented.
+    pub(super) depth: usize,
+    pub(super) mark: Mark,
+    /// The step's name within the step that opened its region.
+    pub(super) label: String,
+    /// What there is to say about it.
+    pub(super) note: String,
+    /// Why it failed.
+    pub(super) why: Option<String>,
+}
+
+/// What to think of a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mark {
+    Good,
+    Bad,
+    /// An attempt is under way: the mark turns.
+    Busy,
+    Waiting,
+    /// It did not happen.
+    Gone,
+    /// Not a step, but a word about some.
+    None,
+}
+
+impl Row {
+    /// The line. `turn` counts up while a spinner turns.
+    pub(super) fn text(&self, paint: Paint, turn: usize) -> String {
+        let indent = "  ".repeat(self.depth);
+        let mark = match self.mark {
+            Mark::Good => paint.text(Style::Good, "✓"),
+            Mark::Bad => paint.text(Style::Bad, "✗"),
+            Mark::Busy if paint.0 => paint.text(Style::Busy, SPINNER[turn % SPINNER.len()]),
+            Mark::Busy => "▸".to_owned(),
+            Mark::Waiting => paint.text(Style::Busy, "·"),
+            Mark::Gone => paint.text(Style::Dim, "-"),
+            Mark::None => " ".to_owned(),
+        };
+        let note = paint.text(Style::Dim, &self.note);
+        let why =
+            self.why.as_ref().map(|why| format!(": {}", paint.text(Style::Bad, why))).unwrap_or_default();
+        let gap = if self.note.is_empty() { "" } else { "  " };
+        format!("{indent}{mark} {}{gap}{note}{why}", self.label)
+    }
+}
+
+const SPINNER: [&str; 10] = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
+
+/// The lines of a run.
+pub(super) fn rows(steps: &[StepSnapshot], now: Timestamp, fold: Fold) -> Vec<Row> {
+    let mut children: HashMap<&str, Vec<&StepSnapshot>> = HashMap::new();
+    for step in steps {
+        children.entry(parent(&step.path)).or_default().push(step);
+    }
+    let root = steps.first().map_or("", |step| parent(&step.path));
+    let mut tree = Tree { children, now, fold, rows: Vec::new() };
+    tree.region(root, 0);
+    tree.rows
+}
+
+/// The path of the step that opened the region that a step is in, without
+/// which of its regions it is: `nightly/priced` for `nightly/priced[3]/quote`.
+fn parent(path: &str) -> &str {
+    let region = path.rsplit_once('/').map_or("", |(region, _)| region);
+    match region.strip_suffix(']').and_then(|region| region.rsplit_once('[')) {
+        Some((opener, _)) => opener,
+        None => region,
+    }
+}
+
+struct Tree<'a> {
+    children: HashMap<&'a str, Vec<&'a StepSnapshot>>,
+    now: Timestamp,
+    fold: Fold,
+    rows: Vec<Row>,
+}
+
+impl<'a> Tree<'a> {
+    fn region(&mut self, opener: &str, depth: usize) {
+        let steps = self.children.get(opener).cloned().unwrap_or_default();
+        for step in steps {
+            self.step(step, opener, depth);
+        }
+    }
+
+    fn step(&mut self, step: &'a StepSnapshot, opener: &str, depth: usize) {
+        if self.fold == Fold::Done && is_dull(step) {
+            return;
+        }
+        let label = step.path.strip_prefix(opener).unwrap_or(&step.path).trim_start_matches('/');
+        self.rows.push(Row {
+            path: step.path.clone(),
+            depth,
+            mark: mark(step.state),
+            label: plain(label),
+            note: self.note(step),
+            why: step.failure.as_ref().filter(|_| is_bad(step)).map(|failure| plain(&failure.to_string())),
+        });
+        if self.fold == Fold::Nothing || !is_done(step.state) {
+            if self.fold == Fold::Done && step.kind == StepKind::For {
+                self.items(&step.path, depth + 1);
+            } else {
+                self.region(&step.path, depth + 1);
+            }
+        }
+    }
+
+    /// Of a `for`, only what somebody may want to know about.
+    fn items(&mut self, opener: &str, depth: usize) {
+        let steps = self.children.get(opener).cloned().unwrap_or_default();
+        let live: Vec<_> = steps.into_iter().filter(|step| is_live(step)).collect();
+        let more = live.len().saturating_sub(ITEMS);
+        for step in live.into_iter().take(ITEMS) {
+            self.step(step, opener, depth);
+        }
+        if more > 0 {
+            let label = format!("and {more} more");
+            let (mark, note) = (Mark::None, String::new());
+            self.rows.push(Row { path: String::new(), depth, mark, label, note, why: None });
+        }
+    }
+
+    fn note(&self, step: &StepSnapshot) -> String {
+        let mut parts = Vec::new();
+        let state = match step.state {
+            StepState::Succeeded { cached: false } | StepState::Running => None,
+            StepState::Waiting(wait) => Some(self.wait(wait)),
+            // The mark and the failure say it.
+            StepState::Failed if step.failure.is_some() => None,
+            state => Some(state.to_string()),
+        };
+        parts.extend(state);
+        if step.kind.is_region() {
+            parts.extend(self.of_region(step));
+        }
+        if step.attempt > 1 {
+            parts.push(format!("attempt {}", step.attempt));
+        }
+        if let Some(progress) = step.progress.filter(|progress| progress.total > 0 && !step.state.is_ended())
+        {
+            parts.push(format!("{}/{}", progress.done, progress.total));
+        }
+        if let Some(started) = step.started_at.filter(|_| step.state != StepState::Skipped) {
+            parts.push(short(step.ended_at.unwrap_or(self.now).since(started)));
+        }
+        parts.join(", ")
+    }
+
+    fn wait(&self, wait: Wait) -> String {
+        let left = |until: Timestamp| short(until.since(self.now));
+        match wait {
+            Wait::Backoff { until } => format!("next attempt in {}", left(until)),
+            Wait::Timer { until } => format!("sleeping for another {}", left(until)),
+            Wait::Signal { until: Some(until) } => {
+                format!("waiting for a signal for another {}", left(until))
+            }
+            wait => StepState::Waiting(wait).to_string(),
+        }
+    }
+
+    /// How far a region is, by the steps in it.
+    fn of_region(&self, step: &StepSnapshot) -> Option<String> {
+        let inside = self.children.get(step.path.as_str())?;
+        if step.kind == StepKind::For {
+            // By item: its number is what follows the step's path.
+            let mut items: Vec<(&str, bool)> = Vec::new();
+            for inner in inside {
+                let item = inner.path[step.path.len()..].split('/').next().unwrap_or_default();
+                match items.last_mut().filter(|last| last.0 == item) {
+                    Some(last) => last.1 &= inner.state.is_ended(),
+                    None => items.push((item, inner.state.is_ended())),
+                }
+            }
+            let done = items.iter().filter(|(_, done)| *done).count();
+            return Some(if step.state.is_ended() {
+                count(items.len(), "item")
+            } else {
+                format!("{done} of {} done", items.len())
+            });
+        }
+        None
+    }
+}
+
+fn mark(state: StepState) -> Mark {
+    match state {
+        StepState::Succeeded { .. } => Mark::Good,
+        StepState::Failed | StepState::OutcomeUnknown => Mark::Bad,
+        StepState::Running | StepState::Undoing => Mark::Busy,
+        StepState::Waiting(_) => Mark::Waiting,
+        StepState::Skipped | StepState::UpstreamFailed | StepState::Cancelled | StepState::Undone => {
+            Mark::Gone
+        }
+    }
+}
+
+fn is_done(state: StepState) -> bool {
+    matches!(state, StepState::Succeeded { .. } | StepState::Skipped)
+}
+
+/// Whether the latest failure is what the step is about now.
+fn is_bad(step: &StepSnapshot) -> bool {
+    matches!(
+        step.state,
+        StepState::Failed | StepState::OutcomeUnknown | StepState::Waiting(Wait::Backoff { .. })
+    )
+}
+
+/// Not worth a line as long as all is well.
+fn is_dull(step: &StepSnapshot) -> bool {
+    step.state == StepState::Skipped || step.kind == StepKind::Value && !is_bad(step)
+}
+
+fn is_live(step: &StepSnapshot) -> bool {
+    !is_done(step.state) && step.state != StepState::Waiting(Wait::Dependencies)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+    use crate::{Cause, Failure};
+
+    fn step(path: &str, kind: StepKind, state: StepState) -> StepSnapshot {
+        StepSnapshot {
+            path: path.to_owned(),
+            task: "task".to_owned(),
+            kind,
+            state,
+            attempt: 1,
+            started_at: Some(Timestamp(0)),
+            ended_at: state.is_ended().then_some(Timestamp(2_000_000)),
+            failure: None,
+            progress: None,
+        }
+    }
+
+    const DONE: StepState = StepState::Succeeded { cached: false };
+    const NOW: Timestamp = Timestamp(3_000_000_000);
+
+    fn text(steps: &[StepSnapshot], fold: Fold) -> Vec<String> {
+        rows(steps, NOW, fold).iter().map(|row| row.text(Paint(false), 0)).collect()
+    }
+
+    /// Two items of a `for` are done, one is under way, one has failed.
+    fn priced() -> Vec<StepSnapshot> {
+        let mut failed = step("nightly/priced[3]/quote", StepKind::Task, StepState::Failed);
+        failed.failure = Some(Failure { cause: Cause::Error, messages: vec!["no\nroute".to_owned()] });
+        vec![
+            step("nightly/orders", StepKind::Task, DONE),
+            step("nightly/priced", StepKind::For, StepState::Running),
+            step("nightly/priced[0]/quote", StepKind::Task, DONE),
+            step("nightly/priced[1]/quote", StepKind::Task, DONE),
+            step("nightly/priced[2]/quote", StepKind::Task, StepState::Running),
+            failed,
+            step("nightly/total", StepKind::Value, DONE),
+            step("nightly/if", StepKind::Branch, DONE),
+            step("nightly/if[then]/review", StepKind::Signal, StepState::Skipped),
+            step("nightly/if[else]/approve", StepKind::Task, DONE),
+        ]
+    }
+
+    #[test]
+    fn what_is_done_is_folded_up() {
+        assert_eq!(
+            text(&priced(), Fold::Done),
+            [
+                "✓ orders  2 ms",
+                "▸ priced  3 of 4 done, 3.0 s",
+                "  ▸ [2]/quote  3.0 s",
+                "  ✗ [3]/quote  2 ms: no route",
+                "✓ if  2 ms",
+            ]
+        );
+    }
+
+    #[test]
+    fn everything_is_there_when_it_is_wanted() {
+        let all = text(&priced(), Fold::Nothing);
+        assert_eq!(all.len(), priced().len());
+        assert_eq!(all[2], "  ✓ [0]/quote  2 ms");
+        assert_eq!(all[8..], ["  - [then]/review  skipped", "  ✓ [else]/approve  2 ms"]);
+    }
+
+    #[test]
+    fn a_for_over_many_is_counted() {
+        let mut steps = vec![step("w/all", StepKind::For, StepState::Running)];
+        for item in 0..50 {
+            steps.push(step(&format!("w/all[{item}]/one"), StepKind::Task, StepState::Running));
+        }
+        let text = text(&steps, Fold::Done);
+        assert_eq!(text.len(), 1 + ITEMS + 1);
+        assert_eq!(text[1 + ITEMS], "    and 42 more");
+    }
+
+    #[test]
+    fn a_wait_says_for_what_and_how_long() {
+        let until = Timestamp(63_000_000_000);
+        let mut retried = step("w/fetch", StepKind::Task, StepState::Waiting(Wait::Backoff { until }));
+        retried.failure = Some(Failure::from_error(Cause::Error, &io::Error::other("busy")));
+        retried.attempt = 2;
+        let signal = step("w/review", StepKind::Signal, StepState::Waiting(Wait::Signal { until: None }));
+        assert_eq!(
+            text(&[retried, signal], Fold::Done),
+            [
+                "· fetch  next attempt in 1 min 0 s, attempt 2, 3.0 s: busy",
+                "· review  waiting for a signal, 3.0 s",
+            ]
+        );
+    }
+}

@@ -1,0 +1,174 @@
+//! Runs that a store is about to have: a run is created together with its
+//! first steps, in one commit.
+
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use super::core::Core;
+use super::durable::{Journal, Outgoing, Then};
+use super::host::{After, RunHost};
+use super::params::encode_params;
+use super::recovery;
+use super::registry::{Adopted, Registry};
+use super::takeup::TakeUp;
+use crate::definition::Graph;
+use crate::error::Error;
+use crate::run::{Event, RunState};
+use crate::store::{self, Created, NewRun, Parent, RunRef, Store, StoreError, StoredRun, Tick};
+use crate::value::Value;
+
+/// A run that begins.
+#[derive(Default)]
+pub(crate) struct Beginning {
+    pub(crate) key: Option<String>,
+    pub(crate) params: Vec<Value>,
+    /// The tick that starts it.
+    pub(crate) tick: Option<Tick>,
+    /// The run that it is made of.
+    pub(crate) parent: Option<Parent>,
+    /// The request that wants it.
+    pub(super) request: Option<i64>,
+    /// What it takes over from that one.
+    pub(super) anew: Option<TakeUp>,
+}
+
+/// Creates a run in the store, or finds the one that has the key.
+pub(crate) async fn start(
+    core: &Arc<Core>,
+    registry: &Arc<Registry>,
+    store: &Arc<dyn Store>,
+    graph: &'static Graph,
+    beginning: Beginning,
+) -> Result<Arc<RunHost>, Error> {
+    if registry.is_closed() {
+        return Err(Error::ShutDown);
+    }
+    let known = recovery::make_known(core, registry, store, graph).await?;
+    let Beginning { key, params, tick, parent, request, anew } = beginning;
+    let encoded = encode_params(graph, &params)?;
+    let now = core.clock.now();
+    let id = core.random.run_id(now);
+    let journal = Some(Journal::new(store.clone()));
+    let host =
+        RunHost::of(core.clone(), Arc::downgrade(registry), graph, id.clone(), key.clone(), params, journal);
+    host.lock().log.holds = true;
+    let mut first = host.decide_begin(anew);
+    let state = first.then.state.filter(|state| !state.is_ended()).unwrap_or(RunState::Running);
+    let new = NewRun {
+        id,
+        workflow: graph.name.to_owned(),
+        key,
+        fingerprint: known.hash(),
+        blueprint: Some(known.text()),
+        params: encoded.clone(),
+        created_at: now,
+        state,
+        entries: std::mem::take(&mut first.batch.entries),
+        parent,
+        tick,
+        answer: host.answer_to(request),
+    };
+    let (answer, answered) = oneshot::channel();
+    let registry_there = registry.clone();
+    // All that follows is done here and not by whoever asked: that one may
+    // have stopped waiting, and the next caller with the same key must find
+    // the run.
+    let created = Box::new(move |created: Result<Created, StoreError>| {
+        let outcome = created.map_err(Error::Store).and_then(|created| match created {
+            Created::New(run) => match registry_there.adopt(&host) {
+                Adopted::New | Adopted::Known(_) => {
+                    host.created(run, first);
+                    Ok(Ok(host))
+                }
+                Adopted::Closed => {
+                    host.created_too_late(run);
+                    Err(Error::ShutDown)
+                }
+            },
+            Created::Existing(stored) => {
+                super::panics::discard(host);
+                Ok(Err(*stored))
+            }
+        });
+        let _ = answer.send(outcome);
+    });
+    store.create(new, created);
+    match answered.await.unwrap_or(Err(Error::Store(StoreError::Closed)))? {
+        Ok(host) => Ok(host),
+        Err(stored) => match holder(graph, &stored, &encoded) {
+            Some(holder) => Err(Error::KeyInUse { key: stored.key.unwrap_or_default(), holder }),
+            None => recovery::attach(core, registry, store, &known, stored).await,
+        },
+    }
+}
+
+impl RunHost {
+    /// Has a new run decide how it begins.
+    fn decide_begin(self: &Arc<Self>, anew: Option<TakeUp>) -> Outgoing {
+        let mut after = After::default();
+        let first = {
+            let mut inner = self.lock();
+            match anew {
+                Some(anew) => self.take_up(&mut inner, &mut after, anew),
+                None => self.handle(&mut inner, &mut after, Event::Begun, None),
+            }
+            // Whoever starts it is about to hold it.
+            self.take_uncommitted(&mut inner, false)
+        };
+        self.settle(after);
+        // A fresh machine takes its first event.
+        first.unwrap_or_default()
+    }
+
+    /// The store has created the run.
+    fn created(self: &Arc<Self>, run: RunRef, first: Outgoing) {
+        let Outgoing { number, batch, mut then } = first;
+        self.is_stored_as(run);
+        if let Some(end) = batch.end {
+            // A store creates no run that has ended; the end comes next.
+            let last = Then {
+                end: then.end.take(),
+                state: then.state.take(),
+                told: std::mem::take(&mut then.told),
+                ..Then::default()
+            };
+            self.end_next(end, last);
+        }
+        self.committed(number, then, Ok(()));
+    }
+
+    /// The store has created the run, and the engine has shut down meanwhile:
+    /// the next one begins it.
+    fn created_too_late(self: &Arc<Self>, run: RunRef) {
+        self.is_stored_as(run);
+        self.interrupt();
+    }
+
+    fn is_stored_as(&self, run: RunRef) {
+        if let Some(journal) = &self.journal {
+            // Only ever created once.
+            let _ = journal.run.set(run);
+        }
+    }
+
+    fn end_next(&self, end: store::RunEnd, then: Then) {
+        let mut inner = self.lock();
+        let uncommitted = &mut inner.uncommitted;
+        let number = uncommitted.next_number();
+        let first_seq = uncommitted.seq;
+        let batch = store::Batch { first_seq, end: Some(end), ..store::Batch::default() };
+        uncommitted.outbox.push_back(Outgoing { number, batch, then });
+    }
+}
+
+/// Who has the key, in words, where it is not this invocation.
+pub(super) fn holder(graph: &Graph, stored: &StoredRun, params: &[u8]) -> Option<String> {
+    if stored.workflow != graph.name {
+        Some(format!("a run of workflow `{}`", stored.workflow))
+    } else if stored.params != params {
+        Some(format!("a run of `{}` with other arguments", stored.workflow))
+    } else {
+        None
+    }
+}

@@ -1,0 +1,178 @@
+//! What is left of the steps of a run that was taken up again: what its fresh
+//! machine asks for before it begins a step, by the step's path.
+
+use std::collections::HashMap;
+
+use super::host::Inner;
+use super::journal::{StoredRecalled, output_codec};
+use super::params::coded;
+use crate::definition::{Graph, Kind, Step};
+use crate::run::{Key, Recalled};
+use crate::store::{Payload, StoredEntry};
+use crate::value::Value;
+
+/// What is left, step by step.
+#[derive(Default)]
+pub(crate) struct Leftovers {
+    steps: HashMap<String, Leftover>,
+    /// Why a value could not be read, the first time that happened.
+    pub(crate) unreadable: Option<String>,
+}
+
+/// What a run takes over: a step's path, what is left of it, and its value.
+pub(super) type Kept = (String, StoredRecalled, Option<Payload>);
+
+/// What is left of one step.
+pub(crate) struct Leftover {
+    pub(crate) recalled: StoredRecalled,
+    /// The journal's entry with the value.
+    pub(crate) from: Option<u64>,
+    pub(crate) value: Option<Payload>,
+    /// Whether it stands by an operator's word, whatever comes before it.
+    pub(crate) sworn: bool,
+    /// How often the step was undone, or did what does not count any more:
+    /// what it does next is not what it did then, and has another idempotency
+    /// key.
+    pub(crate) undone: u32,
+}
+
+impl Leftovers {
+    pub(crate) fn insert(&mut self, path: String, leftover: Leftover) {
+        self.steps.insert(path, leftover);
+    }
+
+    /// Notes what is left of a step by somebody's word.
+    pub(crate) fn keep(
+        &mut self,
+        path: String,
+        recalled: StoredRecalled,
+        from: Option<u64>,
+        value: Option<Payload>,
+        sworn: bool,
+    ) {
+        let undone = self.steps.get(&path).map_or(0, |left| left.undone);
+        self.steps.insert(path, Leftover { recalled, from, value, sworn, undone });
+    }
+
+    /// Nothing is left of these.
+    pub(super) fn drop(&mut self, paths: &[String]) {
+        for path in paths {
+            if let Some(left) = self.steps.get_mut(path) {
+                (left.recalled, left.from, left.value) = (StoredRecalled::Nothing, None, None);
+            }
+        }
+    }
+
+    /// How often the step had done something that its next attempt, or its
+    /// undo, is not about.
+    pub(crate) fn earlier(&self, path: &str, undo: bool) -> u32 {
+        // One whose result is left, and that is attempted, runs anew.
+        let anew = |left: &Leftover| !undo && left.recalled == StoredRecalled::Value;
+        self.steps.get(path).map_or(0, |left| left.undone + u32::from(anew(left)))
+    }
+
+    /// Takes out what is left of the steps that are wanted, where they ended.
+    pub(super) fn take(self, is_wanted: impl Fn(&str) -> bool) -> Vec<Kept> {
+        let ended = |left: &Leftover| {
+            use StoredRecalled::{Failed, Lost, Value};
+            matches!(left.recalled, Value | Failed { .. } | Lost)
+        };
+        let kept = self.steps.into_iter().filter(|(path, left)| ended(left) && is_wanted(path));
+        let mut kept: Vec<_> = kept.map(|(path, left)| (path, left.recalled, left.value)).collect();
+        kept.sort_by(|(left, ..), (right, ..)| left.cmp(right));
+        kept
+    }
+
+    /// Whether every value can be read as `graph` wants it, so that nobody is
+    /// surprised in the middle of a run.
+    pub(crate) fn check(&self, graph: &'static Graph) -> Result<(), String> {
+        for (path, leftover) in &self.steps {
+            let Some(step) = find_step(graph, path) else { continue };
+            if let (StoredRecalled::Value, Some(payload)) = (&leftover.recalled, &leftover.value) {
+                read(path, step, Some(payload))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Inner {
+    pub(crate) fn leftover(&self, key: Key) -> Option<&Leftover> {
+        let leftovers = self.leftovers.as_ref()?;
+        let path = self.frames.get(key.frame)?.scope.path(key.step);
+        leftovers.steps.get(&path)
+    }
+
+    /// Answers what is left of a step, and its value.
+    /// Of one that has to run anew, only what stands by an operator's word.
+    pub(crate) fn recall(&mut self, key: Key, fresh: bool) -> (Recalled, Option<Value>) {
+        let Some((_, step)) = self.frames.step(key) else { return (Recalled::Nothing, None) };
+        let leftover = self.leftover(key).filter(|left| !fresh || left.sworn);
+        let Some(leftover) = leftover else { return (Recalled::Nothing, None) };
+        let recalled = leftover.recalled.clone().recalled();
+        // What a sleep is worth is decided before it ends.
+        if matches!(step.kind, Kind::Sleep(_)) {
+            let value = matches!(recalled, Recalled::Value | Recalled::Until(_)).then(|| Value::new(()));
+            return (recalled, value);
+        }
+        if recalled != Recalled::Value {
+            return (recalled, None);
+        }
+        let path = self.frames.get(key.frame).map(|frame| frame.scope.path(key.step)).unwrap_or_default();
+        match read(&path, step, leftover.value.as_ref()) {
+            Ok(value) => (recalled, Some(value)),
+            Err(reason) => {
+                if let Some(leftovers) = &mut self.leftovers {
+                    leftovers.unreadable.get_or_insert(reason);
+                }
+                (Recalled::Nothing, None)
+            }
+        }
+    }
+}
+
+fn read(path: &str, step: &'static Step, stored: Option<&Payload>) -> Result<Value, String> {
+    let (Some(codec), Some(stored)) = (output_codec(step), stored) else {
+        return Err(format!("the result of step `{path}` is missing"));
+    };
+    coded(|| (codec.decode)(&stored.bytes)).map_err(|failure| {
+        format!("the result of step `{path}`, stored as `{}`: {failure}", stored.type_name)
+    })
+}
+
+/// The step of a graph that a path leads to.
+pub(crate) fn find_step(graph: &'static Graph, path: &str) -> Option<&'static Step> {
+    let mut parts = path.split('/').peekable();
+    if parts.next()? != graph.name {
+        return None;
+    }
+    let (mut graph, mut region) = (graph, graph.regions.first()?);
+    loop {
+        let part = parts.next()?;
+        let (name, label) = match part.split_once('[') {
+            Some((name, label)) => (name, label.strip_suffix(']')?),
+            None => (part, ""),
+        };
+        let step = region.steps.iter().find(|step| step.name == name)?;
+        if parts.peek().is_none() {
+            return Some(step);
+        }
+        let numbered = |region: &u16| graph.regions.get(usize::from(*region));
+        let labelled = |arms: &[u16]| arms.iter().filter_map(numbered).find(|arm| arm.label == label);
+        region = match &step.kind {
+            Kind::Map { region, .. } | Kind::Loop { region, .. } => numbered(region)?,
+            Kind::Select { race, .. } if label.is_empty() => numbered(race)?,
+            Kind::Branch { arms, .. } | Kind::Select { arms, .. } => labelled(arms)?,
+            Kind::Task(task) => {
+                graph = task.task.child?;
+                graph.regions.first()?
+            }
+            _ => return None,
+        };
+    }
+}
+
+/// The payload of an entry of a journal.
+pub(crate) fn payload_at(entries: &[StoredEntry], seq: u64) -> Option<Payload> {
+    entries.get(usize::try_from(seq).ok()?)?.value.clone()
+}

@@ -1,0 +1,84 @@
+//! What the journal of a run leaves under way when its process ends: actions
+//! whose end is not in it.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::run::{Action, AttemptEnd, Event, Key};
+
+/// What a journal leaves under way: actions whose end is not in it.
+#[derive(Default)]
+pub(super) struct Open {
+    /// In order.
+    pub(super) actions: BTreeMap<u64, Action>,
+    places: HashMap<(About, Key, u32), u64>,
+    taken: u64,
+    /// Whether the end of the grace time is awaited.
+    pub(super) grace: bool,
+    /// The run's end.
+    pub(super) finish: Option<Action>,
+    /// Whether the process before ended in good order.
+    pub(super) interrupted: bool,
+    /// Whether none of the attempts has begun.
+    pub(super) not_begun: bool,
+}
+
+/// What an action is about, beside its step.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum About {
+    Attempt,
+    Timer,
+    Room,
+}
+
+impl Open {
+    pub(super) fn take(&mut self, action: Action) {
+        let place = match &action {
+            Action::Start { key, epoch, .. }
+            | Action::Undo { key, epoch, .. }
+            | Action::Reconcile { key, epoch, .. } => (About::Attempt, *key, *epoch),
+            Action::Timer { key, epoch, .. } => (About::Timer, *key, *epoch),
+            Action::Acquire { key, epoch } => (About::Room, *key, *epoch),
+            Action::Release { key, epoch } => return self.close(About::Room, *key, *epoch),
+            // Given up: nobody waits for its end.
+            Action::Abort { key, epoch, graceful: true } => return self.close(About::Attempt, *key, *epoch),
+            Action::AwaitGrace => {
+                self.grace = true;
+                return;
+            }
+            Action::Finish { .. } => {
+                self.finish = Some(action);
+                return;
+            }
+            _ => return,
+        };
+        self.places.insert(place, self.taken);
+        self.actions.insert(self.taken, action);
+        self.taken += 1;
+    }
+
+    /// How the attempts ended whose process did.
+    pub(super) fn attempts_end(&self) -> AttemptEnd {
+        match (self.not_begun, self.interrupted) {
+            (true, _) => AttemptEnd::NotBegun,
+            (false, true) => AttemptEnd::Interrupted,
+            (false, false) => AttemptEnd::Lost,
+        }
+    }
+
+    /// An event is the end of the action that led to it.
+    pub(super) fn hear(&mut self, event: &Event) {
+        match event {
+            Event::AttemptEnded { key, epoch, .. } => self.close(About::Attempt, *key, *epoch),
+            Event::TimerFired { key, epoch } => self.close(About::Timer, *key, *epoch),
+            Event::Granted { key, epoch } => self.close(About::Room, *key, *epoch),
+            Event::GraceOver => self.grace = false,
+            _ => {}
+        }
+    }
+
+    fn close(&mut self, about: About, key: Key, epoch: u32) {
+        if let Some(place) = self.places.remove(&(about, key, epoch)) {
+            self.actions.remove(&place);
+        }
+    }
+}

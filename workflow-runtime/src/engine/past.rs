@@ -1,0 +1,87 @@
+//! What the earlier lives of a run have done and left, over the graphs that
+//! were followed then.
+
+use super::journal::StoredEvent;
+use super::leftovers::{Leftover, Leftovers, payload_at};
+use super::registry::Known;
+use crate::blueprint::Blueprint;
+use crate::definition::Graph;
+use crate::history::{History, StepStory};
+use crate::run::{RunState, StepState};
+use crate::store::{Store, StoredEntry, StoredRun};
+use crate::view::StepKind;
+
+/// The story of a run, and what its journal holds of it.
+pub(super) fn read(
+    known: &Known,
+    store: &dyn Store,
+    stored: &StoredRun,
+    entries: &[StoredEntry],
+) -> Result<History, String> {
+    // The row says what is followed now; what was followed first, the first
+    // entry that changed it.
+    let first = entries.iter().find_map(|entry| match serde_json::from_str(&entry.event) {
+        Ok(StoredEvent::TakenUp { before, .. }) => Some(before),
+        _ => None,
+    });
+    let graph = graph_of(known, store, first.unwrap_or(stored.fingerprint))?;
+    let later = |hash| graph_of(known, store, hash).ok();
+    History::read(graph, entries, &later).map_err(|unreadable| unreadable.to_string())
+}
+
+/// The graph that a run followed under a hash.
+fn graph_of(known: &Known, store: &dyn Store, hash: u64) -> Result<&'static Graph, String> {
+    if hash == known.hash() || hash == known.graph.fingerprint {
+        return Ok(known.graph);
+    }
+    blueprint_of(store, hash).map(|blueprint| blueprint.graph())
+}
+
+pub(super) fn blueprint_of(store: &dyn Store, hash: u64) -> Result<Blueprint, String> {
+    let text = store.blueprint(hash).map_err(|error| error.to_string())?;
+    let text = text.ok_or_else(|| {
+        format!(
+            "its workflow has changed since it started, and how it was then ({hash:016x}) is not stored; \
+             go on with the program that started it, or `rerun` or `cancel` it"
+        )
+    })?;
+    Blueprint::parse(&text).map_err(|error| error.to_string())
+}
+
+impl History {
+    /// Whether the run was about to end without success.
+    pub(super) fn is_ending(&self) -> bool {
+        // A failure that is a value is left as one.
+        let fails = |path: &str| !self.left.steps.contains_key(path);
+        matches!(self.state, RunState::Cancelling | RunState::Undoing)
+            || self
+                .steps
+                .iter()
+                .any(|step| step.state == StepState::Failed && !step.kind.is_region() && fails(&step.path))
+    }
+
+    /// A child workflow whose failure is a value. Only tasks, signals and
+    /// sleeps are asked for what is left of them, so it would run anew.
+    pub(super) fn failed_child(&self) -> Option<&str> {
+        let failed = |step: &&StepStory| step.kind == StepKind::Workflow && step.state == StepState::Failed;
+        self.steps.iter().find(failed).map(|step| &*step.path)
+    }
+
+    /// What is left, with the values.
+    pub(super) fn leftovers(&self, entries: &[StoredEntry]) -> Leftovers {
+        let mut leftovers = Leftovers::default();
+        for (path, left) in &self.left.steps {
+            leftovers.insert(
+                path.clone(),
+                Leftover {
+                    recalled: left.recalled.clone(),
+                    from: left.from,
+                    value: left.from.and_then(|seq| payload_at(entries, seq)),
+                    sworn: left.sworn,
+                    undone: left.undone,
+                },
+            );
+        }
+        leftovers
+    }
+}

@@ -1,0 +1,298 @@
+//! Runs read back from a store: a fresh machine hears the journal again,
+//! without acting, and then goes on from where it ends. A run whose workflow
+//! has changed is taken up anew instead (`takeup`), if that is safe.
+//!
+//! Nothing that is stored is trusted. A journal that cannot be read, or that
+//! this program's code does not follow, blocks its run, and no other.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::core::Core;
+use super::driver::is_visible;
+use super::host::{After, Inner, RunEnd, RunHost};
+use super::journal::{self, StoredEvent};
+use super::open::Open;
+use super::panics::contained;
+use super::params::{coded, decode_params};
+use super::past;
+use super::registry::{Known, Registry};
+use super::takeup::TakeUp;
+use super::transact::Done;
+use crate::error::{Cause, Failure, StepError};
+use crate::run::{Action, Answer, AttemptEnd, Event, Machine, RunState, StepState};
+use crate::store::{self, Store, StoredEntry, StoredRun};
+use crate::value::Value;
+
+/// How a run goes on once the engine has taken it in.
+pub(super) enum GoOn {
+    /// From where its journal ends.
+    From(Open),
+    /// In a new life.
+    Anew(Box<TakeUp>),
+    /// Not at all: it has ended.
+    Ended,
+}
+
+impl RunHost {
+    /// Makes a run of what a store holds of it. It does nothing yet: that
+    /// begins with [`Self::go_on`], once the engine has taken it in.
+    pub(super) fn read_back(
+        core: &Arc<Core>,
+        registry: &Arc<Registry>,
+        known: &Arc<Known>,
+        store: &Arc<dyn Store>,
+        stored: &StoredRun,
+    ) -> Result<(Arc<Self>, GoOn), String> {
+        let graph = known.graph;
+        let params = decode_params(graph, &stored.params);
+        // What has ended stays as it ended, whatever became of its code.
+        let params = if stored.end.is_some() { params.unwrap_or_default() } else { params? };
+        let host = Self::stored(core, registry, graph, store, stored, params);
+        host.lock().log.holds = false;
+        let mut after = Box::<After>::default();
+        let go_on = host.read_journal(&mut after, known, store, stored);
+        host.lock().log.holds = true;
+        // Nobody has seen the run yet, so there is nobody to tell.
+        after.garbage.into_iter().for_each(super::panics::discard);
+        Ok((host, go_on?))
+    }
+
+    fn read_journal(
+        self: &Arc<Self>,
+        after: &mut After,
+        known: &Arc<Known>,
+        store: &Arc<dyn Store>,
+        stored: &StoredRun,
+    ) -> Result<GoOn, String> {
+        let entries = store.journal(stored.run).map_err(|error| error.to_string());
+        let mut inner = self.lock();
+        let inner = &mut *inner;
+        if let Some(end) = &stored.end {
+            // For the story alone, which another program's code may not give.
+            if let (Ok(entries), true) = (entries, known.is_followed_by(stored)) {
+                let _ = contained(|| self.replay(inner, after, known, store.as_ref(), stored, &entries));
+            }
+            self.ended(inner, after, end)?;
+            return Ok(GoOn::Ended);
+        }
+        let entries = entries?;
+        if known.is_followed_by(stored) {
+            let replayed = contained(|| self.replay(inner, after, known, store.as_ref(), stored, &entries));
+            let replayed =
+                replayed.unwrap_or_else(|panic| Err(format!("its journal cannot be followed: {panic}")));
+            return replayed.map(GoOn::From);
+        }
+        TakeUp::changed(known, store.as_ref(), stored, &entries).map(|anew| GoOn::Anew(Box::new(anew)))
+    }
+
+    /// Hears the journal again, from where the run's present life begins.
+    fn replay(
+        self: &Arc<Self>,
+        inner: &mut Inner,
+        after: &mut After,
+        known: &Known,
+        store: &dyn Store,
+        stored: &StoredRun,
+        entries: &[StoredEntry],
+    ) -> Result<Open, String> {
+        let mut open = Open::default();
+        let begin = last_life(entries);
+        if begin > 0 {
+            let past = past::read(known, store, stored, &entries[..begin])?;
+            inner.leftovers = Some(Box::new(past.leftovers(entries)));
+            inner.machine = Machine::resuming(self.graph);
+        }
+        inner.uncommitted.seq = begin as u64;
+        for (number, entry) in (begin as u64..).zip(&entries[begin..]) {
+            let of = |problem: &dyn fmt::Display| format!("entry {number} of its journal {problem}");
+            if entry.seq != number {
+                return Err(of(&"is missing"));
+            }
+            let event: StoredEvent = serde_json::from_str(&entry.event)
+                .map_err(|error| of(&format_args!("cannot be read: {error}")))?;
+            inner.uncommitted.seq = number + 1;
+            open.interrupted = event == StoredEvent::ShutDown;
+            open.not_begun = event == StoredEvent::NotBegun;
+            if open.interrupted || open.not_begun {
+                continue;
+            }
+            let Some(event) = event.event(self.graph) else {
+                return Err(of(&"is a signal that the workflow does not have"));
+            };
+            inner.now = entry.at;
+            let stored = journal::decode(inner, &event, entry.value.as_ref())?;
+            let recalled = check_answer(inner, &event).map_err(|problem| of(&problem))?;
+            open.hear(&event);
+            let mut effects = self
+                .hear(inner, event, stored.or(recalled))
+                .map_err(|refused| of(&format_args!("does not follow from those before: {refused}")))?;
+            let closed_before = after.garbage.len();
+            for action in effects.actions.drain(..) {
+                if is_visible(&action) {
+                    open.take(action);
+                } else {
+                    self.perform(inner, after, action);
+                }
+            }
+            self.note_changes(inner, after, &mut effects, closed_before);
+            inner.effects = effects;
+            if let Some(reason) = inner.leftovers.as_ref().and_then(|left| left.unreadable.clone()) {
+                return Err(reason);
+            }
+        }
+        Ok(open)
+    }
+
+    /// Takes the end from the store's row, which is there also when the code
+    /// of the workflow is not any more.
+    fn ended(
+        self: &Arc<Self>,
+        inner: &mut Inner,
+        after: &mut After,
+        stored: &store::RunEnd,
+    ) -> Result<(), String> {
+        inner.result =
+            match &stored.result {
+                Some(payload) => {
+                    let value = coded(|| (self.graph.output.decode)(&payload.bytes));
+                    Some(value.map_err(|failure| {
+                        format!("its result, stored as `{}`: {failure}", payload.type_name)
+                    })?)
+                }
+                None => None,
+            };
+        inner.now = stored.at;
+        let end = match (stored.state, &stored.error) {
+            (RunState::Succeeded, _) => RunEnd::Succeeded,
+            (RunState::Failed, Some(error)) => RunEnd::Failed(error.clone()),
+            (RunState::Failed, None) => {
+                let failure = Failure::new(Cause::Error, "the run failed");
+                RunEnd::Failed(StepError::new(self.graph.name.to_owned(), 0, failure))
+            }
+            _ => RunEnd::Cancelled,
+        };
+        inner.answers.clear();
+        self.finish(inner, after, end);
+        Ok(())
+    }
+
+    /// Goes on from where the journal ends: what was under way when the last
+    /// process ended did not get to its end, and what waited waits again.
+    pub(super) fn go_on(
+        self: &Arc<Self>,
+        inner: &mut Inner,
+        after: &mut After,
+        open: Open,
+        mut done: Done,
+        stored: RunState,
+    ) {
+        let end = open.attempts_end();
+        let Open { actions, finish, grace, .. } = open;
+        inner.uncommitted.told = Some(stored);
+        inner.uncommitted.committed = Some(inner.machine.run_state());
+        inner.uncommitted.unsure = true;
+        if inner.uncommitted.seq == 0 {
+            // Created by somebody who did not let it begin.
+            self.handle(inner, after, Event::Begun, None);
+            return;
+        }
+        // In the journal already, but its end is not.
+        inner.uncommitted.actions.extend(finish);
+        if let Some((answer, value)) = inner.answers.pop_front() {
+            self.handle(inner, after, answer, value);
+        }
+        for action in actions.into_values() {
+            match action {
+                Action::Start { key, epoch, .. }
+                | Action::Undo { key, epoch, .. }
+                | Action::Reconcile { key, epoch, .. } => {
+                    let value = done.remove(&(key, epoch));
+                    let end = if value.is_some() { AttemptEnd::Ok } else { end.clone() };
+                    self.handle(inner, after, Event::AttemptEnded { key, epoch, end, roll: 0.5 }, value);
+                }
+                // Whatever does not wait any more is left out.
+                Action::Timer { key, .. } | Action::Acquire { key, .. } => {
+                    if matches!(
+                        inner.machine.state(key),
+                        Some(StepState::Waiting(_) | StepState::Undoing | StepState::OutcomeUnknown)
+                    ) {
+                        self.perform(inner, after, action);
+                    }
+                }
+                _ => {}
+            }
+        }
+        if grace {
+            // Whatever could be stopped is gone with its process.
+            self.handle(inner, after, Event::GraceOver, None);
+        }
+        // An engine that could not go on with it may have said so.
+        inner.uncommitted.restate =
+            inner.machine.run_state() != stored && !inner.machine.run_state().is_ended();
+        self.call_workers(inner, after);
+        // One that only waits falls asleep, unless somebody takes hold of it.
+        inner.uncommitted.drowsy = self.may_sleep(inner);
+    }
+}
+
+/// Where the run's present life begins: after the last entry that says that
+/// it was taken up.
+pub(super) fn last_life(entries: &[StoredEntry]) -> usize {
+    let taken_up = |entry: &StoredEntry| entry.event.starts_with(TAKEN_UP);
+    entries.iter().rposition(taken_up).map_or(0, |place| place + 1)
+}
+
+/// How the text of such an entry begins; the tag comes first.
+const TAKEN_UP: &str = "{\"event\":\"taken_up\"";
+
+/// Expressions are evaluated again for what they put in place, and answer as
+/// they did the first time. What cannot have been heard is left behind. Gives
+/// the value that an answer brings.
+fn check_answer(inner: &mut Inner, event: &Event) -> Result<Option<Value>, String> {
+    match event {
+        Event::Answered { .. } | Event::Yielded { .. } | Event::Recalled { .. } => {}
+        // Heard before the answers when a paused run is taken up.
+        Event::Paused => return Ok(None),
+        // All that was asked before had been answered by then.
+        _ => {
+            inner.answers.clear();
+            return Ok(None);
+        }
+    }
+    while let Some((now, value)) = inner.answers.pop_front() {
+        let (key, then, now) = match (event, &now) {
+            (Event::Answered { key, answer: then }, Event::Answered { key: asked, answer: now })
+                if key == asked =>
+            {
+                (key, then, now)
+            }
+            (
+                Event::Yielded { frame, result: Ok(()) },
+                Event::Yielded { frame: asked, result: Err(failure) },
+            ) if frame == asked => {
+                return Err(format!(
+                    "cannot be followed: a value was computed, and is not any more: {failure}"
+                ));
+            }
+            (Event::Yielded { frame, .. }, Event::Yielded { frame: asked, .. }) if frame == asked => {
+                return Ok(None);
+            }
+            (Event::Recalled { key, .. }, Event::Recalled { key: asked, .. }) if key == asked => {
+                return Ok(value);
+            }
+            _ => continue,
+        };
+        let step = || inner.machine.path(*key).unwrap_or_default();
+        return match (then, now) {
+            (Ok(Answer::Items(then)), Ok(Answer::Items(now))) if then != now => {
+                Err(format!("cannot be followed: `{}` went over {then} items, and finds {now} now", step()))
+            }
+            (Ok(_), Err(failure)) => {
+                Err(format!("cannot be followed: `{}` was evaluated, and is not any more: {failure}", step()))
+            }
+            _ => Ok(None),
+        };
+    }
+    Ok(None)
+}

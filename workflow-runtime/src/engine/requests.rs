@@ -1,0 +1,84 @@
+//! Requests that other processes have left in the store: looked for now and
+//! then, done in order, and answered.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use super::core::Core;
+use super::operate::{answer, blocking, perform};
+use super::registry::Registry;
+use crate::error::{Error, Result};
+use crate::operation::{By, Operation};
+use crate::store::{StoreError, StoredRequest};
+
+/// How often the store is asked whether another process has written to it.
+const EVERY: Duration = Duration::from_millis(200);
+
+/// Starts to look for requests, for as long as the engine is there.
+///
+/// On a thread of its own, which sleeps in real time: what another process
+/// does has nothing to do with the engine's clock, which a test may steer.
+pub(super) fn watch(core: &Arc<Core>, registry: &Arc<Registry>) {
+    let (core_there, registry_there) = (Arc::downgrade(core), Arc::downgrade(registry));
+    let thread = std::thread::Builder::new().name("workflow-requests".to_owned());
+    let started = thread.spawn(move || look(&core_there, &registry_there));
+    if let Err(error) = started {
+        tracing::warn!(%error, "requests of other processes are not looked for");
+    }
+}
+
+fn look(core: &Weak<Core>, registry: &Weak<Registry>) {
+    let mut seen = None;
+    let failed = Arc::new(AtomicBool::new(false));
+    loop {
+        {
+            let (Some(core), Some(registry)) = (core.upgrade(), registry.upgrade()) else { return };
+            let Some(store) = &core.store else { return };
+            if failed.swap(false, Ordering::AcqRel) {
+                seen = None;
+            }
+            match store.foreign_writes() {
+                Ok(now) if seen != Some(now) => {
+                    seen = Some(now);
+                    let failed = failed.clone();
+                    let runtime = core.runtime.clone();
+                    drop(runtime.spawn(async move {
+                        if let Err(error) = see_to_all(&core, &registry).await {
+                            tracing::warn!(%error, "requests of other processes wait");
+                            failed.store(true, Ordering::Release);
+                        }
+                    }));
+                }
+                Ok(_) => {}
+                // And with it the engine.
+                Err(StoreError::Closed) => return,
+                Err(error) => tracing::warn!(%error, "requests of other processes wait"),
+            }
+        }
+        std::thread::sleep(EVERY);
+    }
+}
+
+/// Does what is wanted and not done yet. What was done is answered by the same
+/// commit, so a process that died has left nothing that would be done twice;
+/// here the rest is answered: what was refused, or done already.
+async fn see_to_all(core: &Arc<Core>, registry: &Arc<Registry>) -> Result<()> {
+    let Some(store) = core.store.clone() else { return Ok(()) };
+    let _alone = core.operating.lock().await;
+    let asked = store.clone();
+    for StoredRequest { number, request, .. } in blocking(core, move || asked.open_requests()).await? {
+        let by = By { actor: request.actor, reason: request.reason };
+        let result = match serde_json::from_str::<Operation>(&request.operation) {
+            Ok(operation) => {
+                perform(core, registry, request.run.as_deref(), operation, by, Some(number)).await
+            }
+            Err(error) => Err(Error::Refused {
+                id: request.run.unwrap_or_default(),
+                reason: format!("was asked for something that this program does not know: {error}"),
+            }),
+        };
+        answer(core, &store, number, &result).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,271 @@
+//! Schedules that fire: one task for all of an engine's.
+//!
+//! How far a schedule is, its *mark*, is in the store, and a tick's run is
+//! created by the commit that moves it: no tick has two runs, and none is
+//! forgotten between the two. Everything else follows from the mark, the
+//! clock and the unfinished runs, so it survives a restart without being
+//! stored. In memory the mark is that of this task alone.
+
+mod earlier;
+mod tick;
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp, Zoned};
+use tokio::sync::Notify;
+
+pub(super) use tick::{Outcome, World};
+
+use super::core::Core;
+use super::registry::Registry;
+use crate::definition::{Graph, Missed, Overlap, Schedule};
+use crate::error::Result;
+use crate::schedule::{self, Ticks, from_jiff, to_jiff};
+use crate::store::Tick;
+
+/// The clock on the wall may be set, and a machine may sleep: neither wakes
+/// anybody, so it is looked at that often.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+
+/// Who has not looked for longer was away, and has missed what came since.
+const AWAY: SignedDuration = SignedDuration::from_secs(120);
+
+/// How many ended runs of a schedule an engine in memory keeps, for whoever
+/// asks for them by their keys.
+const KEPT_IN_MEMORY: usize = 100;
+
+/// Has the schedules of these workflows fire from now on.
+pub(super) async fn begin(
+    core: &Arc<Core>,
+    registry: &Arc<Registry>,
+    workflows: &[&'static Graph],
+) -> Result<()> {
+    let world = World { core: core.clone(), registry: registry.clone() };
+    let now = to_jiff(core.clock.wall());
+    let mut entries = Vec::new();
+    for graph in workflows {
+        let Some(schedule) = &graph.schedule else { continue };
+        match Ticks::of(graph) {
+            Ok(Some(ticks)) => entries.push(Entry::new(graph, schedule, ticks, now)),
+            Ok(None) => {}
+            // It is not the fault of the other workflows.
+            Err(error) => tracing::error!(%error, "a schedule does not fire"),
+        }
+    }
+    if entries.is_empty() {
+        return Ok(());
+    }
+    let marks = world.marks().await?;
+    for entry in &mut entries {
+        let name = entry.graph.name;
+        match marks.iter().find(|stored| stored.schedule == name) {
+            Some(stored) => entry.from = to_jiff(stored.mark),
+            // Nothing is made up for that was due before it was there.
+            None => world.mark(Tick { schedule: name.to_owned(), at: from_jiff(now) }).await?,
+        }
+        if entry.from > now {
+            tracing::warn!(workflow = name, until = %entry.from, "a schedule has been seen to up to a time to come, and is not due before");
+        }
+    }
+    let changed = registry.scheduled.clone();
+    let (core, registry) = (Arc::downgrade(core), Arc::downgrade(registry));
+    let scheduler = Scheduler { core, registry, changed, entries, looked: None };
+    drop(world.core.runtime.spawn(scheduler.drive()));
+    Ok(())
+}
+
+/// Weak: who has let go of the engine wants nothing more to be started.
+struct Scheduler {
+    core: Weak<Core>,
+    registry: Weak<Registry>,
+    changed: Arc<Notify>,
+    entries: Vec<Entry>,
+    /// When the clock was last looked at.
+    looked: Option<Timestamp>,
+}
+
+impl Scheduler {
+    async fn drive(mut self) {
+        while let Some(wait) = self.look().await {
+            // Either way it is looked at the clock.
+            let _ = tokio::time::timeout(wait, self.changed.notified()).await;
+        }
+    }
+
+    /// Starts what is due, and says for how long nothing will be; `None` when
+    /// the engine has ended.
+    async fn look(&mut self) -> Option<Duration> {
+        let world = World { core: self.core.upgrade()?, registry: self.registry.upgrade()? };
+        let now = to_jiff(world.core.clock.wall());
+        let away = self.looked.is_none_or(|looked| now.duration_since(looked) > AWAY);
+        for entry in &mut self.entries {
+            if world.registry.is_closed() {
+                return None;
+            }
+            entry.see_to(&world, now, away).await;
+        }
+        let now = to_jiff(world.core.clock.wall());
+        self.looked = Some(now);
+        let next = self.entries.iter().filter_map(Entry::due).min();
+        let wait = next.and_then(|next| Duration::try_from(next.duration_since(now)).ok());
+        Some(match next {
+            // Past already.
+            Some(next) if next <= now => Duration::ZERO,
+            _ => wait.map_or(LONGEST_WAIT, |wait| wait.min(LONGEST_WAIT)),
+        })
+    }
+}
+
+/// One schedule.
+struct Entry {
+    graph: &'static Graph,
+    schedule: &'static Schedule,
+    ticks: Ticks,
+    /// Ticks up to here have been dealt with: the mark, or later.
+    from: Timestamp,
+    /// The first tick after `from`.
+    next: Option<Zoned>,
+    /// Whether a tick waits for something other than its time.
+    waits: bool,
+    /// The keys of the latest runs, in memory.
+    keys: VecDeque<String>,
+}
+
+impl Entry {
+    fn new(graph: &'static Graph, schedule: &'static Schedule, ticks: Ticks, from: Timestamp) -> Self {
+        Self { graph, schedule, ticks, from, next: None, waits: false, keys: VecDeque::new() }
+    }
+
+    /// When to look at it again.
+    fn due(&self) -> Option<Timestamp> {
+        self.next.as_ref().filter(|_| !self.waits).map(Zoned::timestamp)
+    }
+
+    /// Deals with the ticks up to `now`.
+    async fn see_to(&mut self, world: &World, now: Timestamp, away: bool) {
+        let waited = std::mem::take(&mut self.waits);
+        if let Err(error) = self.try_to(world, now, away, waited).await {
+            tracing::error!(workflow = self.graph.name, %error, "a tick waits: its run could not be started");
+            self.waits = true;
+        }
+    }
+
+    async fn try_to(&mut self, world: &World, now: Timestamp, away: bool, waited: bool) -> Result<()> {
+        if away {
+            self.pass_over_missed(world, now).await?;
+        }
+        self.next = self.ticks.after(self.from);
+        while self.next.as_ref().is_some_and(|next| next.timestamp() <= now) {
+            let Some(tick) = self.choose(now) else { return Ok(()) };
+            if !self.deal_with(world, &tick, waited).await? {
+                self.waits = true;
+                return Ok(());
+            }
+            self.next = self.ticks.after(self.from);
+        }
+        Ok(())
+    }
+
+    /// Leaves those that came while nobody looked to the rule for them.
+    async fn pass_over_missed(&mut self, world: &World, now: Timestamp) -> Result<()> {
+        let kept = match self.schedule.missed {
+            Missed::Latest => 1,
+            Missed::All(count) => saturated(count),
+            // One of them may have waited for an earlier run when the process
+            // ended. It cannot be told from those that came later, so it is
+            // the latest that goes on waiting.
+            Missed::None if self.schedule.overlap == Overlap::Queue => {
+                usize::from(!world.earlier(self.graph).await?.is_empty())
+            }
+            Missed::None => 0,
+        };
+        let kept_or_last = self.ticks.last(kept.max(1), self.from, now);
+        let Some(first) = kept_or_last.first() else { return Ok(()) };
+        match kept {
+            0 => self.pass(world, first).await,
+            // Just before it. What is passed over is known from the mark and
+            // the rule, so it need not be stored.
+            _ => {
+                self.from = first.timestamp() - SignedDuration::from_nanos(1);
+                Ok(())
+            }
+        }
+    }
+
+    /// Which of the ticks that are due comes first, if those before it are
+    /// passed over.
+    fn choose(&self, now: Timestamp) -> Option<Zoned> {
+        let count = match (self.schedule.overlap, self.schedule.missed) {
+            (Overlap::Skip | Overlap::Allow, _) => return self.next.clone(),
+            // Each of several would cancel the one before.
+            (Overlap::CancelOld, _) => 1,
+            (Overlap::Queue, Missed::All(count)) => saturated(count),
+            (Overlap::Queue, _) => 1,
+        };
+        self.ticks.last(count, self.from, now).into_iter().next()
+    }
+
+    /// Whether the tick is dealt with; if not, it waits for an earlier run.
+    async fn deal_with(&mut self, world: &World, tick: &Zoned, waited: bool) -> Result<bool> {
+        let earlier = match self.schedule.overlap {
+            Overlap::Allow => Vec::new(),
+            _ => world.earlier(self.graph).await?,
+        };
+        let name = self.graph.name;
+        match (self.schedule.overlap, earlier.first()) {
+            (Overlap::Skip, Some(run)) => {
+                tracing::info!(workflow = name, %tick, run = run.id(), "a tick is passed over: an earlier run of the schedule has not ended");
+                self.pass(world, tick).await?;
+                return Ok(true);
+            }
+            (Overlap::Queue, Some(run)) => {
+                if !waited {
+                    tracing::info!(workflow = name, %tick, run = run.id(), state = %run.state(), "a tick waits: an earlier run of the schedule has not ended");
+                }
+                return Ok(false);
+            }
+            (Overlap::CancelOld, _) => {
+                for run in &earlier {
+                    world.cancel(self.graph, run).await?;
+                }
+            }
+            _ => {}
+        }
+        match world.start(self.graph, self.schedule, tick, true).await? {
+            Outcome::Started(_) => self.advance(world, tick),
+            Outcome::Existing(_) => self.pass(world, tick).await?,
+            Outcome::Refused(reason) => {
+                tracing::error!(workflow = name, %tick, reason, "a tick starts no run");
+                self.pass(world, tick).await?;
+            }
+        }
+        Ok(true)
+    }
+
+    /// Moves the mark without a run.
+    async fn pass(&mut self, world: &World, tick: &Zoned) -> Result<()> {
+        let at = from_jiff(tick.timestamp());
+        world.mark(Tick { schedule: self.graph.name.to_owned(), at }).await?;
+        self.from = tick.timestamp();
+        Ok(())
+    }
+
+    /// The mark has moved with a run.
+    fn advance(&mut self, world: &World, tick: &Zoned) {
+        self.from = tick.timestamp();
+        if world.core.store.is_none() {
+            self.keys.push_back(schedule::key(self.graph.name, tick));
+            if self.keys.len() > KEPT_IN_MEMORY
+                && let Some(key) = self.keys.pop_front()
+            {
+                world.registry.free_key(&key);
+            }
+        }
+    }
+}
+
+fn saturated(count: u32) -> usize {
+    usize::try_from(count).unwrap_or(usize::MAX)
+}

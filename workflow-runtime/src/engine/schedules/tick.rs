@@ -1,0 +1,124 @@
+//! The run of a tick, and the mark of its schedule.
+
+use std::sync::Arc;
+
+use jiff::Zoned;
+
+use super::super::core::Core;
+use super::super::create::{self, Beginning};
+use super::super::panics::contained;
+use super::super::registry::Registry;
+use super::super::run::Run;
+use crate::definition::{Graph, Schedule};
+use crate::error::{Error, Result};
+use crate::schedule::{self, from_jiff};
+use crate::store::{Store, StoreError, StoredSchedule, Tick};
+use crate::value::Value;
+
+/// The engine, as far as schedules need it.
+pub(in crate::engine) struct World {
+    pub(in crate::engine) core: Arc<Core>,
+    pub(in crate::engine) registry: Arc<Registry>,
+}
+
+/// What became of a tick.
+pub(in crate::engine) enum Outcome {
+    Started(Run<()>),
+    /// There is a run for it already.
+    Existing(String),
+    /// It can have no run, and never will: why not.
+    Refused(String),
+}
+
+impl World {
+    /// Starts the run of a tick. `moves` says whether the mark of the
+    /// schedule moves with it.
+    ///
+    /// # Errors
+    /// When it could be tried again.
+    pub(in crate::engine) async fn start(
+        &self,
+        graph: &'static Graph,
+        schedule: &Schedule,
+        tick: &Zoned,
+        moves: bool,
+    ) -> Result<Outcome> {
+        let key = schedule::key(graph.name, tick);
+        // Whatever it was started with: it is this tick's.
+        if let Some(existing) = self.run_of(key.clone()).await? {
+            return Ok(Outcome::Existing(existing));
+        }
+        let params = match contained(|| (schedule.fill)(tick)) {
+            Ok(params) => params,
+            Err(panic) => return Ok(Outcome::Refused(format!("its parameters cannot be filled: {panic}"))),
+        };
+        let at = from_jiff(tick.timestamp());
+        let tick = moves.then(|| Tick { schedule: graph.name.to_owned(), at });
+        match self.start_run(graph, key, params, tick).await {
+            Ok(run) => Ok(Outcome::Started(run)),
+            Err(error) if may_pass(&error) => Err(error),
+            Err(error) => Ok(Outcome::Refused(error.to_string())),
+        }
+    }
+
+    async fn start_run(
+        &self,
+        graph: &'static Graph,
+        key: String,
+        params: Vec<Value>,
+        tick: Option<Tick>,
+    ) -> Result<Run<()>> {
+        let Some(store) = &self.core.store else {
+            let (host, new) = self.registry.start(&self.core, graph, Some(key), params)?;
+            let run = Run::new(host.clone());
+            if new {
+                host.begin();
+            }
+            return Ok(run);
+        };
+        let beginning = Beginning { key: Some(key), params, tick, ..Beginning::default() };
+        create::start(&self.core, &self.registry, store, graph, beginning).await.map(Run::new)
+    }
+
+    /// How far the schedules are; none in memory, where each begins anew.
+    pub(super) async fn marks(&self) -> Result<Vec<StoredSchedule>> {
+        let Some(store) = self.core.store.clone() else { return Ok(Vec::new()) };
+        self.blocking(move || store.schedules()).await
+    }
+
+    /// Moves a mark without a run.
+    pub(super) async fn mark(&self, tick: Tick) -> Result<()> {
+        let Some(store) = self.core.store.clone() else { return Ok(()) };
+        self.blocking(move || store.mark(tick)).await
+    }
+
+    /// The id of the run of a tick, if it has one.
+    pub(in crate::engine) async fn run_of(&self, key: String) -> Result<Option<String>> {
+        let Some(store) = self.core.store.clone() else {
+            return Ok(self.registry.by_key(&key).map(|host| host.id.clone()));
+        };
+        let found = self.blocking(move || store.by_key(&key)).await?;
+        Ok(found.map(|stored| stored.id))
+    }
+
+    pub(super) async fn blocking<T: Send + 'static>(
+        &self,
+        call: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T> {
+        let called = self.core.runtime.spawn_blocking(call).await;
+        called.map_err(|_| Error::ShutDown)?.map_err(Error::Store)
+    }
+
+    pub(super) fn store(&self) -> Option<Arc<dyn Store>> {
+        self.core.store.clone()
+    }
+}
+
+/// Whether what cannot be done now could be done later.
+fn may_pass(error: &Error) -> bool {
+    match error {
+        Error::ShutDown => true,
+        Error::Store(error) => !matches!(error, StoreError::TooLarge { .. } | StoreError::StaleTick { .. }),
+        _ => false,
+    }
+}

@@ -1,0 +1,199 @@
+//! Runs that sleep: they wait, nobody here holds them, and all that is left of
+//! them is their rows. A time wakes them, or whoever asks for them.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use super::core::Core;
+use super::host::{Inner, RunHost};
+use super::recovery;
+use super::registry::Registry;
+use super::timers::TimerId;
+use crate::run::{Action, RunState, StepState, Timestamp, Wait};
+use crate::store::{Sleep, Store, StoreError};
+
+/// A wait that is shorter than this is not worth falling asleep for.
+const NAP: Duration = Duration::from_secs(1);
+
+/// How long to wait, again and again, for somebody who holds a run that has
+/// fallen asleep: another thread that is about to return, or an operator who
+/// has just done something to it.
+const PATIENCE: [Duration; 5] = [
+    Duration::ZERO,
+    Duration::from_millis(1),
+    Duration::from_millis(10),
+    Duration::from_millis(100),
+    Duration::from_secs(1),
+];
+
+/// How long until the store is asked again after it could not be read.
+const AGAIN: Duration = Duration::from_secs(5);
+
+/// How many runs are woken at a time.
+const PAGE: usize = 256;
+
+/// When the next sleeping run is to be woken.
+#[derive(Default)]
+pub(crate) struct Sleepers {
+    next: Mutex<Option<(Timestamp, TimerId)>>,
+}
+
+impl Sleepers {
+    /// Has runs woken at a time, unless that comes anyway.
+    pub(super) fn expect(&self, core: &Arc<Core>, registry: &Arc<Registry>, at: Timestamp) {
+        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        if next.as_ref().is_some_and(|(planned, _)| *planned <= at) {
+            return;
+        }
+        let (core_there, registry_there) = (Arc::downgrade(core), Arc::downgrade(registry));
+        let due = Box::new(move |_| ring(&core_there, &registry_there));
+        let timer = core.timers.add(core.clock.instant(at), due);
+        if let Some((_, earlier)) = next.replace((at, timer)) {
+            core.timers.remove(earlier);
+        }
+    }
+
+    fn rung(&self) {
+        self.next.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+}
+
+/// The time has come.
+fn ring(core: &Weak<Core>, registry: &Weak<Registry>) {
+    let (Some(core), Some(registry)) = (core.upgrade(), registry.upgrade()) else { return };
+    core.sleepers.rung();
+    let runtime = core.runtime.clone();
+    // Reads the store, so not on a thread of the runtime's.
+    drop(runtime.spawn_blocking(move || wake(&core, &registry)));
+}
+
+/// Wakes the runs whose time has come, and looks when the next one's does.
+pub(super) fn wake(core: &Arc<Core>, registry: &Arc<Registry>) {
+    let Some(store) = core.store.clone() else { return };
+    let now = core.clock.now();
+    match wake_due(core, registry, &store, now) {
+        Ok(Some(next)) => core.sleepers.expect(core, registry, next),
+        Ok(None) => {}
+        Err(_) if registry.is_closed() => {}
+        // Nobody else would ask again.
+        Err(error) => {
+            tracing::error!(%error, "sleeping runs cannot be woken; trying again soon");
+            core.sleepers.expect(core, registry, now.after(AGAIN));
+        }
+    }
+}
+
+/// Wakes those that are due, and says when the next one is.
+fn wake_due(
+    core: &Arc<Core>,
+    registry: &Arc<Registry>,
+    store: &Arc<dyn Store>,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, StoreError> {
+    let mut last = None;
+    loop {
+        let page = store.due(now, last, PAGE)?;
+        let Some(end) = page.last() else { break };
+        last = Some(end.run);
+        for stored in page {
+            if let Some(known) = registry.known(&stored.workflow) {
+                recovery::recover_one(core, registry, store, &known, &stored);
+            }
+        }
+    }
+    store.next_wake(now)
+}
+
+impl RunHost {
+    /// Whether the store is to take the run for asleep from the commit on that
+    /// is about to be made.
+    pub(super) fn fall_asleep(&self, inner: &mut Inner, actions: &[Action]) -> Sleep {
+        let asks = |action: &Action| matches!(action, Action::Acquire { .. });
+        if self.may_sleep(inner) && !actions.iter().any(asks) {
+            let until = inner.next_cause();
+            if until.is_none_or(|until| until.since(self.core.clock.now()) > NAP) {
+                (inner.uncommitted.asleep, inner.uncommitted.unsure) = (true, false);
+                return Sleep::Until(until);
+            }
+        }
+        let unsure = std::mem::take(&mut inner.uncommitted.unsure);
+        match std::mem::take(&mut inner.uncommitted.asleep) || unsure {
+            true => Sleep::Awake,
+            false => Sleep::Unchanged,
+        }
+    }
+
+    /// Whether nobody holds the run and nothing of it is under way.
+    pub(super) fn may_sleep(&self, inner: &Inner) -> bool {
+        self.handles.load(Ordering::Acquire) == 0
+            && inner.end.is_none()
+            && matches!(inner.machine.run_state(), RunState::Waiting | RunState::Paused)
+            && inner.machine.is_idle()
+            && inner.attempts == 0
+            && inner.working == 0
+            && inner.ready.is_empty()
+            && inner.room.is_empty()
+    }
+
+    /// Nobody holds the run any more.
+    pub(super) fn consider_sleep(self: &Arc<Self>) {
+        if self.journal.is_none() {
+            return;
+        }
+        self.with(|inner, after| {
+            if self.may_sleep(inner) {
+                inner.uncommitted.drowsy = !inner.uncommitted.asleep;
+                after.asleep = self.is_asleep(inner);
+            }
+        });
+    }
+
+    /// Whether the store knows that the run sleeps, and all else of it.
+    pub(super) fn is_asleep(&self, inner: &Inner) -> bool {
+        inner.uncommitted.asleep && !inner.uncommitted.is_pending() && self.may_sleep(inner)
+    }
+
+    /// Leaves a sleeping run to its rows, unless somebody has taken hold of it
+    /// meanwhile.
+    pub(super) fn leave(self: &Arc<Self>) {
+        let (Some(registry), core) = (self.registry(), self.core.clone()) else { return };
+        if self.leaving.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let host = self.clone();
+        // Not here: whoever calls this holds the run as well.
+        drop(core.runtime.clone().spawn(async move {
+            let mut host = host;
+            for patience in PATIENCE {
+                match registry.leave(host) {
+                    Ok(until) => {
+                        if let Some(until) = until {
+                            core.sleepers.expect(&core, &registry, until);
+                        }
+                        return;
+                    }
+                    Err(held) => host = held,
+                }
+                // It will fall asleep again, and this is done again.
+                if !host.is_asleep(&host.lock()) {
+                    break;
+                }
+                tokio::time::sleep(patience).await;
+            }
+            host.leaving.store(false, Ordering::Release);
+        }));
+    }
+}
+
+impl Inner {
+    /// The first time at which the run goes on by itself.
+    pub(super) fn next_cause(&self) -> Option<Timestamp> {
+        let causes = self.machine.steps().filter_map(|view| match view.state {
+            StepState::Waiting(Wait::Timer { until } | Wait::Backoff { until }) => Some(until),
+            StepState::Waiting(Wait::Signal { until }) => until,
+            _ => None,
+        });
+        causes.min()
+    }
+}

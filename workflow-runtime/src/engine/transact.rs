@@ -1,0 +1,211 @@
+//! Attempts of tasks with `transaction`: on the thread that writes the store,
+//! in a transaction of its own, so that what they write and their success are
+//! one commit.
+
+use std::collections::HashMap;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context as TaskContext, Poll, Waker};
+
+use tokio::sync::oneshot;
+use tracing::Span;
+
+use super::attempt::{Attempt, End, Watch};
+use super::host::RunHost;
+use super::journal;
+use super::open::Open;
+use super::panics::{contained, discard};
+use super::params::coded;
+use crate::definition::{Kind, Start, TaskDef};
+use crate::error::{Cause, Failure};
+use crate::run::{Action, Key};
+use crate::store::{Payload, RunRef, Store, StoreError, Transact, Transacted};
+use crate::task::{Ended, Env, Moved, Retryability};
+use crate::value::Value;
+
+/// What transactions gave back whose end the run has not heard of: by the step
+/// and the attempt's epoch.
+pub(super) type Done = HashMap<(Key, u32), Value>;
+
+impl RunHost {
+    /// The store, if tasks can write into it, and the run's number there.
+    fn transactions(&self) -> Option<(Arc<dyn Store>, RunRef)> {
+        let run = *self.journal.as_ref()?.run.get()?;
+        let store = self.core.store.clone()?;
+        store.has_transactions().then_some((store, run))
+    }
+
+    /// The attempts that a process left under way, and whose transaction is
+    /// committed all the same: they are not lost.
+    pub(super) fn transacted(self: &Arc<Self>, open: &Open) -> Done {
+        let Some((store, run)) = self.transactions() else { return HashMap::new() };
+        let mut asked = Vec::new();
+        let inner = self.lock();
+        for action in open.actions.values() {
+            let (key, epoch, undo) = match action {
+                Action::Start { key, epoch, .. } => (*key, *epoch, false),
+                Action::Undo { key, epoch, .. } => (*key, *epoch, true),
+                _ => continue,
+            };
+            let Some((frame, step)) = inner.frames.step(key) else { continue };
+            let Kind::Task(task) = step.kind else { continue };
+            let task = if undo { task.task.undo.map(|by| by.task) } else { Some(task.task) };
+            if let Some(task) = task.filter(|task| task.transaction) {
+                let context = self.context(key, epoch, 1).within(frame.scope.clone());
+                asked.push((key, epoch, task, if undo { context.undoing() } else { context }));
+            }
+        }
+        drop(inner);
+        let mut found = HashMap::new();
+        for (key, epoch, task, context) in asked {
+            let effect = store.effect(run, &context.idempotency_key()).unwrap_or_else(|error| {
+                // The next attempt finds it.
+                tracing::warn!(parent: &self.span, %error, "could not look for a transaction's result");
+                None
+            });
+            if let Some(Ok(value)) = effect.map(|effect| coded(|| (task.output.decode)(&effect.bytes))) {
+                found.insert((key, epoch), value);
+            }
+        }
+        found
+    }
+}
+
+/// `None` where the store has no transactions for tasks. The attempt then runs
+/// like any other, and only a stand-in for the task gets to its end.
+pub(super) async fn run(watch: &mut Watch<'_>, attempt: &mut Attempt, task: &'static TaskDef) -> Option<End> {
+    let (store, run) = watch.host.transactions()?;
+    let (env, moved) = attempt.given.take()?;
+    let key = env.context().idempotency_key();
+    let call = Arc::new(Call::default());
+    let work = Work {
+        call: call.clone(),
+        start: attempt.start,
+        given: (env, moved),
+        task,
+        largest: watch.host.core.largest_value,
+        span: attempt.span.clone(),
+    };
+    let (answer, mut answered) = oneshot::channel();
+    let work = Transact { run, key, work: Box::new(move || work.perform()) };
+    store.transact(work, Box::new(move |outcome| drop(answer.send(outcome))));
+    let end = poll_fn(|cx| watch.poll(cx, |cx| hear(&mut answered, cx, &call, task))).await;
+    if matches!(end, End::Ended(_)) || call.withdraw() {
+        return Some(end);
+    }
+    // It has begun, so what it does is real, whoever does not wait for it.
+    Some(End::Ended(poll_fn(|cx| hear(&mut answered, cx, &call, task)).await))
+}
+
+/// The task's call, as both threads see it.
+#[derive(Default)]
+struct Call {
+    state: AtomicU8,
+    ended: Mutex<Option<Result<Ended, Failure>>>,
+}
+
+const QUEUED: u8 = 0;
+const BEGUN: u8 = 1;
+const WITHDRAWN: u8 = 2;
+
+impl Call {
+    fn begin(&self) -> bool {
+        self.state.compare_exchange(QUEUED, BEGUN, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    /// Keeps it from being called. False when it is too late.
+    fn withdraw(&self) -> bool {
+        self.state.compare_exchange(QUEUED, WITHDRAWN, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    fn end(&self, ended: Result<Ended, Failure>) {
+        *self.ended.lock().unwrap_or_else(PoisonError::into_inner) = Some(ended);
+    }
+
+    fn take(&self) -> Option<Result<Ended, Failure>> {
+        self.ended.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// What is done on the store's thread.
+struct Work {
+    call: Arc<Call>,
+    start: Start,
+    given: (Env, Moved),
+    task: &'static TaskDef,
+    largest: usize,
+    span: Span,
+}
+
+impl Work {
+    fn perform(self) -> Option<Payload> {
+        let Self { call, start, given, task, largest, span } = self;
+        if !call.begin() {
+            discard(given);
+            return None;
+        }
+        let _entered = span.enter();
+        let (env, mut moved) = given;
+        let ended = contained(|| {
+            let running = pin!(start(&env, &mut moved));
+            match running.poll(&mut TaskContext::from_waker(Waker::noop())) {
+                Poll::Ready(ended) => Ok(ended),
+                Poll::Pending => Err(Failure::new(Cause::Fatal, "a transaction waited for async code")),
+            }
+        });
+        discard((env, moved));
+        let ended = ended.and_then(|ended| ended);
+        let payload = match &ended {
+            Ok(Ended::Ok(value)) => journal::payload(&task.output, value, largest).map(Some),
+            _ => Ok(None),
+        };
+        match payload {
+            Ok(payload) => {
+                call.end(ended);
+                payload
+            }
+            Err(failure) => {
+                call.end(Ok(Ended::Err(failure, Retryability::Fatal)));
+                None
+            }
+        }
+    }
+}
+
+type Answer = Result<Transacted, StoreError>;
+
+fn hear(
+    answered: &mut oneshot::Receiver<Answer>,
+    cx: &mut TaskContext<'_>,
+    call: &Call,
+    task: &'static TaskDef,
+) -> Poll<Result<Ended, Failure>> {
+    let answer = Pin::new(answered).poll(cx);
+    answer.map(|answer| end(answer.unwrap_or(Err(StoreError::Closed)), call, task))
+}
+
+/// What the store's answer means to the attempt.
+fn end(answer: Answer, call: &Call, task: &'static TaskDef) -> Result<Ended, Failure> {
+    match answer {
+        Ok(Transacted::Done | Transacted::Nothing) => call.take().unwrap_or_else(|| {
+            // Withdrawn, or dropped by its store.
+            Err(Failure::new(Cause::Interrupted, "the transaction was not begun"))
+        }),
+        Ok(Transacted::Before(payload)) => match coded(|| (task.output.decode)(&payload.bytes)) {
+            Ok(value) => Ok(Ended::Ok(value)),
+            Err(failure) => Ok(Ended::Err(failure, Retryability::Fatal)),
+        },
+        Ok(Transacted::Ended) => {
+            let words = "the transaction was ended before its task was, by a COMMIT, a ROLLBACK or a conflict \
+                         that rolls back, so nothing of it was kept; leave its end to the engine, and use \
+                         savepoints within it";
+            Ok(Ended::Err(Failure::new(Cause::Fatal, words), Retryability::Fatal))
+        }
+        Err(StoreError::Closed) => {
+            Err(Failure::new(Cause::Interrupted, "the store was closed before the transaction was done"))
+        }
+        Err(error) => Err(Failure::from_error(Cause::Error, &error)),
+    }
+}

@@ -1,0 +1,108 @@
+//! What is left of each step of a run for another life of it.
+
+use std::collections::BTreeMap;
+
+use crate::engine::StoredRecalled;
+use crate::run::Timestamp;
+
+/// What is left of each step, by its path.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Left {
+    pub(crate) steps: BTreeMap<String, Leftover>,
+    /// Signals that came and that no step took: the name of each, and the
+    /// number of the journal's entry with its value. In the order they came.
+    pub(crate) signals: Vec<(String, u64)>,
+}
+
+/// What is left of a step.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Leftover {
+    pub(crate) recalled: StoredRecalled,
+    /// The number of the journal's entry that holds the value.
+    pub(crate) from: Option<u64>,
+    /// Whether it stands by an operator's word, whatever comes before it.
+    pub(crate) sworn: bool,
+    /// How often the step was undone, or did what does not count any more.
+    pub(crate) undone: u32,
+    /// The step's path without the numbers of items and turns.
+    pub(crate) static_path: String,
+}
+
+impl Left {
+    /// Puts down what is left of a step. That it was undone before stays true.
+    pub(super) fn put(
+        &mut self,
+        path: String,
+        static_path: String,
+        recalled: StoredRecalled,
+        from: Option<u64>,
+        undone_now: bool,
+    ) {
+        let before = self.steps.get(&path);
+        // What was recalled is the same as before.
+        let sworn =
+            before.is_some_and(|before| before.sworn && before.recalled == recalled && before.from == from);
+        let undone = before.map_or(0, |before| before.undone).saturating_add(u32::from(undone_now));
+        if recalled == StoredRecalled::Nothing && undone == 0 {
+            self.steps.remove(&path);
+        } else {
+            self.steps.insert(path, Leftover { recalled, from, sworn, undone, static_path });
+        }
+    }
+
+    /// What is left of the step of a path stands by an operator's word.
+    pub(super) fn swear(&mut self, path: &str) {
+        if let Some(left) = self.steps.get_mut(path) {
+            left.sworn = true;
+        }
+    }
+
+    /// Nothing is left of the step of a path, and of what lies in it: also
+    /// not what is sworn, or only that.
+    pub(super) fn drop_below(&mut self, path: &str, sworn_too: bool) {
+        for (of, left) in self.steps.range_mut(path.to_owned()..) {
+            let Some(rest) = of.strip_prefix(path) else { break };
+            if (rest.is_empty() || rest.starts_with(['/', '['])) && (sworn_too || !left.sworn) {
+                // What it did stands in the world, and it is done once more.
+                left.undone += u32::from(left.recalled == StoredRecalled::Value);
+                (left.recalled, left.from, left.sworn) = (StoredRecalled::Nothing, None, false);
+            }
+        }
+        self.steps.retain(|_, left| left.recalled != StoredRecalled::Nothing || left.undone > 0);
+    }
+
+    /// Whether nobody knows what the step of a path has done.
+    pub(super) fn is_unknown(&self, path: &str) -> bool {
+        self.steps.get(path).is_some_and(|left| left.recalled == StoredRecalled::Unknown)
+    }
+
+    /// Whether somewhere the step of a static path has a result, or nobody
+    /// knows whether it has.
+    pub(super) fn is_kept(&self, static_path: &str) -> bool {
+        self.steps.values().any(|left| left.static_path == static_path && left.is_kept())
+    }
+}
+
+impl Leftover {
+    fn is_kept(&self) -> bool {
+        matches!(
+            self.recalled,
+            StoredRecalled::Value | StoredRecalled::Failed { .. } | StoredRecalled::Unknown
+        )
+    }
+}
+
+/// A failed attempt before one that has not ended: it counts, and the next one
+/// may begin at once.
+pub(super) fn after_attempts(
+    attempts: u32,
+    failure: Option<&crate::error::Failure>,
+    until: Timestamp,
+) -> StoredRecalled {
+    match failure {
+        Some(failure) if attempts > 0 => {
+            StoredRecalled::Backoff { attempts, until, failure: failure.clone() }
+        }
+        _ => StoredRecalled::Nothing,
+    }
+}

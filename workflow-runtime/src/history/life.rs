@@ -1,0 +1,308 @@
+//! One life of a run, heard by one machine.
+
+use std::collections::{HashMap, VecDeque};
+
+use super::left::{Left, after_attempts};
+use super::place::{Place, Places, Record};
+use super::story::{AttemptKind, AttemptStory, Outcome, StepStory};
+use crate::definition::{Graph, Kind, OnFailure, Step};
+use crate::engine::StoredRecalled;
+use crate::error::{Failure, StepError};
+use crate::run::{
+    Action, Answer, AttemptEnd, Change, Effects, Event, FrameId, Key, Machine, Recalled, RunState, StepState,
+    Timestamp, Wait,
+};
+
+/// More items than any run has: an entry that says so is damaged.
+const ITEMS: usize = 10_000_000;
+
+/// One life of a run.
+pub(super) struct LifeReader {
+    pub machine: Machine,
+    effects: Effects,
+    places: Places,
+    frames: HashMap<FrameId, usize>,
+    /// Signals that nobody has taken, by name.
+    signals: HashMap<&'static str, VecDeque<u64>>,
+    pub error: Option<StepError>,
+    pub ended_at: Option<Timestamp>,
+    graph: &'static Graph,
+}
+
+/// An entry of the journal, beside its event.
+#[derive(Clone, Copy)]
+pub(super) struct Heard {
+    pub seq: u64,
+    pub at: Timestamp,
+    /// The entry that an earlier value was taken from.
+    pub from: Option<u64>,
+    pub has_value: bool,
+}
+
+impl LifeReader {
+    pub fn new(machine: Machine, graph: &'static Graph) -> Self {
+        Self {
+            machine,
+            effects: Effects { observed: true, ..Effects::default() },
+            places: Places::default(),
+            frames: HashMap::new(),
+            signals: HashMap::new(),
+            error: None,
+            ended_at: None,
+            graph,
+        }
+    }
+
+    /// Has the machine hear an event, and notes what follows.
+    pub fn hear(&mut self, event: Event, heard: Heard) -> Result<(), String> {
+        if let Event::Answered { answer: Ok(Answer::Items(items)), .. } = &event
+            && *items > ITEMS
+        {
+            return Err(format!("lists {items} items, which is more than a run can have"));
+        }
+        self.effects.actions.clear();
+        self.effects.changes.clear();
+        let refused = self.machine.apply(heard.at, event.clone(), &mut self.effects);
+        refused.map_err(|refused| format!("does not follow from those before: {refused}"))?;
+        self.note_event(event, heard);
+        for action in std::mem::take(&mut self.effects.actions) {
+            self.note_action(action, heard.at);
+        }
+        for change in std::mem::take(&mut self.effects.changes) {
+            if let Change::Step { key, state, attempt, failure } = change
+                && let Some(record) = self.record(key)
+            {
+                record.change(heard.at, state, attempt, failure);
+            }
+        }
+        Ok(())
+    }
+
+    fn record(&mut self, key: Key) -> Option<&mut Record> {
+        let place = *self.frames.get(&key.frame)?;
+        self.places.record_mut(place, key.step)
+    }
+
+    /// The path of a step.
+    pub fn path(&self, key: Key) -> Option<String> {
+        Some(self.places.get(*self.frames.get(&key.frame)?)?.path(key.step))
+    }
+
+    fn note_event(&mut self, event: Event, heard: Heard) {
+        match event {
+            Event::AttemptEnded { key, epoch, end, .. } => self.note_end(key, epoch, end, heard),
+            Event::Signalled { name } => self.signals.entry(name).or_default().push_back(heard.seq),
+            Event::Recalled { key, recalled } => {
+                if let Some(record) = self.record(key) {
+                    record.asked = false;
+                    record.begun |= recalled != Recalled::Lost;
+                    if recalled == Recalled::Value {
+                        record.output = heard.from.or(heard.has_value.then_some(heard.seq));
+                    }
+                }
+            }
+            Event::Set { key } => {
+                if let Some(record) = self.record(key) {
+                    record.output = heard.has_value.then_some(heard.seq);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn note_end(&mut self, key: Key, epoch: u32, end: AttemptEnd, heard: Heard) {
+        let Some(record) = self.record(key) else { return };
+        let (outcome, failure) = match end {
+            // There was no attempt.
+            AttemptEnd::NotBegun => return record.attempts.retain(|(of, _)| *of != epoch),
+            AttemptEnd::Ok => (Outcome::Ok, None),
+            AttemptEnd::Reused => (Outcome::Reused, None),
+            AttemptEnd::NotDone => (Outcome::NotDone, None),
+            AttemptEnd::Failed(failure, _) => (Outcome::of(failure.cause), Some(failure)),
+            AttemptEnd::Lost => (Outcome::Lost, None),
+            AttemptEnd::Interrupted => (Outcome::Interrupted, None),
+            AttemptEnd::Cancelled => (Outcome::Cancelled, None),
+        };
+        let mut undo = false;
+        if let Some(attempt) = record.open_attempt(epoch) {
+            undo = attempt.kind == AttemptKind::Undo;
+            (attempt.ended_at, attempt.outcome, attempt.failure) = (Some(heard.at), outcome, failure);
+        }
+        // What an undo returns is no output of the step.
+        if matches!(outcome, Outcome::Ok | Outcome::Reused) && !undo {
+            record.output = Some(heard.seq);
+        }
+    }
+
+    fn note_action(&mut self, action: Action, at: Timestamp) {
+        match action {
+            Action::Open { frame, parent, index, .. } => self.open(frame, parent, index, at),
+            Action::Start { key, epoch, attempt, .. } => {
+                self.begin(key, epoch, AttemptKind::Task, attempt, at);
+            }
+            Action::Undo { key, epoch, attempt } => self.begin(key, epoch, AttemptKind::Undo, attempt, at),
+            Action::Reconcile { key, epoch, attempt } => {
+                self.begin(key, epoch, AttemptKind::Reconcile, attempt, at);
+            }
+            Action::Abort { key, epoch, graceful: true } => {
+                if let Some(attempt) = self.record(key).and_then(|record| record.open_attempt(epoch)) {
+                    (attempt.ended_at, attempt.outcome) = (Some(at), Outcome::Cancelled);
+                }
+            }
+            Action::Recall { key, .. } => {
+                if let Some(record) = self.record(key) {
+                    record.asked = true;
+                }
+            }
+            Action::Deliver { key, name } => {
+                let from = self.signals.get_mut(name).and_then(VecDeque::pop_front);
+                if let Some(record) = self.record(key) {
+                    record.output = from;
+                }
+            }
+            Action::Finish { cause, .. } => {
+                self.ended_at = Some(at);
+                self.error = cause.map(|(key, attempts, failure)| {
+                    StepError::new(self.path(key).unwrap_or_default(), attempts, failure)
+                });
+            }
+            _ => {}
+        }
+    }
+
+    fn open(&mut self, frame: FrameId, parent: Option<Key>, index: u32, at: Timestamp) {
+        let (Some(graph), Some(region)) = (self.machine.graph_of(frame), self.machine.region_of(frame))
+        else {
+            return;
+        };
+        let around = parent.and_then(|key| Some((*self.frames.get(&key.frame)?, key.step)));
+        let place = self.places.open(graph, region, around, index, at);
+        self.frames.insert(frame, place);
+    }
+
+    fn begin(&mut self, key: Key, epoch: u32, kind: AttemptKind, number: u32, at: Timestamp) {
+        let Some(record) = self.record(key) else { return };
+        let outcome = Outcome::Running;
+        let attempt = AttemptStory { kind, number, started_at: at, ended_at: None, outcome, failure: None };
+        record.attempts.push((epoch, attempt));
+    }
+
+    /// The process ended: what is under way did not get to its end.
+    pub fn cut(&mut self, at: Timestamp, outcome: Outcome) {
+        let records = self.places.iter_mut().flat_map(|place| &mut place.steps);
+        for (_, attempt) in records.flat_map(|record| &mut record.attempts) {
+            if attempt.outcome == Outcome::Running {
+                (attempt.ended_at, attempt.outcome) = (Some(at), outcome);
+            }
+        }
+    }
+
+    pub fn state(&self) -> RunState {
+        self.machine.run_state()
+    }
+
+    pub fn stories(&self, life: usize) -> Vec<StepStory> {
+        self.places.stories(life)
+    }
+
+    pub fn graph(&self) -> &'static Graph {
+        self.graph
+    }
+
+    /// Puts down what the life leaves. What it has not come to stays as it was
+    /// left before. Attempts that are open may not have begun.
+    pub fn leave(&self, left: &mut Left, not_begun: bool) {
+        // Earlier results that were made from values which are no more.
+        let anew = self.machine.anew().into_iter().filter_map(|key| self.path(key));
+        anew.for_each(|path| left.drop_below(&path, false));
+        for place in self.places.iter() {
+            for ((number, step), record) in (0..).zip(place.region.steps).zip(&place.steps) {
+                if may_be_left(step) {
+                    self.leave_step(place, number, step, record, left, not_begun);
+                }
+            }
+        }
+        let signals =
+            self.signals.iter().flat_map(|(name, kept)| kept.iter().map(|seq| ((*name).to_owned(), *seq)));
+        left.signals = signals.collect();
+        left.signals.sort_by_key(|(_, seq)| *seq);
+    }
+
+    fn leave_step(
+        &self,
+        place: &Place,
+        number: u16,
+        step: &Step,
+        record: &Record,
+        left: &mut Left,
+        not_begun: bool,
+    ) {
+        let path = place.path(number);
+        let lost = record.state == StepState::Cancelled && self.places.has_lost(place, number);
+        let from = record.output;
+        let (recalled, undone) = match record.state {
+            // Whatever it was before: the race is decided. Only that nobody
+            // knows what it has done stays so.
+            _ if lost && (record.begun || !left.is_unknown(&path)) => (StoredRecalled::Lost, false),
+            _ if !record.begun => return,
+            StepState::Succeeded { .. } => (StoredRecalled::Value, false),
+            // Its undo failed, so it stands.
+            StepState::Failed if record.succeeded => (StoredRecalled::Value, false),
+            StepState::Failed => (failed(step, record), false),
+            StepState::Undoing | StepState::Undone => (StoredRecalled::Nothing, true),
+            StepState::OutcomeUnknown => (StoredRecalled::Unknown, false),
+            StepState::Waiting(wait) => (waiting(wait, record), false),
+            StepState::Running => (running(step, record, not_begun), false),
+            StepState::Skipped | StepState::UpstreamFailed | StepState::Cancelled => {
+                (StoredRecalled::Nothing, false)
+            }
+        };
+        let from = from.filter(|_| recalled == StoredRecalled::Value);
+        left.put(path, place.static_path(number), recalled, from, undone);
+    }
+}
+
+/// Whether something may be left of a step: whether it does anything that is
+/// more than a pure expression, itself.
+fn may_be_left(step: &Step) -> bool {
+    match step.kind {
+        Kind::Task(task) => task.task.child.is_none(),
+        Kind::Signal { .. } | Kind::Sleep(_) => true,
+        _ => false,
+    }
+}
+
+fn failed(step: &Step, record: &Record) -> StoredRecalled {
+    match (step.on_failure, &record.failure) {
+        (OnFailure::Value(_), Some(failure)) => {
+            StoredRecalled::Failed { attempts: record.attempt, failure: failure.clone() }
+        }
+        _ => StoredRecalled::Nothing,
+    }
+}
+
+fn waiting(wait: Wait, record: &Record) -> StoredRecalled {
+    let failure: Option<&Failure> = record.failure.as_ref();
+    match (wait, failure) {
+        (Wait::Timer { until } | Wait::Signal { until: Some(until) }, _) => StoredRecalled::Until(until),
+        (Wait::Backoff { until }, Some(failure)) => {
+            StoredRecalled::Backoff { attempts: record.attempt, until, failure: failure.clone() }
+        }
+        // Its next attempt waits for something else by now.
+        (Wait::Slot | Wait::Paused, failure) => after_attempts(record.attempt, failure, record.since),
+        (Wait::Dependencies | Wait::Signal { until: None } | Wait::Backoff { .. }, _) => {
+            StoredRecalled::Nothing
+        }
+    }
+}
+
+fn running(step: &Step, record: &Record, not_begun: bool) -> StoredRecalled {
+    match step.kind {
+        // Nobody knows how far it got.
+        Kind::Task(task) if task.task.at_most_once && !not_begun => StoredRecalled::Unknown,
+        Kind::Task(_) => {
+            after_attempts(record.attempt.saturating_sub(1), record.failure.as_ref(), record.since)
+        }
+        _ => StoredRecalled::Nothing,
+    }
+}

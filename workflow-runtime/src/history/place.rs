@@ -1,0 +1,314 @@
+//! The regions that a life of a run has opened, each with what is known of its
+//! steps, and the order in which people read them.
+
+use super::story::{AttemptStory, Outcome, StepStory};
+use crate::definition::{Graph, Kind, OnFailure, Region, Step};
+use crate::error::Failure;
+use crate::run::{StepState, Timestamp, Wait};
+use crate::view::{StepKind, describe};
+
+/// One opened region.
+#[derive(Debug)]
+pub(super) struct Place {
+    pub graph: &'static Graph,
+    pub region: &'static Region,
+    /// The place and the step that opened it.
+    pub parent: Option<(usize, u16)>,
+    /// Which item of a `for`, which turn of a `while`.
+    index: u32,
+    /// What its steps' paths begin with, and their static paths.
+    path: String,
+    static_path: String,
+    pub steps: Vec<Record>,
+    /// The places that its steps have opened.
+    children: Vec<(u16, usize)>,
+}
+
+/// What is known of a step.
+#[derive(Clone, Debug)]
+pub(super) struct Record {
+    pub state: StepState,
+    pub since: Timestamp,
+    pub started_at: Option<Timestamp>,
+    pub ended_at: Option<Timestamp>,
+    pub failure: Option<Failure>,
+    /// The number of the latest attempt.
+    pub attempt: u32,
+    /// Each with its epoch.
+    pub attempts: Vec<(u32, AttemptStory)>,
+    pub output: Option<u64>,
+    /// It has begun in this life, so what earlier ones left of it is past.
+    pub begun: bool,
+    /// It was asked what is left of it, and the answer is not there yet.
+    pub asked: bool,
+    /// It had succeeded, whatever came then.
+    pub succeeded: bool,
+}
+
+impl Record {
+    fn new(at: Timestamp) -> Self {
+        Self {
+            state: StepState::Waiting(Wait::Dependencies),
+            since: at,
+            started_at: None,
+            ended_at: None,
+            failure: None,
+            attempt: 0,
+            attempts: Vec::new(),
+            output: None,
+            begun: false,
+            asked: false,
+            succeeded: false,
+        }
+    }
+
+    pub fn change(&mut self, at: Timestamp, state: StepState, attempt: u32, failure: Option<Failure>) {
+        // What was unknown goes on after all; an undo comes after the end.
+        if self.state == StepState::OutcomeUnknown {
+            self.ended_at = None;
+        }
+        (self.state, self.since, self.attempt) = (state, at, attempt);
+        let never_began = matches!(
+            state,
+            StepState::Waiting(Wait::Dependencies | Wait::Paused)
+                | StepState::Skipped
+                | StepState::UpstreamFailed
+                | StepState::Cancelled
+        );
+        if !never_began {
+            self.started_at.get_or_insert(at);
+            self.begun |= !self.asked;
+        }
+        if let StepState::Succeeded { .. } = state {
+            self.succeeded = true;
+            self.failure = None;
+        }
+        if failure.is_some() {
+            self.failure = failure;
+        }
+        if state.is_ended() {
+            self.ended_at.get_or_insert(at);
+        }
+    }
+
+    /// The attempt of an epoch, unless it has ended.
+    pub fn open_attempt(&mut self, epoch: u32) -> Option<&mut AttemptStory> {
+        let found = self.attempts.iter_mut().rev().find(|(of, _)| *of == epoch);
+        found.map(|(_, attempt)| attempt).filter(|attempt| attempt.outcome == Outcome::Running)
+    }
+}
+
+/// All regions of a life. The first is the body.
+#[derive(Debug, Default)]
+pub(super) struct Places(Vec<Place>);
+
+impl Places {
+    /// Notes a region that was opened, and gives its place.
+    pub fn open(
+        &mut self,
+        graph: &'static Graph,
+        region: &'static Region,
+        parent: Option<(usize, u16)>,
+        index: u32,
+        at: Timestamp,
+    ) -> usize {
+        let place = self.0.len();
+        let (path, static_path) = match parent.and_then(|(around, step)| Some((self.0.get(around)?, step))) {
+            None => (graph.name.to_owned(), graph.name.to_owned()),
+            Some((around, step)) => around.inner(step, region, index),
+        };
+        let steps = region.steps.iter().map(|_| Record::new(at)).collect();
+        self.0.push(Place { graph, region, parent, index, path, static_path, steps, children: Vec::new() });
+        if let Some((around, step)) = parent
+            && let Some(around) = self.0.get_mut(around)
+        {
+            around.children.push((step, place));
+        }
+        place
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Place> {
+        self.0.iter()
+    }
+
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Place> {
+        self.0.iter_mut()
+    }
+
+    pub fn get(&self, place: usize) -> Option<&Place> {
+        self.0.get(place)
+    }
+
+    pub fn record_mut(&mut self, place: usize, step: u16) -> Option<&mut Record> {
+        self.0.get_mut(place)?.steps.get_mut(usize::from(step))
+    }
+
+    /// Whether a step, or something around it, was stopped in a race that
+    /// another step of it has won, or would have.
+    pub fn has_lost(&self, place: &Place, step: u16) -> bool {
+        let (mut place, mut step) = (place, step);
+        while let Some((around, select)) = place.parent.and_then(|(at, step)| Some((self.0.get(at)?, step))) {
+            let stopped = place.record(step).is_some_and(|record| record.state == StepState::Cancelled);
+            let is_race = match around.step(select).map(|step| &step.kind) {
+                Some(Kind::Select { race, .. }) => around
+                    .graph
+                    .regions
+                    .get(usize::from(*race))
+                    .is_some_and(|race| std::ptr::eq(race, place.region)),
+                _ => false,
+            };
+            if is_race && stopped && place.has_value() {
+                return true;
+            }
+            (place, step) = (around, select);
+        }
+        false
+    }
+
+    /// The stories of all steps, those of regions after the step that opened
+    /// them, and those of arms that were not chosen once one was.
+    pub fn stories(&self, life: usize) -> Vec<StepStory> {
+        let mut stories = Vec::new();
+        if let Some(body) = self.0.first() {
+            self.write(body, life, &mut stories);
+        }
+        stories
+    }
+
+    fn write(&self, place: &Place, life: usize, stories: &mut Vec<StepStory>) {
+        for ((number, step), record) in (0..).zip(place.region.steps).zip(&place.steps) {
+            stories.push(place.story(number, step, record, life));
+            let opened = place.children.iter().filter(|(by, _)| *by == number);
+            let mut opened: Vec<&Place> = opened.filter_map(|(_, at)| self.0.get(*at)).collect();
+            opened.sort_by_key(|opened| opened.index);
+            opened.iter().for_each(|opened| self.write(opened, life, stories));
+            place.write_skipped(number, step, record, &opened, life, stories);
+        }
+    }
+}
+
+impl Place {
+    pub fn step(&self, number: u16) -> Option<&'static Step> {
+        self.region.steps.get(usize::from(number))
+    }
+
+    fn record(&self, number: u16) -> Option<&Record> {
+        self.steps.get(usize::from(number))
+    }
+
+    /// Whether a step of the region has, or had, a value.
+    fn has_value(&self) -> bool {
+        self.region.steps.iter().zip(&self.steps).any(|(step, record)| {
+            let soft = matches!(step.on_failure, OnFailure::Value(_));
+            record.succeeded || (soft && record.state == StepState::Failed)
+        })
+    }
+
+    pub fn path(&self, number: u16) -> String {
+        format!("{}/{}", self.path, self.step(number).map_or("?", |step| step.name))
+    }
+
+    pub fn static_path(&self, number: u16) -> String {
+        format!("{}/{}", self.static_path, self.step(number).map_or("?", |step| step.name))
+    }
+
+    /// What the paths of the steps of a region begin with that a step opens.
+    fn inner(&self, number: u16, region: &Region, index: u32) -> (String, String) {
+        let (mut path, mut static_path) = (self.path(number), self.static_path(number));
+        match self.step(number).map(|step| &step.kind) {
+            Some(Kind::Map { .. } | Kind::Loop { .. }) => path.push_str(&format!("[{index}]")),
+            // The body of a child workflow is its step, and so is a race.
+            Some(Kind::Task(_)) | None => {}
+            Some(_) if region.label.is_empty() => {}
+            Some(_) => {
+                let label = format!("[{}]", region.label);
+                path.push_str(&label);
+                static_path.push_str(&label);
+            }
+        }
+        (path, static_path)
+    }
+
+    fn story(&self, number: u16, step: &'static Step, record: &Record, life: usize) -> StepStory {
+        StepStory {
+            path: self.path(number),
+            static_path: self.static_path(number),
+            task: describe(step),
+            kind: StepKind::of(step),
+            state: record.state,
+            since: record.since,
+            started_at: record.started_at,
+            ended_at: record.ended_at,
+            attempts: record.attempts.iter().map(|(_, attempt)| attempt.clone()).collect(),
+            failure: record.failure.clone(),
+            output: record.output,
+            life,
+        }
+    }
+
+    fn write_skipped(
+        &self,
+        number: u16,
+        step: &'static Step,
+        record: &Record,
+        opened: &[&Self],
+        life: usize,
+        stories: &mut Vec<StepStory>,
+    ) {
+        let (Kind::Branch { arms, .. } | Kind::Select { arms, .. }) = step.kind else { return };
+        let arms = arms.iter().filter_map(|arm| self.graph.regions.get(usize::from(*arm)));
+        let is_open = |arm: &Region| opened.iter().any(|opened| std::ptr::eq(opened.region, arm));
+        let arms: Vec<&Region> = arms.collect();
+        if !arms.iter().any(|arm| is_open(arm)) {
+            return;
+        }
+        for region in arms.into_iter().filter(|arm| !is_open(arm)) {
+            let (path, static_path) = self.inner(number, region, 0);
+            let state = StepState::Skipped;
+            let skipped = Record { state, ..Record::new(record.since) };
+            let steps = region.steps.iter().map(|_| skipped.clone()).collect();
+            let children = Vec::new();
+            let parent = None;
+            let arm =
+                Self { graph: self.graph, region, parent, index: 0, path, static_path, steps, children };
+            for ((number, step), record) in (0..).zip(region.steps).zip(&arm.steps) {
+                stories.push(arm.story(number, step, record, life));
+            }
+        }
+    }
+}
+
+/// The static path that a path of a step stands for, by the graph that the
+/// path leads through. What it does not lead through stays as it is.
+pub(super) fn static_path(graph: &'static Graph, path: &str) -> String {
+    let mut parts = path.split('/');
+    let mut written = parts.next().unwrap_or_default().to_owned();
+    let (mut graph, mut region) = (graph, graph.regions.first());
+    for part in parts {
+        let (name, label) = match part.split_once('[') {
+            Some((name, label)) => (name, label.strip_suffix(']').unwrap_or(label)),
+            None => (part, ""),
+        };
+        let step = region.and_then(|region| region.steps.iter().find(|step| step.name == name));
+        let numbered = |number: &u16| graph.regions.get(usize::from(*number));
+        let labelled = |arms: &[u16]| arms.iter().filter_map(numbered).find(|arm| arm.label == label);
+        let mut plain = false;
+        region = match step.map(|step| &step.kind) {
+            Some(Kind::Map { region, .. } | Kind::Loop { region, .. }) => {
+                plain = true;
+                numbered(region)
+            }
+            Some(Kind::Branch { arms, .. }) => labelled(arms),
+            Some(Kind::Select { race, .. }) if label.is_empty() => numbered(race),
+            Some(Kind::Select { arms, .. }) => labelled(arms),
+            Some(Kind::Task(task)) => task.task.child.and_then(|child| {
+                graph = child;
+                child.regions.first()
+            }),
+            _ => None,
+        };
+        written.push('/');
+        written.push_str(if plain { name } else { part });
+    }
+    written
+}

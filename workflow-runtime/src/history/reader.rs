@@ -1,0 +1,279 @@
+//! Reading a journal: life after life, each heard by a machine of its own.
+
+use std::collections::{HashMap, HashSet};
+
+use serde::Deserialize;
+
+use super::left::Left;
+use super::life::{Heard, LifeReader};
+use super::place::static_path;
+use super::story::{AttemptStory, Life, Operated, OperatorAct, Outcome, StepStory};
+use super::{History, Unreadable, Why};
+use crate::definition::Graph;
+use crate::engine::{StoredEvent, StoredRecalled, contained};
+use crate::operation::By;
+use crate::run::{Event, Key, Machine, RunState, Timestamp};
+use crate::store::StoredEntry;
+
+/// Reads a journal.
+pub(super) fn read(
+    graph: &'static Graph,
+    entries: &[StoredEntry],
+    blueprint_of: &dyn Fn(u64) -> Option<&'static Graph>,
+) -> Result<History, Unreadable> {
+    let mut reader = Reader {
+        graph,
+        blueprint_of,
+        life: None,
+        lives: Vec::new(),
+        earlier: Earlier::default(),
+        left: Left::default(),
+        kept: Vec::new(),
+        acts: Vec::new(),
+        paused: false,
+        cancelled: false,
+        resuming: false,
+        shut_down: false,
+        not_begun: false,
+        last: Timestamp::default(),
+    };
+    for (number, entry) in (0..).zip(entries) {
+        let of = |reason: String| Unreadable { entry: number, reason };
+        if entry.seq != number {
+            return Err(of("is missing".to_owned()));
+        }
+        // A machine holds nothing but numbers, so nothing is left half-done
+        // that matters.
+        let read = contained(|| reader.entry(entry));
+        read.unwrap_or_else(|panic| Err(format!("cannot be followed: {panic}"))).map_err(of)?;
+    }
+    Ok(reader.end())
+}
+
+struct Reader<'a> {
+    /// Of the present life.
+    graph: &'static Graph,
+    blueprint_of: &'a dyn Fn(u64) -> Option<&'static Graph>,
+    life: Option<LifeReader>,
+    lives: Vec<Life>,
+    earlier: Earlier,
+    left: Left,
+    /// What is left by somebody's word, until it is known which graph it is
+    /// for.
+    kept: Vec<(String, StoredRecalled, Option<u64>)>,
+    acts: Vec<OperatorAct>,
+    paused: bool,
+    cancelled: bool,
+    /// A life was begun, and its machine has heard nothing but that.
+    resuming: bool,
+    /// The last entry says that the engine was shut down.
+    shut_down: bool,
+    /// The last entry says that no open attempt has begun.
+    not_begun: bool,
+    last: Timestamp,
+}
+
+impl Reader<'_> {
+    fn entry(&mut self, entry: &StoredEntry) -> Result<(), String> {
+        let stored: StoredEvent =
+            serde_json::from_str(&entry.event).map_err(|error| format!("cannot be read: {error}"))?;
+        let by = by(&entry.event);
+        self.last = entry.at;
+        match stored {
+            StoredEvent::ShutDown => {
+                self.shut_down = true;
+                return Ok(());
+            }
+            StoredEvent::NotBegun => {
+                self.not_begun = true;
+                return Ok(());
+            }
+            StoredEvent::Kept { path, recalled } => {
+                let from = (recalled == StoredRecalled::Value && entry.value.is_some()).then_some(entry.seq);
+                self.kept.push((path, recalled, from));
+                return Ok(());
+            }
+            StoredEvent::TakenUp { why, blueprint, dropped, .. } => {
+                return self.take_up(entry, why, blueprint, &dropped, by);
+            }
+            _ => {}
+        }
+        (self.shut_down, self.not_begun) = (false, false);
+        let from = match &stored {
+            StoredEvent::Recalled { from, .. } => *from,
+            _ => None,
+        };
+        let graph = self.graph;
+        let Some(event) = stored.event(graph) else {
+            return Err("is a signal that the workflow does not have".to_owned());
+        };
+        if self.life.is_none() {
+            self.life = Some(LifeReader::new(Machine::new(graph), graph));
+            let begun = Life { at: entry.at, entry: entry.seq, why: None, blueprint: None, by: None };
+            self.lives.push(begun);
+        }
+        let heard = Heard { seq: entry.seq, at: entry.at, from, has_value: entry.value.is_some() };
+        if let Some(life) = &mut self.life {
+            life.hear(event.clone(), heard)?;
+        }
+        self.note(event, entry.at, by);
+        Ok(())
+    }
+
+    /// The present life is over, and another one begins.
+    fn take_up(
+        &mut self,
+        entry: &StoredEntry,
+        why: Why,
+        blueprint: u64,
+        dropped: &[String],
+        by: Option<By>,
+    ) -> Result<(), String> {
+        let graph = (self.blueprint_of)(blueprint).ok_or_else(|| {
+            format!("takes the run up under a blueprint that is not there ({blueprint:016x})")
+        })?;
+        self.fold();
+        self.graph = graph;
+        self.keep(why == Why::Set);
+        dropped.iter().for_each(|path| self.left.drop_below(path, true));
+        // Those that nobody took come again in the new life.
+        self.left.signals.clear();
+        self.life = Some(LifeReader::new(Machine::resuming(graph), graph));
+        let (at, number) = (entry.at, entry.seq);
+        self.lives.push(Life {
+            at,
+            entry: number,
+            why: Some(why),
+            blueprint: Some(blueprint),
+            by: by.clone(),
+        });
+        if by.is_some() {
+            self.acts.push(OperatorAct { at, what: Operated::TakenUp(why), step: None, by });
+        }
+        (self.paused, self.cancelled, self.resuming) = (false, false, true);
+        (self.shut_down, self.not_begun) = (false, false);
+        Ok(())
+    }
+
+    /// Ends the present life, and puts down what it leaves.
+    fn fold(&mut self) {
+        let Some(mut life) = self.life.take() else { return };
+        let in_order = self.shut_down || self.not_begun;
+        life.cut(self.last, if in_order { Outcome::Interrupted } else { Outcome::Lost });
+        life.leave(&mut self.left, self.not_begun);
+        self.earlier.take(life.stories(self.lives.len().saturating_sub(1)));
+    }
+
+    fn keep(&mut self, sworn: bool) {
+        for (path, recalled, from) in std::mem::take(&mut self.kept) {
+            let static_path = static_path(self.graph, &path);
+            self.left.put(path.clone(), static_path, recalled, from, false);
+            if sworn {
+                self.left.swear(&path);
+            }
+        }
+    }
+
+    /// What operators did.
+    fn note(&mut self, event: Event, at: Timestamp, by: Option<By>) {
+        let (what, key): (_, Option<Key>) = match event {
+            Event::Begun => return,
+            // A run that was paused when it was taken up is told again.
+            Event::Paused if std::mem::take(&mut self.resuming) && by.is_none() => {
+                self.paused = true;
+                return;
+            }
+            Event::Paused => (Operated::Paused, None),
+            Event::Resumed => (Operated::Resumed, None),
+            Event::CancelRequested => (Operated::Cancelled, None),
+            Event::Set { key } => (Operated::Set, Some(key)),
+            Event::RetryRequested { key } => (Operated::Retried, Some(key)),
+            // Most come from other programs, which are no operators.
+            Event::Signalled { name } if by.is_some() => (Operated::Signalled(name.to_owned()), None),
+            _ => {
+                self.resuming = false;
+                return;
+            }
+        };
+        self.resuming = false;
+        match what {
+            Operated::Paused => self.paused = true,
+            Operated::Resumed => self.paused = false,
+            Operated::Cancelled => self.cancelled = true,
+            _ => {}
+        }
+        let step = key.and_then(|key| self.life.as_ref()?.path(key));
+        self.acts.push(OperatorAct { at, what, step, by });
+    }
+
+    fn end(mut self) -> History {
+        let number = self.lives.len().saturating_sub(1);
+        let (mut state, mut error, mut ended_at, mut steps) = (RunState::Queued, None, None, Vec::new());
+        if let Some(life) = &mut self.life {
+            life.leave(&mut self.left, self.not_begun);
+            if self.shut_down {
+                life.cut(self.last, Outcome::Interrupted);
+            }
+            (state, error, ended_at) = (life.state(), life.error.take(), life.ended_at);
+            steps = life.stories(number);
+            self.graph = life.graph();
+        }
+        self.keep(false);
+        History {
+            state,
+            ended_at,
+            error,
+            steps: self.earlier.before(steps),
+            acts: self.acts,
+            lives: self.lives,
+            paused: self.paused,
+            cancelled: self.cancelled,
+            left: self.left,
+        }
+    }
+}
+
+/// Who wanted what an entry tells, where that is kept.
+fn by(event: &str) -> Option<By> {
+    #[derive(Deserialize)]
+    struct Wanted {
+        #[serde(default)]
+        by: Option<By>,
+    }
+    serde_json::from_str::<Wanted>(event).ok()?.by
+}
+
+/// The steps of earlier lives.
+#[derive(Default)]
+struct Earlier {
+    attempts: HashMap<String, Vec<AttemptStory>>,
+    /// Those that were heard of, in order, as they were left.
+    steps: Vec<StepStory>,
+}
+
+impl Earlier {
+    fn take(&mut self, steps: Vec<StepStory>) {
+        let steps = std::mem::take(self).before(steps);
+        for step in &steps {
+            if !step.attempts.is_empty() {
+                self.attempts.insert(step.path.clone(), step.attempts.clone());
+            }
+        }
+        self.steps = steps;
+    }
+
+    /// The steps of a life, with their attempts in those before it, and then
+    /// those that it has not come to.
+    fn before(mut self, mut steps: Vec<StepStory>) -> Vec<StepStory> {
+        for step in &mut steps {
+            if let Some(mut attempts) = self.attempts.remove(&step.path) {
+                attempts.append(&mut step.attempts);
+                step.attempts = attempts;
+            }
+        }
+        let heard: HashSet<&str> = steps.iter().map(|step| &*step.path).collect();
+        self.steps.retain(|step| !heard.contains(&*step.path));
+        steps.append(&mut self.steps);
+        steps
+    }
+}

@@ -1,0 +1,89 @@
+//! A paused run: what would begin is held, in order, until the run goes on.
+//!
+//! What runs ends, and frames whose steps have all ended still get their
+//! values. What has to be done in any case is not held: the undo and the
+//! `#[always]` steps of what has failed or was cancelled.
+
+use super::frame::Activity;
+use super::transition::{Transition, Work};
+use crate::run::effect::Action;
+use crate::run::event::Refused;
+use crate::run::state::{Key, StepState, Wait};
+
+impl Transition<'_> {
+    /// An operator paused the run.
+    pub fn pause(&mut self) -> Result<(), Refused> {
+        if std::mem::replace(&mut self.machine.paused, true) {
+            return Err(Refused::Unexpected);
+        }
+        // Nobody else should wait for a place that a paused run has asked for.
+        let asked = self.machine.steps().filter(|view| view.state == StepState::Waiting(Wait::Slot));
+        for key in asked.map(|view| view.key).collect::<Vec<_>>() {
+            if self.holds(key) {
+                let epoch = self.node(key).epoch;
+                self.act(Action::Release { key, epoch });
+                self.hold(key);
+            }
+        }
+        Ok(())
+    }
+
+    /// An operator let the run go on.
+    pub fn resume(&mut self) -> Result<(), Refused> {
+        if !std::mem::take(&mut self.machine.paused) {
+            return Err(Refused::Unexpected);
+        }
+        self.release_held();
+        Ok(())
+    }
+
+    /// Whether the pause of the run holds a step that could go on.
+    #[inline]
+    pub fn holds(&self, key: Key) -> bool {
+        self.machine.paused && !self.is_ending(key)
+    }
+
+    /// Whether the step belongs to something that has failed or was stopped,
+    /// and only does what it must.
+    fn is_ending(&self, key: Key) -> bool {
+        let mut frame = self.machine.frames.at(key.frame.index);
+        while !frame.halted {
+            let Some(parent) = frame.parent else { return false };
+            frame = self.machine.frames.at(parent.frame.index);
+        }
+        true
+    }
+
+    /// Keeps a step from going on.
+    pub fn hold(&mut self, key: Key) {
+        self.next_epoch(key);
+        self.set(key, StepState::Waiting(Wait::Paused));
+        self.machine.held.push(key);
+    }
+
+    /// Lets those held steps go on that the pause does not hold any more.
+    pub fn release_held(&mut self) {
+        for key in std::mem::take(&mut self.machine.held) {
+            if self.machine.frames.node(key).is_none() {
+                continue;
+            }
+            if self.holds(key) {
+                self.machine.held.push(key);
+            } else {
+                self.machine.work.push(Work::Release(key));
+            }
+        }
+    }
+
+    /// Does what a step was held from, unless it was settled meanwhile.
+    pub fn begin_held(&mut self, key: Key) {
+        let Some(node) = self.machine.frames.node(key) else { return };
+        match node.state {
+            StepState::Waiting(Wait::Paused) => self.begin_step(key),
+            StepState::OutcomeUnknown if node.unresolved && node.activity == Activity::Idle => {
+                self.reconcile(key);
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! A run that is taken up again: what its earlier lives have left is kept, and
+//! what comes after a step that runs anew runs anew too.
+
+use super::frame::{Activity, Fresh, Phase};
+use super::transition::Transition;
+use crate::definition::{Kind, OnFailure};
+use crate::run::effect::Action;
+use crate::run::event::{Recalled, Refused};
+use crate::run::state::{Key, StepState, Timestamp, Wait};
+
+/// Whether something may be left of a step of this kind: whether it has
+/// something to lose. All others are made of such steps, or pure.
+pub(super) fn may_be_recalled(kind: &Kind) -> bool {
+    match kind {
+        Kind::Task(task) => task.task.child.is_none(),
+        Kind::Signal { .. } | Kind::Sleep(_) => true,
+        _ => false,
+    }
+}
+
+impl Transition<'_> {
+    /// Whether earlier results of a step that begins, or of those in it, are
+    /// still true. Otherwise it runs anew, and is marked so.
+    pub fn is_kept(&mut self, key: Key) -> bool {
+        let frame = self.machine.frames.at(key.frame.index);
+        let step = self.step(key);
+        let is_fresh = |need: &u16| frame.nodes[*need as usize].fresh != Fresh::Not;
+        let anew = frame.fresh
+            || self.node(key).fresh == Fresh::Entirely
+            || step.needs.iter().any(is_fresh)
+            // They come after all others of their region.
+            || (step.always && frame.stirred);
+        if anew {
+            self.run_anew(key);
+        }
+        !anew
+    }
+
+    /// Marks a step that runs anew, and the region steps around it.
+    pub fn run_anew(&mut self, mut key: Key) {
+        self.node_mut(key).fresh = Fresh::Entirely;
+        loop {
+            let always = self.step(key).always;
+            let frame = self.machine.frames.at_mut(key.frame.index);
+            frame.stirred |= !always;
+            // What is run anew to no end does not matter: the winner tells.
+            if frame.race {
+                return;
+            }
+            let Some(parent) = frame.parent else { return };
+            // The next turn begins with what this one makes.
+            let is_loop = matches!(self.step(parent).kind, Kind::Loop { .. });
+            let fresh = if is_loop { Fresh::Entirely } else { Fresh::Inside };
+            let node = self.node_mut(parent);
+            // A step that has ended lost a race, and is cleaning up.
+            if node.fresh >= fresh || node.state.is_ended() {
+                return;
+            }
+            node.fresh = fresh;
+            key = parent;
+        }
+    }
+
+    /// Asks what is left of a step.
+    pub fn recall(&mut self, key: Key, fresh: bool) {
+        self.node_mut(key).asked = true;
+        self.set_activity(key, Activity::Recall);
+        self.act(Action::Recall { key, fresh });
+    }
+
+    /// It is known what is left of a step.
+    pub fn recalled(&mut self, key: Key, recalled: Recalled) -> Result<(), Refused> {
+        if self.expect(key)?.activity != Activity::Recall {
+            return Err(Refused::Unexpected);
+        }
+        let step = self.step(key);
+        let fits = match (&recalled, &step.kind) {
+            (Recalled::Nothing | Recalled::Value, _) => true,
+            (Recalled::Failed { .. }, _) => matches!(step.on_failure, OnFailure::Value(_)),
+            (Recalled::Until(_), kind) => matches!(kind, Kind::Sleep(_) | Kind::Signal { .. }),
+            (Recalled::Backoff { .. } | Recalled::Unknown, kind) => matches!(kind, Kind::Task(_)),
+            (Recalled::Lost, _) => self.races_around(key).next().is_some(),
+        };
+        if !fits {
+            return Err(Refused::Unexpected);
+        }
+        self.set_activity(key, Activity::Idle);
+        match recalled {
+            Recalled::Lost => {
+                self.machine.lost.push(key);
+                return Ok(());
+            }
+            Recalled::Nothing => {
+                self.run_anew(key);
+                self.begin(key);
+                return Ok(());
+            }
+            Recalled::Value | Recalled::Failed { .. } => {}
+            Recalled::Until(_) | Recalled::Backoff { .. } | Recalled::Unknown => self.run_anew(key),
+        }
+        self.start_clock(key);
+        let node = self.node_mut(key);
+        node.attempt = 1;
+        match (recalled, &step.kind) {
+            (Recalled::Value, _) => self.succeed(key),
+            (Recalled::Failed { attempts, failure }, _) => {
+                node.attempt = attempts;
+                node.failure = Some(Box::new(failure));
+                self.conclude_failure(key);
+            }
+            (Recalled::Backoff { attempts, until, failure }, _) => {
+                node.attempt = attempts;
+                node.failure = Some(Box::new(failure));
+                self.await_time(key, Wait::Backoff { until }, until);
+            }
+            (Recalled::Until(until), kind) => self.wait_on(key, kind, until),
+            (_, Kind::Task(task)) => self.lose_track(key, task),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Waits for a time that was decided before.
+    fn wait_on(&mut self, key: Key, kind: &Kind, until: Timestamp) {
+        match kind {
+            // The time limit may have been taken away since.
+            Kind::Signal { name, within, .. } => self.await_signal(key, name, within.map(|_| until)),
+            _ => self.await_time(key, Wait::Timer { until }, until),
+        }
+    }
+
+    /// The races that the step, or what it is part of, takes part in.
+    fn races_around(&self, key: Key) -> impl Iterator<Item = u32> {
+        let frames = &self.machine.frames;
+        let outwards = std::iter::successors(Some(key.frame.index), |&index| {
+            frames.at(index).parent.map(|parent| parent.frame.index)
+        });
+        outwards.filter(|&index| frames.at(index).race)
+    }
+
+    /// Begins those that have lost their `select!` before, where it turns out
+    /// that nothing is left of the one that won. False when there are none.
+    pub fn begin_lost(&mut self) -> bool {
+        let mut begun = false;
+        for key in std::mem::take(&mut self.machine.lost) {
+            let waits = self.machine.frames.node(key).is_some_and(|node| {
+                node.state == StepState::Waiting(Wait::Dependencies) && node.activity == Activity::Idle
+            });
+            if !waits {
+                continue;
+            }
+            if self.races_around(key).any(|race| self.may_be_decided(race)) {
+                self.machine.lost.push(key);
+            } else {
+                self.run_anew(key);
+                self.begin(key);
+                begun = true;
+            }
+        }
+        begun
+    }
+
+    /// Whether a race may yet be decided by what is left of it: an answer is
+    /// awaited in it.
+    fn may_be_decided(&self, race: u32) -> bool {
+        if self.machine.frames.at(race).phase == Phase::Ended {
+            return false;
+        }
+        let mut below = vec![race];
+        while let Some(index) = below.pop() {
+            let frame = self.machine.frames.at(index);
+            let asked = |activity| matches!(activity, Activity::Asked | Activity::Recall);
+            if frame.phase == Phase::Yielding || frame.nodes.iter().any(|node| asked(node.activity)) {
+                return true;
+            }
+            below.extend(self.machine.frames.children(index));
+        }
+        false
+    }
+}

@@ -1,0 +1,26 @@
+//! Stores that need no keys.
+
+use super::{SealedKey, StoreError};
+
+/// Says that a store can be read without keys, given the ones that it
+/// [keeps](super::Store::keys). Asked when a store is opened, so that nobody
+/// learns of a missing key in the middle of a run.
+///
+/// # Errors
+/// When its values are encrypted; the message names the key that is needed.
+pub fn check_clear(keys: &[SealedKey]) -> Result<(), StoreError> {
+    let mut names: Vec<_> = keys.iter().map(|key| format!("`{}`", key.with)).collect();
+    if names.is_empty() {
+        return Ok(());
+    }
+    names.sort_unstable();
+    names.dedup();
+    let names = names.join(", ");
+    let help = if cfg!(feature = "encryption") {
+        "give it with `EngineBuilder::encrypt`"
+    } else {
+        "build the program with the feature `encryption` of `workflow-runtime`, and give it that key"
+    };
+    let what = format!("the store is encrypted with the key {names}; {help}");
+    Err(StoreError::Key { what })
+}

@@ -1,0 +1,92 @@
+//! Runs that sleep.
+
+use super::Bench;
+use super::support::{append, at, batch, create, ending, ids, new_run, only};
+use crate::run::{RunState, Timestamp};
+use crate::store::{Batch, RunRef, Sleep, Store};
+
+/// Puts a run to sleep, or wakes it, without an entry.
+fn sleep(store: &dyn Store, run: RunRef, seq: u64, sleep: Sleep) {
+    append(store, Batch { sleep, ..batch(run, seq, 0) }).unwrap();
+}
+
+pub(super) fn sleeping_runs_are_not_awake(bench: &Bench<'_>) {
+    let store = bench.open();
+    let runs = ["a", "b", "c", "d"].map(|id| create(&*store, new_run(id)));
+    let awake = |second| ids(store.awake(at(second), None, 10).unwrap());
+    assert_eq!((awake(0).len(), store.next_wake(Timestamp(0)).unwrap()), (4, None));
+    sleep(&*store, runs[1], 0, Sleep::Until(Some(at(20))));
+    sleep(&*store, runs[2], 0, Sleep::Until(None));
+    sleep(&*store, runs[3], 0, Sleep::Until(Some(at(10))));
+    assert_eq!(awake(9), ["a"]);
+    assert_eq!(awake(10), ["a", "d"], "it wakes at its time, not after it");
+    assert_eq!(awake(1_000_000), ["a", "b", "d"], "one waits for somebody");
+    let due = |second, after| ids(store.due(at(second), after, 10).unwrap());
+    assert_eq!((due(9, None), due(10, None)), (vec![], vec!["d".into()]));
+    assert_eq!((due(20, None), due(20, Some(runs[1]))), (vec!["b".into(), "d".into()], vec!["d".into()]));
+    assert_eq!(store.next_wake(Timestamp(0)).unwrap(), Some(at(10)));
+    assert_eq!(store.next_wake(at(10)).unwrap(), Some(at(20)), "later than");
+    assert_eq!(store.next_wake(at(20)).unwrap(), None);
+    assert_eq!(store.unfinished(None, 10).unwrap().len(), 4, "who sleeps has not ended");
+    // What is written of it does not wake it.
+    append(&*store, batch(runs[1], 0, 2)).unwrap();
+    append(&*store, Batch { state: Some(RunState::Waiting), ..batch(runs[1], 2, 0) }).unwrap();
+    assert_eq!(awake(0), ["a"]);
+    sleep(&*store, runs[3], 0, Sleep::Awake);
+    sleep(&*store, runs[2], 0, Sleep::Awake);
+    assert_eq!(
+        (awake(0), store.next_wake(Timestamp(0)).unwrap()),
+        (vec!["a".into(), "c".into(), "d".into()], Some(at(20)))
+    );
+    // It may turn over in its sleep.
+    sleep(&*store, runs[1], 2, Sleep::Until(Some(at(30))));
+    assert_eq!((awake(20).len(), store.next_wake(Timestamp(0)).unwrap()), (3, Some(at(30))));
+    assert!(append(&*store, Batch { sleep: Sleep::Awake, ..batch(runs[1], 7, 1) }).is_err());
+    assert_eq!(awake(20).len(), 3, "what is refused wakes nobody");
+    store.close();
+    let store = bench.open();
+    assert_eq!(ids(store.awake(at(20), None, 10).unwrap()), ["a", "c", "d"]);
+    assert_eq!(store.next_wake(Timestamp(0)).unwrap(), Some(at(30)));
+}
+
+pub(super) fn awake_runs_come_by_age(bench: &Bench<'_>) {
+    let store = bench.open();
+    let runs: Vec<_> = (0..40).map(|number| create(&*store, new_run(&format!("{number:02}")))).collect();
+    for (number, run) in (0..).zip(&runs) {
+        match number % 4 {
+            1 => sleep(&*store, *run, 0, Sleep::Until(None)),
+            // The later ones wake earlier.
+            2 => sleep(&*store, *run, 0, Sleep::Until(Some(at(100 - number)))),
+            3 => sleep(&*store, *run, 0, Sleep::Until(Some(at(1_000 + number)))),
+            _ => {}
+        }
+    }
+    let (mut after, mut found) = (None, Vec::new());
+    loop {
+        let page = store.awake(at(100), after, 3).unwrap();
+        assert!(page.len() <= 3);
+        let Some(last) = page.last() else { break };
+        after = Some(last.run);
+        found.extend(page.iter().map(|run| run.run));
+    }
+    let wanted: Vec<_> = runs.iter().step_by(2).copied().collect();
+    assert_eq!(found, wanted, "each once, the oldest first, whether it slept or not");
+    assert!(store.awake(at(100), None, 0).unwrap().is_empty());
+}
+
+pub(super) fn ended_runs_do_not_sleep(bench: &Bench<'_>) {
+    let store = bench.open();
+    let run = create(&*store, new_run("a"));
+    sleep(&*store, run, 0, Sleep::Until(Some(at(5))));
+    append(&*store, ending(run, 0, 1)).unwrap();
+    assert!(store.awake(at(10), None, 10).unwrap().is_empty());
+    assert_eq!(store.next_wake(Timestamp(0)).unwrap(), None);
+    append(&*store, Batch { state: Some(RunState::Running), ..batch(run, 1, 1) }).unwrap();
+    assert_eq!(store.awake(at(0), None, 10).unwrap(), [only(&*store, "a")], "who is taken up again is awake");
+    let asleep = Sleep::Until(Some(at(7)));
+    append(&*store, Batch { sleep: asleep, ..ending(run, 2, 1) }).unwrap();
+    assert_eq!(store.next_wake(Timestamp(0)).unwrap(), None);
+    let taken_up = Batch { state: Some(RunState::Waiting), sleep: asleep, ..batch(run, 3, 1) };
+    append(&*store, taken_up).unwrap();
+    assert_eq!(store.next_wake(Timestamp(0)).unwrap(), Some(at(7)));
+}

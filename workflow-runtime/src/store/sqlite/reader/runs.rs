@@ -1,0 +1,252 @@
+//! Runs and their journals.
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
+
+use super::Reader;
+use crate::run::Timestamp;
+use crate::store::model::run_state_name;
+use crate::store::sqlite::encode::{FOREVER, count, time};
+use crate::store::sqlite::rows;
+use crate::store::{RunFilter, RunRef, StoreError, StoredEntry, StoredRun};
+
+/// How many runs are found by a prefix.
+const FOUND: usize = 20;
+
+/// Runs, and those that could not be read.
+#[derive(Default)]
+struct Runs {
+    good: Vec<StoredRun>,
+    left_out: Vec<(RunRef, StoreError)>,
+}
+
+impl Reader {
+    pub(in crate::store::sqlite) fn unfinished(
+        &self,
+        after: Option<RunRef>,
+        at_most: usize,
+    ) -> Result<Vec<StoredRun>, StoreError> {
+        let columns = rows::RUN_COLUMNS;
+        let sql = format!("SELECT {columns} FROM runs WHERE ended_at IS NULL AND run > ?1 ORDER BY run");
+        let after = Value::Integer(after.map_or(i64::MIN, |run| run.0));
+        self.tolerant(|conn, runs| self.take(conn, &sql, &[after], at_most, runs))
+    }
+
+    pub(in crate::store::sqlite) fn awake(
+        &self,
+        now: Timestamp,
+        after: Option<RunRef>,
+        at_most: usize,
+    ) -> Result<Vec<StoredRun>, StoreError> {
+        // The awake ones come by number, the sleeping ones by time: a million
+        // that sleep are not looked at to find the few that wake.
+        let awake = "SELECT run FROM ( \
+                         SELECT run FROM runs INDEXED BY runs_awake \
+                         WHERE ended_at IS NULL AND wake_at IS NULL AND run > ?1 ORDER BY run LIMIT ?3 \
+                     ) UNION ALL SELECT run FROM ( \
+                         SELECT run FROM runs INDEXED BY runs_asleep \
+                         WHERE ended_at IS NULL AND wake_at <= ?2 AND wake_at < ?4 AND run > ?1 \
+                         ORDER BY run LIMIT ?3 \
+                     ) ORDER BY run LIMIT ?3";
+        self.waking(awake, now, after, at_most)
+    }
+
+    pub(in crate::store::sqlite) fn due(
+        &self,
+        now: Timestamp,
+        after: Option<RunRef>,
+        at_most: usize,
+    ) -> Result<Vec<StoredRun>, StoreError> {
+        let due = "SELECT run FROM runs INDEXED BY runs_asleep \
+                   WHERE ended_at IS NULL AND wake_at <= ?2 AND wake_at < ?4 AND run > ?1 \
+                   ORDER BY run LIMIT ?3";
+        self.waking(due, now, after, at_most)
+    }
+
+    /// The runs whose numbers a statement finds, page by page.
+    fn waking(
+        &self,
+        numbers: &str,
+        now: Timestamp,
+        after: Option<RunRef>,
+        at_most: usize,
+    ) -> Result<Vec<StoredRun>, StoreError> {
+        let one = format!("SELECT {} FROM runs WHERE run = ?1", rows::RUN_COLUMNS);
+        self.tolerant(|conn, runs| {
+            let mut after = after.map_or(i64::MIN, |run| run.0);
+            loop {
+                let mut numbers = conn.prepare(numbers)?;
+                let found = numbers
+                    .query_map(params![after, time(now), count(at_most), FOREVER], |row| row.get(0))?
+                    .collect::<rusqlite::Result<Vec<i64>>>()?;
+                for run in &found {
+                    self.take(conn, &one, &[Value::Integer(*run)], at_most, runs)?;
+                }
+                match found.last() {
+                    // As many as one could not read are missing.
+                    Some(last) if found.len() >= at_most && runs.good.len() < at_most => after = *last,
+                    _ => return Ok(()),
+                }
+            }
+        })
+    }
+
+    pub(in crate::store::sqlite) fn next_wake(
+        &self,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        let sql = "SELECT min(wake_at) FROM runs INDEXED BY runs_asleep \
+                   WHERE ended_at IS NULL AND wake_at > ?1 AND wake_at < ?2";
+        let next: Option<i64> = self.with(|conn| {
+            let next = conn.query_row(sql, [time(now), FOREVER], |row| row.get(0));
+            next.map_err(|error| self.failed(&error))
+        })?;
+        Ok(next.map(|next| Timestamp(u64::try_from(next).unwrap_or_default())))
+    }
+
+    pub(in crate::store::sqlite) fn list(&self, filter: &RunFilter) -> Result<Vec<StoredRun>, StoreError> {
+        self.tolerant(|conn, runs| self.filtered(conn, filter, runs))
+    }
+
+    /// What is asked for by its name is told when it cannot be read.
+    pub(in crate::store::sqlite) fn find(&self, prefix: &str) -> Result<Vec<StoredRun>, StoreError> {
+        let id_prefix = Some(prefix.to_owned());
+        self.named(&RunFilter { id_prefix, at_most: FOUND, ..RunFilter::default() })
+    }
+
+    /// As with [`find`](Self::find).
+    pub(in crate::store::sqlite) fn by_key(&self, key: &str) -> Result<Option<StoredRun>, StoreError> {
+        let key = Some(key.to_owned());
+        Ok(self.named(&RunFilter { key, at_most: 1, ..RunFilter::default() })?.pop())
+    }
+
+    fn named(&self, filter: &RunFilter) -> Result<Vec<StoredRun>, StoreError> {
+        let mut runs = Runs::default();
+        self.with(|conn| {
+            self.filtered(conn, filter, &mut runs).map_err(|error| self.failed(&error))?;
+            self.confirm(conn, &mut runs)
+        })?;
+        match runs.left_out.into_iter().next() {
+            Some((_, damage)) if runs.good.is_empty() => Err(damage),
+            _ => Ok(runs.good),
+        }
+    }
+
+    fn filtered(&self, conn: &Connection, filter: &RunFilter, runs: &mut Runs) -> rusqlite::Result<()> {
+        let (mut wheres, mut values) = (Vec::new(), Vec::new());
+        let prefix = filter.id_prefix.as_ref().filter(|prefix| !prefix.is_empty());
+        if let Some(prefix) = prefix {
+            // What begins with the prefix lies between it and its followers.
+            wheres.push("id >= ? AND id <= ?".to_owned());
+            values.push(Value::Text(prefix.clone()));
+            values.push(Value::Text(format!("{prefix}{}", char::MAX)));
+        }
+        if let Some(workflow) = &filter.workflow {
+            wheres.push("workflow = ?".to_owned());
+            values.push(Value::Text(workflow.clone()));
+        }
+        if let Some(key) = &filter.key {
+            wheres.push("key = ?".to_owned());
+            values.push(Value::Text(key.clone()));
+        }
+        if !filter.states.is_empty() {
+            wheres.push(format!("state IN ({})", vec!["?"; filter.states.len()].join(", ")));
+            values.extend(filter.states.iter().map(|state| Value::Text(run_state_name(*state).to_owned())));
+        }
+        if let Some(before) = filter.before {
+            wheres.push("run < ?".to_owned());
+            values.push(Value::Integer(before.0));
+        }
+        let wheres = if wheres.is_empty() { "1".to_owned() } else { wheres.join(" AND ") };
+        // Few runs share a prefix: better to sort those than to walk all runs
+        // in order, which the plus sign keeps SQLite from.
+        let order = if prefix.is_some() { "+run" } else { "run" };
+        let columns = rows::RUN_COLUMNS;
+        let sql = format!("SELECT {columns} FROM runs WHERE {wheres} ORDER BY {order} DESC");
+        self.take(conn, &sql, &values, filter.at_most, runs)
+    }
+
+    pub(in crate::store::sqlite) fn journal(&self, run: RunRef) -> Result<Vec<StoredEntry>, StoreError> {
+        // A value that is not there may have gone together with the run, after
+        // the journal was looked at.
+        match self.journal_now(run) {
+            Err(StoreError::Damaged { .. }) => self.journal_now(run),
+            read => read,
+        }
+    }
+
+    fn journal_now(&self, run: RunRef) -> Result<Vec<StoredEntry>, StoreError> {
+        self.with(|conn| {
+            let failed = |error| self.failed(&error);
+            // One snapshot for both questions.
+            let tx = conn.unchecked_transaction().map_err(failed)?;
+            let known = "SELECT CAST(id AS BLOB) FROM runs WHERE run = ?1";
+            let id: Option<Vec<u8>> =
+                tx.query_row(known, [run.0], |row| row.get(0)).optional().map_err(failed)?;
+            let Some(id) = id else { return Err(StoreError::UnknownRun { run }) };
+            let id = String::from_utf8_lossy(&id);
+            let columns = rows::ENTRY_COLUMNS;
+            let sql = format!("SELECT {columns} FROM journal WHERE run = ?1 ORDER BY seq");
+            let mut statement = tx.prepare(&sql).map_err(failed)?;
+            let mut rows = statement.query([run.0]).map_err(failed)?;
+            let mut entries = Vec::new();
+            while let Some(row) = rows.next().map_err(failed)? {
+                entries.push(rows::entry(&self.values, row, &id, entries.len() as u64)?);
+            }
+            Ok(entries)
+        })
+    }
+
+    /// Leaves out what cannot be read, and says so: one run does not hide all
+    /// the others.
+    fn tolerant(
+        &self,
+        ask: impl FnOnce(&Connection, &mut Runs) -> rusqlite::Result<()>,
+    ) -> Result<Vec<StoredRun>, StoreError> {
+        let mut runs = Runs::default();
+        self.with(|conn| {
+            ask(conn, &mut runs).map_err(|error| self.failed(&error))?;
+            self.confirm(conn, &mut runs)
+        })?;
+        for (run, error) in &runs.left_out {
+            tracing::error!(%error, run = run.0, "a run cannot be read and is left out");
+        }
+        Ok(runs.good)
+    }
+
+    /// Takes runs from a query until there are `at_most`.
+    fn take(
+        &self,
+        conn: &Connection,
+        sql: &str,
+        values: &[Value],
+        at_most: usize,
+        runs: &mut Runs,
+    ) -> rusqlite::Result<()> {
+        let mut statement = conn.prepare(sql)?;
+        let mut rows = statement.query(params_from_iter(values))?;
+        while runs.good.len() < at_most
+            && let Some(row) = rows.next()?
+        {
+            match rows::run(&self.values, row) {
+                Ok(run) => runs.good.push(run),
+                Err(error) => runs.left_out.push((RunRef(row.get(0)?), error)),
+            }
+        }
+        Ok(())
+    }
+
+    /// A run that is gone by now is not damaged: its values went with it.
+    fn confirm(&self, conn: &Connection, runs: &mut Runs) -> Result<(), StoreError> {
+        let mut gone = Vec::new();
+        for (run, _) in &runs.left_out {
+            let sql = "SELECT EXISTS (SELECT 1 FROM runs WHERE run = ?1)";
+            let there = conn.query_row(sql, [run.0], |row| row.get(0));
+            if !there.map_err(|error| self.failed(&error))? {
+                gone.push(*run);
+            }
+        }
+        runs.left_out.retain(|(run, _)| !gone.contains(run));
+        Ok(())
+    }
+}

@@ -1,0 +1,146 @@
+//! What a task does to tables of its own: a transaction by itself, on the
+//! thread that writes, with a note that it is done.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::apply::Tables;
+use super::encode::{columns, fits_payload, keep};
+use super::errors::sqlite_error;
+use super::rows;
+use super::values::Name;
+use crate::store::{Done, Payload, StoreError, Transact, Transacted};
+use crate::transaction;
+
+/// Something to transact and whoever waits for it.
+pub(super) struct Transacting {
+    work: Option<Transact>,
+    /// `None` once called.
+    done: Option<Done<Result<Transacted, StoreError>>>,
+}
+
+impl Transacting {
+    pub(super) fn new(work: Transact, done: Done<Result<Transacted, StoreError>>) -> Self {
+        Self { work: Some(work), done: Some(done) }
+    }
+
+    pub(super) fn perform(mut self, tables: &mut Tables<'_>, connection: &Rc<Connection>, guard: &Guard) {
+        if let Some(work) = self.work.take() {
+            let result = transact(tables, connection, guard, work);
+            self.finish(result);
+        }
+    }
+
+    fn finish(&mut self, result: Result<Transacted, StoreError>) {
+        let Some(done) = self.done.take() else { return };
+        // A caller's panic must not take the store with it.
+        if std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| done(result))).is_err() {
+            tracing::error!("what heard the outcome of a transaction panicked");
+        }
+    }
+}
+
+/// Everyone who asked is answered, also when the store is closed meanwhile.
+impl Drop for Transacting {
+    fn drop(&mut self) {
+        self.finish(Err(StoreError::Closed));
+    }
+}
+
+/// Keeps a task from ending the transaction that it is lent.
+#[derive(Clone, Default)]
+pub(super) struct Guard(Arc<Guarded>);
+
+#[derive(Default)]
+struct Guarded {
+    /// Whether a task has the connection.
+    lent: AtomicBool,
+    /// Whether the transaction has ended since.
+    ended: AtomicBool,
+}
+
+impl Guard {
+    /// Watches a connection from now on.
+    pub(super) fn watch(&self, connection: &mut Connection) -> rusqlite::Result<()> {
+        let guarded = self.0.clone();
+        // Once it has ended a transaction, whatever the task writes would be
+        // committed by itself: true makes a rollback of every commit.
+        connection.commit_hook(Some(move || guarded.lent.load(Ordering::Relaxed)))?;
+        let guarded = self.0.clone();
+        connection.rollback_hook(Some(move || {
+            if guarded.lent.load(Ordering::Relaxed) {
+                guarded.ended.store(true, Ordering::Relaxed);
+            }
+        }))
+    }
+
+    /// What `work` gives back, and whether the transaction is over.
+    fn lend<T>(&self, connection: &Rc<Connection>, work: impl FnOnce() -> T) -> (T, bool) {
+        self.0.ended.store(false, Ordering::Relaxed);
+        self.0.lent.store(true, Ordering::Relaxed);
+        let result = transaction::lend(connection, work);
+        self.0.lent.store(false, Ordering::Relaxed);
+        (result, self.0.ended.load(Ordering::Relaxed) || connection.is_autocommit())
+    }
+}
+
+fn transact(
+    tables: &mut Tables<'_>,
+    connection: &Rc<Connection>,
+    guard: &Guard,
+    work: Transact,
+) -> Result<Transacted, StoreError> {
+    // Which the lines that were written before it did not.
+    tables.wait_for_disk(true)?;
+    let begun = connection.execute_batch("BEGIN IMMEDIATE");
+    begun.map_err(|error| sqlite_error(tables.path(), &error))?;
+    let result = within(tables, connection, guard, work);
+    if matches!(result, Ok(Transacted::Done)) {
+        tables.committed();
+        return result;
+    }
+    // After some errors SQLite has rolled back by itself.
+    if !connection.is_autocommit()
+        && let Err(error) = connection.execute_batch("ROLLBACK")
+    {
+        tracing::error!(%error, "the store could not roll back");
+    }
+    tables.rolled_back();
+    result
+}
+
+fn within(
+    tables: &mut Tables<'_>,
+    connection: &Rc<Connection>,
+    guard: &Guard,
+    Transact { run, key, work }: Transact,
+) -> Result<Transacted, StoreError> {
+    if let Some(before) = find(tables, &key)? {
+        return Ok(Transacted::Before(before));
+    }
+    let work = || std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).unwrap_or(None);
+    let (given, ended) = guard.lend(connection, work);
+    let Some(given) = given else { return Ok(Transacted::Nothing) };
+    if ended {
+        return Ok(Transacted::Ended);
+    }
+    fits_payload(Some(&given))?;
+    let file = Name::of_large(Some(&given));
+    keep(file.as_ref(), Some(&given), &mut tables.values)?;
+    let (value, value_type, value_file) = columns(Some(&given), file.as_ref());
+    let sql = "INSERT INTO effects (run, key, value, value_type, value_file) VALUES (?1, ?2, ?3, ?4, ?5)";
+    let noted = connection.execute(sql, params![run.0, key, value, value_type, value_file]);
+    let committed = noted.and_then(|_| connection.execute_batch("COMMIT"));
+    committed.map_err(|error| sqlite_error(tables.path(), &error))?;
+    Ok(Transacted::Done)
+}
+
+fn find(tables: &Tables<'_>, key: &str) -> Result<Option<Payload>, StoreError> {
+    let sql = format!("SELECT {} FROM effects WHERE key = ?1", rows::EFFECT_COLUMNS);
+    let read = |row: &rusqlite::Row<'_>| Ok(rows::effect(&tables.values, row));
+    let found = tables.conn.query_row(&sql, [key], read).optional();
+    found.map_err(|error| sqlite_error(tables.path(), &error))?.transpose()
+}

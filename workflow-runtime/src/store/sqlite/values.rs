@@ -1,0 +1,170 @@
+//! Values that are too large for a row: files beside the database, named by
+//! what is in them, so that the same value is the same file.
+//!
+//! A file is complete and on the disk before the commit that refers to it.
+//! One that nothing refers to is left over from a crash or from a write that
+//! failed, and goes when the store is opened next.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use super::errors::io_error;
+use crate::store::{Payload, StoreError};
+
+/// The largest value that stands in a row, in bytes.
+pub(super) const INLINE: usize = 64 << 10;
+
+/// What a file is written under until it is complete. Only the store's one
+/// thread writes, so one name is enough.
+const UNFINISHED: &str = "unfinished";
+
+/// The name of a file: the SHA-256 of what is in it, as 64 digits.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Name(String);
+
+impl Name {
+    fn of(bytes: &[u8]) -> Self {
+        let mut digits = String::with_capacity(64);
+        for byte in Sha256::digest(bytes) {
+            for digit in [byte >> 4, byte & 15] {
+                digits.extend(char::from_digit(digit.into(), 16));
+            }
+        }
+        Self(digits)
+    }
+
+    /// The name of a value that does not stand in a row.
+    pub(super) fn of_large(payload: Option<&Payload>) -> Option<Self> {
+        payload.filter(|payload| payload.bytes.len() > INLINE).map(|payload| Self::of(&payload.bytes))
+    }
+
+    /// What a row says may be anything, also the path of somebody's file.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let digits = text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        digits.then(|| Self(text.to_owned()))
+    }
+
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A database, and the directory of its large values.
+#[derive(Debug)]
+pub(super) struct Values {
+    database: PathBuf,
+    directory: PathBuf,
+    /// The directories in there that are known to survive a power cut.
+    durable: BTreeSet<PathBuf>,
+}
+
+impl Values {
+    pub(super) fn beside(database: &Path) -> Self {
+        let mut directory = database.as_os_str().to_owned();
+        directory.push("-values");
+        let directory = PathBuf::from(directory);
+        Self { database: database.to_owned(), directory, durable: BTreeSet::new() }
+    }
+
+    pub(super) fn database(&self) -> &Path {
+        &self.database
+    }
+
+    pub(super) fn path(&self, name: &Name) -> PathBuf {
+        let (shelf, file) = name.0.split_at(2);
+        self.directory.join(shelf).join(file)
+    }
+
+    /// Makes a value durable. It is, also where the store is relaxed about
+    /// its last commits: one that survives must not refer to a file that did
+    /// not.
+    pub(super) fn write(&mut self, name: &Name, bytes: &[u8]) -> Result<(), StoreError> {
+        let path = self.path(name);
+        self.try_write(&path, bytes).map_err(|error| io_error(&path, &error))
+    }
+
+    fn try_write(&mut self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        let shelf = path.parent().unwrap_or(&self.directory);
+        // Compared, so that a file that the disk has spoilt is mended.
+        if fs::read(path).is_ok_and(|found| found == bytes) {
+            File::open(path)?.sync_all()?;
+        } else {
+            fs::create_dir_all(shelf)?;
+            let unfinished = self.directory.join(UNFINISHED);
+            let mut file = File::create(&unfinished)?;
+            file.write_all(bytes)?;
+            file.sync_all()?;
+            drop(file);
+            fs::rename(&unfinished, path)?;
+        }
+        sync_directory(shelf)?;
+        if !self.durable.contains(shelf) {
+            sync_directory(&self.directory)?;
+            self.directory.parent().map_or(Ok(()), sync_directory)?;
+            self.durable.insert(shelf.to_owned());
+        }
+        Ok(())
+    }
+
+    /// Reads a value. The error goes on after `its value is in`.
+    pub(super) fn read(&self, name: &Name) -> Result<Vec<u8>, String> {
+        let path = self.path(name);
+        match fs::read(&path) {
+            Ok(bytes) if Name::of(&bytes) == *name => Ok(bytes),
+            Ok(_) => Err(format!("`{}`, which has been altered", path.display())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Err(format!("`{}`, which is missing", path.display()))
+            }
+            Err(error) => Err(format!("`{}`, which cannot be read: {error}", path.display())),
+        }
+    }
+
+    /// Removes a value that nothing refers to. It may stay when it cannot be
+    /// removed: the next sweep finds it.
+    pub(super) fn remove(&self, name: &Name) {
+        let path = self.path(name);
+        if let Err(error) = fs::remove_file(&path)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            tracing::warn!(%error, path = %path.display(), "a value that nobody needs could not be removed");
+        }
+    }
+
+    /// Removes what was not completed, and whatever is not `needed`.
+    pub(super) fn sweep(&self, mut needed: impl FnMut(&Name) -> bool) -> io::Result<()> {
+        let shelves = match fs::read_dir(&self.directory) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            shelves => shelves?,
+        };
+        for shelf in shelves {
+            let shelf = shelf?;
+            if shelf.file_name() == UNFINISHED {
+                fs::remove_file(shelf.path())?;
+                continue;
+            }
+            if !shelf.file_type()?.is_dir() {
+                continue;
+            }
+            for file in fs::read_dir(shelf.path())? {
+                // Whatever is called otherwise is not ours.
+                let mut name = shelf.file_name();
+                name.push(file?.file_name());
+                if let Some(name) = name.to_str().and_then(Name::parse)
+                    && !needed(&name)
+                {
+                    self.remove(&name);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Makes the names in a directory durable. Only Unix has to be told.
+fn sync_directory(directory: &Path) -> io::Result<()> {
+    if cfg!(unix) { File::open(directory)?.sync_all() } else { Ok(()) }
+}

@@ -1,0 +1,243 @@
+//! Another process's look at a store.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::apply::insert_request;
+use super::errors::sqlite_error;
+use super::lock;
+use super::migrate;
+use super::network::network_file_system;
+use super::open::{recognise, resolve, set};
+use super::reader::Reader;
+use crate::store::{
+    Answer, LogFilter, Request, RunFilter, RunRef, SealedKey, StoreError, StoredEntry, StoredLine,
+    StoredRequest, StoredRun, StoredSchedule,
+};
+
+/// How often a request tries to get the database for itself, a millisecond
+/// apart. An owner at full speed lets go of it for a moment between any two
+/// commits, and whoever looks seldom, as SQLite's own timeout does, misses
+/// them all.
+const TRIES: i32 = 10_000;
+
+/// A look at a store that belongs to somebody else: to a process that has it
+/// open right now, or to nobody.
+///
+/// A visitor takes no lock and keeps nobody out. It reads everything, and
+/// writes one thing: requests, which the owner sees to.
+///
+/// ```
+/// use workflow_runtime::run::Timestamp;
+/// use workflow_runtime::store::{Request, RunFilter, Sqlite, Store, Visitor};
+///
+/// # let directory = std::env::temp_dir().join(format!("workflow-visit-{}", std::process::id()));
+/// # std::fs::create_dir_all(&directory).unwrap();
+/// # let path = directory.join("runs.db");
+/// let store = Sqlite::open(&path)?;
+///
+/// let visitor = Visitor::open(&path)?;
+/// assert!(visitor.owner()?.is_some());
+/// assert!(visitor.list(&RunFilter::default())?.is_empty());
+/// let number = visitor.request(Request {
+///     run: Some("0199d4f1-6f0e-7000-8000-000000000000".to_owned()),
+///     operation: "\"cancel\"".to_owned(),
+///     actor: "ada".to_owned(),
+///     reason: None,
+///     at: Timestamp(1_790_000_000_000_000_000),
+/// })?;
+/// assert_eq!(store.open_requests()?[0].number, number);
+/// # drop(visitor);
+/// # store.close();
+/// # std::fs::remove_dir_all(&directory).unwrap();
+/// # Ok::<(), workflow_runtime::store::StoreError>(())
+/// ```
+#[derive(Debug)]
+pub struct Visitor {
+    reader: Reader,
+}
+
+/// The process that has a store open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// Its number, where that is known.
+    pub pid: Option<u32>,
+}
+
+impl Visitor {
+    /// Looks at a store. It is not created, and not brought up to date.
+    ///
+    /// # Errors
+    /// When there is no such file, when it is no store, of another version of
+    /// the schema than this library's, on a network file system, or cannot be
+    /// read.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        let path = resolve(path.as_ref())?;
+        // Only asked about: a file that is opened and closed other than by
+        // SQLite takes this process's locks with it.
+        if !path.exists() {
+            let message = "there is no such file; start the program that creates it".to_owned();
+            return Err(StoreError::Io { path, message });
+        }
+        if let Some(file_system) = network_file_system(path.parent().unwrap_or(&path)) {
+            return Err(StoreError::NetworkFileSystem { path, file_system });
+        }
+        let reader = Reader::new(path);
+        reader.with(|conn| suits(reader.path(), conn))?;
+        Ok(Self { reader })
+    }
+
+    /// Where the store is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.reader.path()
+    }
+
+    /// The process that has the store open, if there is one: it will see to
+    /// requests.
+    ///
+    /// # Errors
+    /// When that cannot be found out.
+    pub fn owner(&self) -> Result<Option<Owner>, StoreError> {
+        Ok(lock::holder(self.path())?.map(|pid| Owner { pid }))
+    }
+
+    /// Notes what an operator wants, and returns its number. It is durable
+    /// then, and seen to by the owner, or by the next one.
+    ///
+    /// # Errors
+    /// When the store cannot be written, or has become one of another version.
+    pub fn request(&self, request: Request) -> Result<i64, StoreError> {
+        let path = self.path();
+        let failed = |error| sqlite_error(path, &error);
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut conn = Connection::open_with_flags(path, flags).map_err(failed)?;
+        conn.busy_handler(Some(try_again)).map_err(failed)?;
+        set(path, &conn, "synchronous", "full", "2")?;
+        set(path, &conn, "fullfsync", "1", "1")?;
+        set(path, &conn, "trusted_schema", "0", "0")?;
+        // The log is the owner's to clear.
+        set(path, &conn, "wal_autocheckpoint", "0", "0")?;
+        let tx = conn.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate);
+        let tx = tx.map_err(failed)?;
+        suits(path, &tx)?;
+        let number = insert_request(&tx, &request).map_err(failed)?;
+        tx.commit().map_err(failed)?;
+        Ok(number)
+    }
+
+    /// What became of a request; `None` as long as nobody has seen to it.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn answer_to(&self, number: i64) -> Result<Option<Answer>, StoreError> {
+        Ok(self.reader.request(number)?.and_then(|request| request.answer))
+    }
+
+    /// As [`Store::unfinished`](crate::store::Store::unfinished).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn unfinished(&self, after: Option<RunRef>, at_most: usize) -> Result<Vec<StoredRun>, StoreError> {
+        self.reader.unfinished(after, at_most)
+    }
+
+    /// As [`Store::list`](crate::store::Store::list).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn list(&self, filter: &RunFilter) -> Result<Vec<StoredRun>, StoreError> {
+        self.reader.list(filter)
+    }
+
+    /// As [`Store::find`](crate::store::Store::find).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn find(&self, id_or_prefix: &str) -> Result<Vec<StoredRun>, StoreError> {
+        self.reader.find(id_or_prefix)
+    }
+
+    /// As [`Store::by_key`](crate::store::Store::by_key).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn by_key(&self, key: &str) -> Result<Option<StoredRun>, StoreError> {
+        self.reader.by_key(key)
+    }
+
+    /// As [`Store::journal`](crate::store::Store::journal).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn journal(&self, run: RunRef) -> Result<Vec<StoredEntry>, StoreError> {
+        self.reader.journal(run)
+    }
+
+    /// As [`Store::blueprint`](crate::store::Store::blueprint).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn blueprint(&self, hash: u64) -> Result<Option<String>, StoreError> {
+        self.reader.blueprint(hash)
+    }
+
+    /// As [`Store::requests`](crate::store::Store::requests).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn requests(&self, run: Option<&str>, at_most: usize) -> Result<Vec<StoredRequest>, StoreError> {
+        self.reader.requests(run, at_most)
+    }
+
+    /// As [`Store::open_requests`](crate::store::Store::open_requests).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn open_requests(&self) -> Result<Vec<StoredRequest>, StoreError> {
+        self.reader.open_requests()
+    }
+
+    /// As [`Store::schedules`](crate::store::Store::schedules).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn schedules(&self) -> Result<Vec<StoredSchedule>, StoreError> {
+        self.reader.schedules()
+    }
+
+    /// As [`Store::logs`](crate::store::Store::logs).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn logs(&self, run: RunRef, filter: &LogFilter) -> Result<Vec<StoredLine>, StoreError> {
+        self.reader.logs(run, filter)
+    }
+
+    /// As [`Store::keys`](crate::store::Store::keys).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn keys(&self) -> Result<Vec<SealedKey>, StoreError> {
+        self.reader.keys()
+    }
+}
+
+/// Whether it is a store of today's version: a visitor changes no schema.
+fn suits(path: &Path, conn: &Connection) -> Result<(), StoreError> {
+    recognise(path, conn)?;
+    let found = migrate::version(conn).map_err(|error| sqlite_error(path, &error))?;
+    let (path, needed) = (path.to_owned(), migrate::latest());
+    match found {
+        0 => Err(StoreError::NotOurs { path, reason: "it is empty".to_owned() }),
+        _ if found < needed => Err(StoreError::OlderSchema { path, found, needed }),
+        _ => Ok(()),
+    }
+}
+
+fn try_again(tries: i32) -> bool {
+    std::thread::sleep(Duration::from_millis(1));
+    tries < TRIES
+}
