@@ -1,7 +1,7 @@
 //! What attempts say: captured, bounded, kept with the run, and shown.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use tracing::Instrument;
@@ -16,6 +16,13 @@ use workflow_runtime::{Engine, Resources, Result, Secret, task, workflow};
 
 use crate::faulty::{Fault, Faulty};
 
+/// While there is but one subscriber, `tracing` asks the thread that first meets
+/// an event whether anybody wants it, and remembers that for all threads: a test
+/// without a subscriber would silence the engine's spans for the tests here.
+/// With others about it asks all.
+static OTHERS: LazyLock<[tracing::Dispatch; 2]> =
+    LazyLock::new(|| std::array::from_fn(|_| tracing::Dispatch::new(tracing_subscriber::registry())));
+
 /// Runs something where every thread has the subscriber: one that is set for a
 /// scope is its thread's alone.
 fn captured<T>(
@@ -23,6 +30,7 @@ fn captured<T>(
     mut runtime: tokio::runtime::Builder,
     act: impl Future<Output = T>,
 ) -> T {
+    LazyLock::force(&OTHERS);
     let dispatch = tracing::Dispatch::new(subscriber);
     let on_thread = dispatch.clone();
     let start = move || std::mem::forget(tracing::dispatcher::set_default(&on_thread));
