@@ -31,5 +31,6 @@ mod retries;
 mod schedules;
 mod secrets;
 mod sleepers;
+mod steered;
 mod task;
 mod transaction;

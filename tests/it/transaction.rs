@@ -326,9 +326,12 @@ fn a_transaction_that_has_begun_is_real_and_one_that_is_given_up_before_is_not_d
     let gate = Gate { begun, go_on: Mutex::new(hear_go_on) };
     block_on(async {
         let engine = Engine::open(scratch.store()).resources(App { gate }).start().await.unwrap();
+        // Before the run starts: while a thread is waited for, the steered clock
+        // stands still and no deadline passes.
+        let has_begun = tokio::task::spawn_blocking(move || hear_begun.recv().unwrap());
         let run: Run<i64> = engine.start(both(5)).await.unwrap();
         // The first has the store's thread, and the second waits for it.
-        tokio::task::spawn_blocking(move || hear_begun.recv().unwrap()).await.unwrap();
+        has_begun.await.unwrap();
         tokio::time::sleep(Duration::from_secs(2)).await;
         go_on.send(()).unwrap();
         let late = failure(run.clone().await);

@@ -3,11 +3,14 @@
 //! The wall clock is read once, when the engine starts; from there on time is
 //! tokio's, which never jumps and which a test can pause and steer.
 
+use std::sync::mpsc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 use crate::run::Timestamp;
+use crate::store::Store;
 
 /// What a wait that does not fit an `Instant` is cut down to.
 const FAR: Duration = Duration::from_secs(60 * 60 * 24 * 365 * 30);
@@ -17,9 +20,27 @@ pub(crate) struct Clock {
     anchor: Instant,
     /// The two clocks of the operating system, read when the engine started.
     system: (SystemTime, std::time::Instant),
+    /// Whether a test steers tokio's clock.
+    steered: bool,
     /// How far a test has the wall clock jump, in milliseconds.
     #[cfg(test)]
     jump: std::sync::atomic::AtomicI64,
+}
+
+/// How long a steered clock waits for another thread, in real time. An answer
+/// may also be held back by a test that wants time to pass meanwhile.
+const LONGEST_HOLD: Duration = Duration::from_millis(500);
+
+/// Holds a steered clock.
+pub(crate) struct Hold(#[expect(dead_code, reason = "dropping it is what it is for")] mpsc::Sender<()>);
+
+/// Whether tokio's clock stands still while the system's goes on.
+fn is_steered() -> bool {
+    let (before, steady) = (Instant::now(), std::time::Instant::now());
+    while steady.elapsed() < Duration::from_micros(1) {
+        std::hint::spin_loop();
+    }
+    Instant::now() == before
 }
 
 /// By how much the wall clock has to leave the other one to count as having
@@ -37,9 +58,23 @@ impl Clock {
             wall,
             anchor: Instant::now(),
             system: (SystemTime::now(), std::time::Instant::now()),
+            steered: is_steered(),
             #[cfg(test)]
             jump: 0.into(),
         }
+    }
+
+    /// Keeps a steered clock where it is until a store has answered, and what
+    /// this returns is dropped. Such a clock jumps whenever
+    /// its runtime has nothing to do, and of that thread it knows nothing: a
+    /// step would be over its time because a disk took a millisecond.
+    pub(crate) fn hold(&self, store: &dyn Store, runtime: &Handle) -> Option<Hold> {
+        (self.steered && store.answers_later()).then(|| {
+            let (hold, released) = mpsc::channel();
+            // While a blocking task runs, the clock does not jump.
+            drop(runtime.spawn_blocking(move || released.recv_timeout(LONGEST_HOLD)));
+            Hold(hold)
+        })
     }
 
     pub(crate) fn now(&self) -> Timestamp {

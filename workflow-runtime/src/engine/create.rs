@@ -71,6 +71,7 @@ pub(crate) async fn start(
     };
     let (answer, answered) = oneshot::channel();
     let registry_there = registry.clone();
+    let hold = core.clock.hold(&**store, &core.runtime);
     // All that follows is done here and not by whoever asked: that one may
     // have stopped waiting, and the next caller with the same key must find
     // the run.
@@ -92,6 +93,7 @@ pub(crate) async fn start(
             }
         });
         let _ = answer.send(outcome);
+        drop(hold);
     });
     store.create(new, created);
     match answered.await.unwrap_or(Err(Error::Store(StoreError::Closed)))? {

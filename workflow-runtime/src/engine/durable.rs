@@ -11,6 +11,7 @@ use std::sync::{Arc, OnceLock};
 
 use tokio::sync::oneshot;
 
+use super::clock::Hold;
 use super::host::{After, Inner, RunEnd, RunHost};
 use super::journal::{self, StoredEvent};
 use super::record;
@@ -124,6 +125,7 @@ struct Answer {
     host: Arc<RunHost>,
     number: u64,
     then: Option<Then>,
+    _hold: Option<Hold>,
 }
 
 impl Answer {
@@ -226,7 +228,8 @@ impl RunHost {
             };
             let Some(Outgoing { number, batch, then }) = outgoing else { return };
             let batch = Batch { run: *run, ..batch };
-            let answer = Answer { host: self.clone(), number, then: Some(then) };
+            let hold = self.core.clock.hold(&*journal.store, &self.core.runtime);
+            let answer = Answer { host: self.clone(), number, then: Some(then), _hold: hold };
             journal.store.append(batch, Box::new(move |result| answer.hear(result)));
         }
     }

@@ -90,7 +90,12 @@ pub(super) async fn run(watch: &mut Watch<'_>, attempt: &mut Attempt, task: &'st
     };
     let (answer, mut answered) = oneshot::channel();
     let work = Transact { run, key, work: Box::new(move || work.perform()) };
-    store.transact(work, Box::new(move |outcome| drop(answer.send(outcome))));
+    let hold = watch.host.core.clock.hold(&*store, &watch.host.core.runtime);
+    let done = move |outcome| {
+        let _ = answer.send(outcome);
+        drop(hold);
+    };
+    store.transact(work, Box::new(done));
     let end = poll_fn(|cx| watch.poll(cx, |cx| hear(&mut answered, cx, &call, task))).await;
     if matches!(end, End::Ended(_)) || call.withdraw() {
         return Some(end);

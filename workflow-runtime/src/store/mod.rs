@@ -261,6 +261,12 @@ pub trait Store: Send + Sync + 'static {
         Ok(Vec::new())
     }
 
+    /// Whether a thread of the store's own answers, which a test's steered
+    /// clock then waits for.
+    fn answers_later(&self) -> bool {
+        false
+    }
+
     /// Whether tasks can write into the store's own database: see
     /// [`transact`](Self::transact).
     fn has_transactions(&self) -> bool {

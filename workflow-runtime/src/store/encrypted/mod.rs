@@ -349,6 +349,10 @@ impl<S: Store + ?Sized> Store for Encrypted<S> {
         if lines.is_empty() { Ok(lines) } else { self.cipher.open_lines(&self.id(run)?, lines) }
     }
 
+    fn answers_later(&self) -> bool {
+        self.store.answers_later()
+    }
+
     fn has_transactions(&self) -> bool {
         self.store.has_transactions()
     }

@@ -258,6 +258,10 @@ impl Store for Sqlite {
         self.reader.logs(run, filter)
     }
 
+    fn answers_later(&self) -> bool {
+        true
+    }
+
     fn has_transactions(&self) -> bool {
         true
     }
