@@ -1,8 +1,12 @@
-//! Writes the workflow of the test `large`. Its size can be changed, to
-//! measure what a step costs: see `build-cost.sh`.
+//! Writes the workflows of the tests `large` and `allocations`. The size of the
+//! first can be changed, to measure what a step costs: see `build-cost.sh`.
+
+use std::path::Path;
 
 #[path = "large/generate.rs"]
-mod generate;
+mod large;
+#[path = "allocations/generate.rs"]
+mod shapes;
 
 fn main() {
     let number = |name: &str, default: usize| {
@@ -14,13 +18,17 @@ fn main() {
     };
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=large/generate.rs");
+    println!("cargo::rerun-if-changed=allocations/generate.rs");
     println!("cargo::rustc-check-cfg=cfg(without_workflow)");
     let steps = number("LARGE_STEPS", 1_000);
     if steps == 0 {
         println!("cargo::rustc-cfg=without_workflow");
     }
     println!("cargo::rustc-env=LARGE_STEPS={steps}");
-    let source = generate::file(steps, steps * 4, steps > 0);
     let out = std::env::var_os("OUT_DIR").expect("cargo sets it");
-    std::fs::write(std::path::Path::new(&out).join("large.rs"), source).expect("the file can be written");
+    let write = |name: &str, source: String| {
+        std::fs::write(Path::new(&out).join(name), source).expect("the file can be written");
+    };
+    write("large.rs", large::file(steps, steps * 4, steps > 0));
+    write("shapes.rs", shapes::chain(1_000) + &shapes::fan_out(1_000));
 }
