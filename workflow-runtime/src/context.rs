@@ -69,6 +69,14 @@ impl Context {
         Self { scope: Some(scope), ..self }
     }
 
+    /// The context of the next attempt, of the same run.
+    pub(crate) fn renew(&mut self, key: Key, epoch: u32, attempt: u32, undo: bool, scope: &Arc<Scope>) {
+        (self.key, self.epoch, self.attempt, self.undo) = (key, epoch, attempt, undo);
+        if self.scope.as_ref().is_none_or(|known| !Arc::ptr_eq(known, scope)) {
+            self.scope = Some(scope.clone());
+        }
+    }
+
     /// The context of an attempt to undo the step.
     pub(crate) fn undoing(self) -> Self {
         Self { undo: true, ..self }

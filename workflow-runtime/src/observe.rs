@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use crate::engine::frames::Scope;
 use crate::engine::host::RunHost;
 use crate::engine::record::{Entry, What};
 use crate::error::Failure;
@@ -87,7 +88,7 @@ impl Events {
         loop {
             let host = self.host.clone();
             let mut changed = pin!(host.changed.notified());
-            changed.as_mut().enable();
+            host.watch(changed.as_mut());
             match self.try_next() {
                 Ok(event) => return Some(event),
                 Err(true) => return None,
@@ -106,7 +107,6 @@ impl Events {
                 Ok(RunEvent { at: self.lagged_at, kind: RunEventKind::Lagged(missing) })
             }
             Some(Ok(entry)) => {
-                let entry = entry.clone();
                 drop(inner);
                 self.next += 1;
                 self.lagged_at = entry.at;
@@ -116,8 +116,8 @@ impl Events {
     }
 }
 
-impl From<Entry> for RunEvent {
-    fn from(Entry { at, what }: Entry) -> Self {
+impl From<Entry<Arc<Scope>>> for RunEvent {
+    fn from(Entry { at, what }: Entry<Arc<Scope>>) -> Self {
         let kind = match what {
             What::Run(state) => RunEventKind::Run(state),
             What::Step { scope, step, state, attempt, failure } => {

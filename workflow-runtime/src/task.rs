@@ -9,14 +9,16 @@ use std::any::{Any, TypeId};
 use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use smallvec::SmallVec;
 
 use crate::codec::{CodecError, Durable};
-use crate::context::Context;
+use crate::context::{Context, Host};
 use crate::definition::TaskDef;
 use crate::error::{Cause, Failure};
+use crate::run::{FrameId, Key};
 use crate::transaction;
 use crate::value::{Value, wrong_type};
 
@@ -185,7 +187,8 @@ impl<'a, T: Task> Call<'a, T> {
 pub struct Env {
     values: SmallVec<[Value; 6]>,
     purpose: Purpose,
-    context: Context,
+    /// `None` for an expression.
+    context: Option<Context>,
 }
 
 /// Why a step's arguments are evaluated.
@@ -198,11 +201,40 @@ pub(crate) enum Purpose {
 
 impl Env {
     pub(crate) fn new(values: SmallVec<[Value; 6]>, purpose: Purpose, context: Context) -> Self {
-        Self { values, purpose, context }
+        Self { values, purpose, context: Some(context) }
+    }
+
+    /// For an expression, which belongs to no attempt.
+    pub(crate) fn plain(values: SmallVec<[Value; 6]>) -> Self {
+        Self { values, purpose: Purpose::Attempt, context: None }
+    }
+
+    /// For the attempts of a worker, one after the other, of one run.
+    pub(crate) fn of(host: Arc<dyn Host>) -> Self {
+        let nowhere = Key { frame: FrameId::ROOT, step: 0 };
+        Self::new(SmallVec::new(), Purpose::Attempt, Context::new(host, nowhere, 0, 0))
+    }
+
+    /// What the next attempt is given.
+    pub(crate) fn give(&mut self, values: SmallVec<[Value; 6]>, purpose: Purpose) {
+        (self.values, self.purpose) = (values, purpose);
+    }
+
+    /// Lets go of the values.
+    pub(crate) fn clear(&mut self) {
+        self.values.clear();
+        self.purpose = Purpose::Attempt;
     }
 
     pub(crate) fn context(&self) -> &Context {
-        &self.context
+        match &self.context {
+            Some(context) => context,
+            None => panic!("an expression has no attempt; please report this"),
+        }
+    }
+
+    pub(crate) fn context_mut(&mut self) -> Option<&mut Context> {
+        self.context.as_mut()
     }
 
     /// Lends the value of the `index`th slot that the expression reads.
@@ -219,15 +251,15 @@ impl Env {
     pub fn begin<'a, T: Task>(&'a self, call: Call<'a, T>) -> Running<'a> {
         match &self.purpose {
             Purpose::Attempt => {
-                attempt::<T>(call.args, &self.context, |args, context| match T::cache_key(&args) {
+                attempt::<T>(call.args, self.context(), |args, context| match T::cache_key(&args) {
                     None => T::start(args, context),
                     Some(key) => start_cached::<T>(key, args, context),
                 })
             }
-            Purpose::Reconcile => T::reconcile(call.args, &self.context),
+            Purpose::Reconcile => T::reconcile(call.args, self.context()),
             Purpose::Undo { output } => {
                 let output = output.get::<T::Ok>().unwrap_or_else(|| wrong_type::<T::Ok>());
-                T::undo(call.args, output, &self.context)
+                T::undo(call.args, output, self.context())
             }
         }
     }
@@ -286,9 +318,18 @@ fn start_cached<'a, T: Task>(
 }
 
 /// The values that a step alone uses, and may consume.
+#[derive(Default)]
 pub struct Moved(pub(crate) SmallVec<[Option<Value>; 4]>);
 
 impl Moved {
+    pub(crate) fn of(slots: &[u16], mut value: impl FnMut(u16) -> Value) -> Self {
+        let mut moved = SmallVec::new();
+        for slot in slots {
+            moved.push(Some(value(*slot)));
+        }
+        Self(moved)
+    }
+
     fn next(&mut self, index: usize) -> Value {
         self.0.get_mut(index).and_then(Option::take).unwrap_or_else(|| wrong_type::<Value>())
     }
@@ -338,7 +379,7 @@ impl<T: Durable> TakeByCodec<T> for Take<T> {
 impl<T: Durable> Take<T> {
     /// The value, or a copy of it made by encoding and decoding it.
     pub(crate) fn copied(self) -> T {
-        self.0.into_inner().unwrap_or_else(|shared: std::sync::Arc<T>| {
+        self.0.into_inner().unwrap_or_else(|shared: Arc<T>| {
             match shared.encode().and_then(|bytes| T::decode(&bytes)) {
                 Ok(copy) => copy,
                 Err(error) => panic!("{error}"),

@@ -24,14 +24,15 @@ use crate::run::{AttemptEnd, Key, Timestamp};
 use crate::task::{Ended, Env, Moved, Retryability};
 use crate::value::Value;
 
-/// An attempt with all it needs. It is large, so it stays where its worker
-/// keeps it and is only lent.
+/// What a task is given. It is large, so it stays where its worker keeps it;
+/// its values are gone once the attempt is over.
+pub(crate) type Given = Option<(Env, Moved)>;
+
+/// An attempt that begins.
 pub(crate) struct Attempt {
     pub(crate) key: Key,
     pub(crate) epoch: u32,
     pub(crate) start: Start,
-    /// What the task is given; gone once the attempt is over.
-    pub(crate) given: Option<(Env, Moved)>,
     pub(crate) blocking: bool,
     /// The contract of the task, if it is a transaction.
     pub(crate) transaction: Option<&'static TaskDef>,
@@ -71,20 +72,20 @@ pub(super) enum End {
     Dropped,
 }
 
-pub(crate) async fn run(host: &Arc<RunHost>, attempt: &mut Attempt) -> Done {
+pub(crate) async fn run(host: &Arc<RunHost>, attempt: &Attempt, given: &mut Given) -> Done {
     let Attempt { key, epoch, limits, .. } = *attempt;
-    if let (Some(witness), Some((env, _)), true) = (&host.core.witness, &attempt.given, attempt.witnessed) {
+    if let (Some(witness), Some((env, _)), true) = (&host.core.witness, &*given, attempt.witnessed) {
         witness(host.begun(key, env.context()));
     }
     let mut watch = Watch { host, key, epoch, limits, waker: None, until: None, sleep: None };
     let transacted = match attempt.transaction {
-        Some(task) => transact::run(&mut watch, attempt, task).await,
+        Some(task) => transact::run(&mut watch, attempt, given, task).await,
         None => None,
     };
     let end = match transacted {
         Some(end) => end,
-        None if attempt.blocking => run_on_thread(&mut watch, attempt).await,
-        None => run_in_place(&mut watch, attempt).await,
+        None if attempt.blocking => run_on_thread(&mut watch, attempt, given.take()).await,
+        None => run_in_place(&mut watch, attempt, given).await,
     };
     let mut cache_key = None;
     let (end, output) = match end {
@@ -137,8 +138,8 @@ impl RunHost {
     }
 }
 
-async fn run_in_place(watch: &mut Watch<'_>, attempt: &mut Attempt) -> End {
-    let Attempt { start, given, span, .. } = attempt;
+async fn run_in_place(watch: &mut Watch<'_>, attempt: &Attempt, given: &mut Given) -> End {
+    let Attempt { start, span, .. } = attempt;
     let Some((env, moved)) = given else { return End::Dropped };
     let end = match contained(|| span.in_scope(|| start(env, moved))) {
         Err(panic) => End::Ended(Err(panic)),
@@ -159,18 +160,22 @@ async fn run_in_place(watch: &mut Watch<'_>, attempt: &mut Attempt) -> End {
     };
     // Before the end is told: the next step may then be the only holder of
     // what this one was lent, and take it without a copy.
-    if let Err(failure) = contained(|| *given = None) {
+    let forget = || {
+        env.clear();
+        moved.0.clear();
+    };
+    if let Err(failure) = contained(forget) {
         tracing::warn!(%failure, "a destructor panicked");
+        *given = None;
     }
     end
 }
 
 /// Runs a `blocking` task. Nobody can stop a thread from outside: when its
 /// time is up the attempt is over, and the thread goes on to its end unheard.
-async fn run_on_thread(watch: &mut Watch<'_>, attempt: &mut Attempt) -> End {
-    let Attempt { start, given, span, .. } = attempt;
-    let Some((env, mut moved)) = given.take() else { return End::Dropped };
-    let start = *start;
+async fn run_on_thread(watch: &mut Watch<'_>, attempt: &Attempt, given: Given) -> End {
+    let Some((env, mut moved)) = given else { return End::Dropped };
+    let Attempt { start, ref span, .. } = *attempt;
     let begun = Arc::new(AtomicBool::new(false));
     let (begun_there, span_there) = (begun.clone(), span.clone());
     let mut thread = watch.host.core.runtime.spawn_blocking(move || {
@@ -194,7 +199,7 @@ async fn run_on_thread(watch: &mut Watch<'_>, attempt: &mut Attempt) -> End {
         thread.abort();
         if begun.load(Ordering::Relaxed) {
             tracing::warn!(
-                parent: &*span,
+                parent: span,
                 "blocking code cannot be stopped: the attempt is over, its thread goes on to its end"
             );
         }

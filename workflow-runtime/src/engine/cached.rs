@@ -146,13 +146,12 @@ pub(super) fn result(
 
 impl RunHost {
     /// Leaves a result to later runs.
-    pub(super) fn remember(&self, inner: &mut Inner, after: &mut After, result: Option<Fresh>) {
+    pub(super) fn remember(&self, inner: &mut Inner, after: &mut After, result: Fresh) {
         match result {
-            None => {}
-            Some(Fresh::Here { key, value, until }) => {
+            Fresh::Here { key, value, until } => {
                 after.values.extend(self.core.results.put(key, value, inner.now, until));
             }
-            Some(Fresh::Stored(remembered)) => {
+            Fresh::Stored(remembered) => {
                 inner.uncommitted.remember.push(remembered);
                 if self.core.results.count() {
                     self.forget_old(inner.now);

@@ -12,10 +12,11 @@ use super::cached;
 use super::host::{After, Inner, Room, RunEnd, RunHost};
 use super::journal;
 use super::limits::Request;
+use super::record::What;
 use super::worker::{Goal, Ready};
 use crate::definition::Kind;
 use crate::error::{Cause, Failure, StepError};
-use crate::run::{Action, Change, Effects, Event, Key, Machine, Refused, RunState, StepState};
+use crate::run::{Action, Change, Event, Key, Machine, Refused, RunState, StepState};
 use crate::value::Value;
 
 impl RunHost {
@@ -71,61 +72,53 @@ impl RunHost {
         let largest = self.core.largest_value;
         let entry = self.journal.as_ref().map(|_| journal::entry(inner, &mut event, &mut value, largest));
         let result = cached::result(inner, &event, entry.as_ref(), value.as_ref());
-        match self.hear(inner, event, value) {
-            Ok(mut effects) => {
-                self.remember(inner, after, result);
-                inner.uncommitted.entries.extend(entry);
-                self.act(inner, after, &mut effects);
-                inner.effects = effects;
-            }
-            Err(refused) => tracing::debug!(parent: &self.span, %refused, "an event came too late"),
+        if let Err(refused) = self.hear(inner, event, value) {
+            tracing::debug!(parent: &self.span, %refused, "an event came too late");
+            return;
         }
+        if let Some(result) = result {
+            self.remember(inner, after, result);
+        }
+        if let Some(entry) = entry {
+            inner.uncommitted.entries.push(entry);
+        }
+        self.act(inner, after);
     }
 
     /// Gives an event to the machine, and the value it brings to whom it is
     /// for.
-    pub(super) fn hear(
-        &self,
-        inner: &mut Inner,
-        event: Event,
-        value: Option<Value>,
-    ) -> Result<Effects, Refused> {
-        let mut effects = std::mem::take(&mut inner.effects);
-        effects.actions.clear();
-        effects.changes.clear();
-        effects.observed = true;
-        let brought = value.map(|value| (target(inner, &event), value));
-        match inner.machine.apply(inner.now, event, &mut effects) {
-            Ok(()) => {
-                // Only now: the value of an attempt that was given up must not
-                // overwrite that of the attempt which followed it.
-                match brought {
-                    Some((Target::Output(key), value)) => inner.put_output(key, value),
-                    Some((Target::Signal(name), value)) => inner.keep_signal(name, value),
-                    Some((Target::Nowhere, _)) | None => {}
-                }
-                Ok(effects)
-            }
-            Err(refused) => {
-                inner.effects = effects;
-                Err(refused)
-            }
+    pub(super) fn hear(&self, inner: &mut Inner, event: Event, value: Option<Value>) -> Result<(), Refused> {
+        inner.effects.actions.clear();
+        inner.effects.changes.clear();
+        inner.effects.observed = true;
+        let target = target(inner, &event);
+        inner.machine.apply(inner.now, event, &mut inner.effects)?;
+        // Only now: the value of an attempt that was given up must not
+        // overwrite that of the attempt which followed it.
+        match (target, value) {
+            (Target::Output(key), Some(value)) => inner.put_output(key, value),
+            (Target::Signal(name), Some(value)) => inner.keep_signal(name, value),
+            (Target::Nowhere, _) | (_, None) => {}
         }
+        Ok(())
     }
 
     /// Acts on what the machine decided. What stays inside the run is done at
     /// once; what the world can see waits for the commit, if there is a store.
-    fn act(self: &Arc<Self>, inner: &mut Inner, after: &mut After, effects: &mut Effects) {
+    fn act(self: &Arc<Self>, inner: &mut Inner, after: &mut After) {
         // Frames that close here still take part in the changes below.
         let closed_before = after.garbage.len();
-        for action in effects.actions.drain(..) {
+        let mut actions = std::mem::take(&mut inner.effects.actions);
+        for action in actions.drain(..) {
             if self.journal.is_some() && is_visible(&action) {
                 inner.uncommitted.actions.push(action);
             } else {
                 self.perform(inner, after, action);
             }
         }
-        self.note_changes(inner, after, effects, closed_before);
+        // Given back for its room.
+        inner.effects.actions = actions;
+        self.note_changes(inner, after, closed_before);
         if let Some(end) = inner.ending.take() {
             self.finish(inner, after, end);
         }
@@ -133,29 +126,25 @@ impl RunHost {
 
     /// Tells observers. After the actions, because those open the frames that
     /// changes are about. Nobody can look in between: the lock is held.
-    pub(super) fn note_changes(
-        &self,
-        inner: &mut Inner,
-        after: &mut After,
-        effects: &mut Effects,
-        closed_before: usize,
-    ) {
+    pub(super) fn note_changes(&self, inner: &mut Inner, after: &mut After, closed_before: usize) {
         let mut changed = Vec::new();
+        let Inner { effects, frames, log, now, .. } = inner;
         for change in effects.changes.drain(..) {
-            let (Change::Step { key, .. }, now) = (&change, inner.now) else {
-                if let Change::Run(state) = change {
-                    inner.note_run(state);
+            let key = match &change {
+                Change::Step { key, .. } => *key,
+                Change::Run(state) => {
+                    log.push(*now, What::Run(*state));
+                    continue;
                 }
-                continue;
             };
             let closed = &mut after.garbage[closed_before..];
-            let open = inner.frames.get_mut(key.frame);
+            let open = frames.get_mut(key.frame);
             let frame = open.or_else(|| closed.iter_mut().find(|frame| frame.id == key.frame));
             if let Some(frame) = frame {
                 if self.journal.is_some() {
                     changed.extend(journal::change(frame, &change));
                 }
-                inner.log.note(frame, now, change);
+                log.note(frame, *now, change);
             }
         }
         for frame in &mut after.garbage[closed_before..] {

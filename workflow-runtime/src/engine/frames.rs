@@ -60,6 +60,8 @@ pub(crate) struct Frame {
     pub(crate) scope: Arc<Scope>,
     pub(crate) slots: Vec<Option<Value>>,
     pub(crate) records: Vec<StepRecord>,
+    /// Its number in the log of changes, once there was one.
+    pub(crate) in_log: Option<u32>,
     /// What steps that open regions, or may be undone, keep meanwhile. A list:
     /// few steps of a region have an entry, and each only while it runs.
     kept: Vec<(u16, Kept)>,
@@ -97,7 +99,7 @@ impl Frame {
         let slots = usize::from(scope.region.slots).max(imports.len());
         imports.resize_with(slots, || None);
         let records = scope.region.steps.iter().map(|_| StepRecord::default()).collect();
-        Self { id, parent, scope, slots: imports, records, kept: Vec::new() }
+        Self { id, parent, scope, slots: imports, records, in_log: None, kept: Vec::new() }
     }
 
     /// The value of a slot. An empty one is a bug of this project; the value
@@ -107,7 +109,11 @@ impl Frame {
     }
 
     pub(crate) fn read_all(&self, slots: &[u16]) -> SmallVec<[Value; 6]> {
-        slots.iter().map(|slot| self.read(*slot)).collect()
+        let mut values = SmallVec::new();
+        for slot in slots {
+            values.push(self.read(*slot));
+        }
+        values
     }
 
     pub(crate) fn take(&mut self, slot: u16) -> Value {

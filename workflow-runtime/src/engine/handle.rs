@@ -131,7 +131,7 @@ async fn until(host: &RunHost, reached: impl Fn(&RunHost) -> bool) {
     loop {
         // Registered before looking, so that no change is missed.
         let mut changed = std::pin::pin!(host.changed.notified());
-        changed.as_mut().enable();
+        host.watch(changed.as_mut());
         if reached(host) {
             return;
         }

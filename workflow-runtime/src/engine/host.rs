@@ -2,11 +2,13 @@
 
 use std::any::TypeId;
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context as TaskContext, Poll, Waker};
 
 use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
 use tokio::time::Instant;
 use tracing::Span;
 
@@ -18,7 +20,7 @@ use super::frames::{Frame, Frames};
 use super::journal;
 use super::leftovers::Leftovers;
 use super::limits::{self, Request};
-use super::record::{Log, What};
+use super::record::Log;
 use super::registry::Registry;
 use super::timers::TimerId;
 use super::worker::Ready;
@@ -50,7 +52,8 @@ pub(crate) struct RunHost {
     /// Whether any attempt was ever asked to stop. Most runs never set it, so
     /// that their attempts need not take the lock to ask.
     stopping: AtomicBool,
-    /// Tells of every change, the run's end included: for observers.
+    /// Tells of every change, the run's end included: for observers, who
+    /// register by [`Self::watch`].
     pub(crate) changed: Notify,
     /// Tells of the end alone: who awaits the run is not woken at every step.
     pub(crate) ended: Notify,
@@ -85,6 +88,8 @@ pub(crate) struct Inner {
     pub(crate) room: HashMap<(Key, u32), Room>,
     pub(crate) timers: HashSet<TimerId>,
     pub(crate) log: Log,
+    /// Whether anybody waits for the next change.
+    watched: bool,
     pub(crate) result: Option<Value>,
     /// What the output of the attempt that has just ended is remembered under.
     pub(crate) cache_key: Option<Vec<u8>>,
@@ -187,6 +192,7 @@ impl RunHost {
             room: HashMap::new(),
             timers: HashSet::new(),
             log: Log::of(graph),
+            watched: false,
             result: None,
             cache_key: None,
             leftovers: None,
@@ -226,11 +232,18 @@ impl RunHost {
         let mut after = After::default();
         let mut inner = self.lock();
         let result = change(&mut inner, &mut after);
+        after.changed = after.changed && std::mem::take(&mut inner.watched);
         self.seal(&mut inner);
         drop(inner);
         self.send();
         self.settle(after);
         result
+    }
+
+    /// Registers for the next change. What changed before can be seen then.
+    pub(crate) fn watch(&self, changed: Pin<&mut Notified<'_>>) {
+        changed.enable();
+        self.lock().watched = true;
     }
 
     pub(super) fn settle(self: &Arc<Self>, after: After) {
@@ -465,9 +478,9 @@ impl Host for RunHost {
     fn progress(&self, key: Key, _epoch: u32, done: u64, total: u64) {
         let now = self.core.clock.now();
         let mut inner = self.lock();
-        let Inner { frames, log, .. } = &mut *inner;
+        let Inner { frames, log, watched, .. } = &mut *inner;
         let Some(frame) = frames.get_mut(key.frame) else { return };
-        let told = log.progress(frame, key.step, now, done, total);
+        let told = log.progress(frame, key.step, now, done, total) && std::mem::take(watched);
         drop(inner);
         if told {
             self.changed.notify_waiters();
@@ -479,12 +492,5 @@ impl Host for RunHost {
         if let Some(frame) = self.lock().frames.get_mut(key.frame) {
             Log::heartbeat(frame, key.step, now);
         }
-    }
-}
-
-impl Inner {
-    /// Puts a run's own change into the log.
-    pub(crate) fn note_run(&mut self, state: RunState) {
-        self.log.push(self.now, What::Run(state));
     }
 }

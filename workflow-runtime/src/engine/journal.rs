@@ -513,7 +513,7 @@ pub(crate) fn change(frame: &Frame, change: &Change) -> Option<StepChange> {
         task,
         state: *state,
         attempt: *attempt,
-        failure: failure.clone(),
+        failure: failure.as_deref().cloned(),
     })
 }
 

@@ -80,18 +80,64 @@ impl StepRecord {
     }
 }
 
-/// A change as it is kept: what it takes to tell an observer later.
+/// A change: what it takes to tell an observer of it. As it is kept, it names
+/// the frame that it is about by a number of the log's.
 #[derive(Clone, Debug)]
-pub(crate) struct Entry {
+pub(crate) struct Entry<S = u32> {
     pub(crate) at: Timestamp,
-    pub(crate) what: What,
+    pub(crate) what: What<S>,
 }
 
 #[derive(Clone, Debug)]
-pub(crate) enum What {
-    Step { scope: Arc<Scope>, step: u16, state: StepState, attempt: u32, failure: Option<Box<Failure>> },
-    Progress { scope: Arc<Scope>, step: u16, done: u64, total: u64 },
+pub(crate) enum What<S = u32> {
+    Step { scope: S, step: u16, state: StepState, attempt: u32, failure: Option<Box<Failure>> },
+    Progress { scope: S, step: u16, done: u64, total: u64 },
     Run(RunState),
+}
+
+/// The frames that entries are about. An entry could hold its scope itself,
+/// but counting holders twice a step costs more than all else about it.
+#[derive(Default)]
+struct Scopes {
+    /// With the number of entries about each.
+    kept: VecDeque<(Arc<Scope>, u32)>,
+    /// How many were dropped at the front.
+    dropped: u32,
+}
+
+impl Scopes {
+    /// The number of a frame, for one more entry about it.
+    fn number(&mut self, frame: &mut Frame) -> u32 {
+        if let Some(number) = frame.in_log
+            && let Some((_, entries)) = self.get_mut(number)
+        {
+            *entries += 1;
+            return number;
+        }
+        let number = self.dropped + self.kept.len() as u32;
+        self.kept.push_back((frame.scope.clone(), 1));
+        frame.in_log = Some(number);
+        number
+    }
+
+    fn get_mut(&mut self, number: u32) -> Option<&mut (Arc<Scope>, u32)> {
+        self.kept.get_mut(number.checked_sub(self.dropped)? as usize)
+    }
+
+    fn get(&self, number: u32) -> Option<&Arc<Scope>> {
+        self.kept.get(number.checked_sub(self.dropped)? as usize).map(|(scope, _)| scope)
+    }
+
+    /// An entry was dropped. Scopes go in order, so their number is bounded
+    /// by that of the entries.
+    fn release(&mut self, number: u32) {
+        if let Some((_, entries)) = self.get_mut(number) {
+            *entries -= 1;
+        }
+        while self.kept.pop_front_if(|(_, entries)| *entries == 0).is_some() {
+            self.dropped += 1;
+        }
+    }
 }
 
 /// Everything observers are shown.
@@ -102,6 +148,7 @@ pub(crate) struct Log {
     /// What is held back.
     held: Vec<Entry>,
     entries: VecDeque<Entry>,
+    scopes: Scopes,
     /// How many entries were dropped at the front.
     dropped: u64,
     closed: VecDeque<(Arc<Scope>, Vec<StepRecord>)>,
@@ -131,24 +178,50 @@ impl Log {
     }
 
     pub(crate) fn tell(&mut self, at: Timestamp, what: What) {
-        if self.entries.len() == CHANGES {
-            self.entries.pop_front();
+        if self.entries.len() == CHANGES
+            && let Some(entry) = self.entries.pop_front()
+        {
             self.dropped += 1;
+            if let What::Step { scope, .. } | What::Progress { scope, .. } = entry.what {
+                self.scopes.release(scope);
+            }
         }
         self.entries.push_back(Entry { at, what });
     }
 
     /// The entry of a number, counted from the run's first change; or, where
     /// it was dropped, how many were.
-    pub(crate) fn get(&self, number: u64) -> Option<Result<&Entry, u64>> {
+    pub(crate) fn get(&self, number: u64) -> Option<Result<Entry<Arc<Scope>>, u64>> {
         match number.checked_sub(self.dropped) {
             None => Some(Err(self.dropped - number)),
-            Some(index) => self.entries.get(usize::try_from(index).ok()?).map(Ok),
+            Some(index) => {
+                let entry = self.entries.get(usize::try_from(index).ok()?)?;
+                self.told(entry).map(Ok)
+            }
         }
     }
 
-    pub(crate) fn entries(&self) -> impl Iterator<Item = &Entry> {
-        self.entries.iter()
+    pub(crate) fn entries(&self) -> impl Iterator<Item = Entry<Arc<Scope>>> {
+        self.entries.iter().filter_map(|entry| self.told(entry))
+    }
+
+    /// An entry for somebody outside of the log.
+    fn told(&self, Entry { at, what }: &Entry) -> Option<Entry<Arc<Scope>>> {
+        let what = match what {
+            What::Step { scope, step, state, attempt, failure } => What::Step {
+                scope: self.scopes.get(*scope)?.clone(),
+                step: *step,
+                state: *state,
+                attempt: *attempt,
+                failure: failure.clone(),
+            },
+            What::Progress { scope, step, done, total } => {
+                let scope = self.scopes.get(*scope)?.clone();
+                What::Progress { scope, step: *step, done: *done, total: *total }
+            }
+            What::Run(state) => What::Run(*state),
+        };
+        Some(Entry { at: *at, what })
     }
 
     /// Keeps the records of a frame whose values are gone.
@@ -185,7 +258,8 @@ impl Log {
         }
         progress.told_at = now;
         // A task tells this, and no commit stands behind it.
-        self.tell(now, What::Progress { scope: frame.scope.clone(), step, done, total });
+        let scope = self.scopes.number(frame);
+        self.tell(now, What::Progress { scope, step, done, total });
         true
     }
 
@@ -199,9 +273,9 @@ impl Log {
     pub(crate) fn note(&mut self, frame: &mut Frame, now: Timestamp, change: Change) {
         let Change::Step { key, state, attempt, failure } = change else { return };
         if let Some(record) = frame.records.get_mut(usize::from(key.step)) {
-            record.change(now, state, attempt, failure.as_ref());
+            record.change(now, state, attempt, failure.as_deref());
         }
-        let (scope, failure) = (frame.scope.clone(), failure.map(Box::new));
+        let scope = self.scopes.number(frame);
         self.push(now, What::Step { scope, step: key.step, state, attempt, failure });
     }
 }

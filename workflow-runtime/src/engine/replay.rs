@@ -124,19 +124,19 @@ impl RunHost {
             let stored = journal::decode(inner, &event, entry.value.as_ref())?;
             let recalled = check_answer(inner, &event).map_err(|problem| of(&problem))?;
             open.hear(&event);
-            let mut effects = self
-                .hear(inner, event, stored.or(recalled))
+            self.hear(inner, event, stored.or(recalled))
                 .map_err(|refused| of(&format_args!("does not follow from those before: {refused}")))?;
             let closed_before = after.garbage.len();
-            for action in effects.actions.drain(..) {
+            let mut actions = std::mem::take(&mut inner.effects.actions);
+            for action in actions.drain(..) {
                 if is_visible(&action) {
                     open.take(action);
                 } else {
                     self.perform(inner, after, action);
                 }
             }
-            self.note_changes(inner, after, &mut effects, closed_before);
-            inner.effects = effects;
+            inner.effects.actions = actions;
+            self.note_changes(inner, after, closed_before);
             if let Some(reason) = inner.leftovers.as_ref().and_then(|left| left.unreadable.clone()) {
                 return Err(reason);
             }

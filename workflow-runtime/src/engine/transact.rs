@@ -12,7 +12,7 @@ use std::task::{Context as TaskContext, Poll, Waker};
 use tokio::sync::oneshot;
 use tracing::Span;
 
-use super::attempt::{Attempt, End, Watch};
+use super::attempt::{Attempt, End, Given, Watch};
 use super::host::RunHost;
 use super::journal;
 use super::open::Open;
@@ -75,9 +75,14 @@ impl RunHost {
 
 /// `None` where the store has no transactions for tasks. The attempt then runs
 /// like any other, and only a stand-in for the task gets to its end.
-pub(super) async fn run(watch: &mut Watch<'_>, attempt: &mut Attempt, task: &'static TaskDef) -> Option<End> {
+pub(super) async fn run(
+    watch: &mut Watch<'_>,
+    attempt: &Attempt,
+    given: &mut Given,
+    task: &'static TaskDef,
+) -> Option<End> {
     let (store, run) = watch.host.transactions()?;
-    let (env, moved) = attempt.given.take()?;
+    let (env, moved) = given.take()?;
     let key = env.context().idempotency_key();
     let call = Arc::new(Call::default());
     let work = Work {

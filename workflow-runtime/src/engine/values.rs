@@ -34,12 +34,12 @@ impl RunHost {
         let Some(step) = frame.scope.step(key.step) else { return Err(lost_frame()) };
         match step.kind {
             Kind::Compute(expr) => {
-                let value = self.eval(key, frame, &expr)?;
+                let value = eval(frame, &expr)?;
                 frame.put(step.output, value);
                 Ok(Answer::Value)
             }
             Kind::Sleep(expr) => {
-                let until = match self.eval(key, frame, &expr)? {
+                let until = match eval(frame, &expr)? {
                     Until::After(delay) => now.after(delay),
                     Until::At(time) => from_system(time),
                 };
@@ -48,26 +48,26 @@ impl RunHost {
                 Ok(Answer::Until(until))
             }
             Kind::Signal { within: Some(expr), .. } => {
-                let within = self.eval(key, frame, &expr)?;
+                let within = eval(frame, &expr)?;
                 Ok(Answer::Until(now.after(within)))
             }
             Kind::Map { items, .. } => {
-                let items = self.eval(key, frame, &items)?;
+                let items = eval(frame, &items)?;
                 let count = items.len();
                 let items = items.into_iter().map(Some).collect();
                 let results = std::iter::repeat_with(|| None).take(count).collect();
                 frame.keep(key.step, Kept::Items { items, results });
                 Ok(Answer::Items(count))
             }
-            Kind::Branch { choose, .. } => Ok(Answer::Arm(self.eval(key, frame, &choose)?)),
+            Kind::Branch { choose, .. } => Ok(Answer::Arm(eval(frame, &choose)?)),
             Kind::Loop { initial, test, region, .. } => {
                 if turn == 0 {
-                    let variables = self.eval(key, frame, &initial)?;
+                    let variables = eval(frame, &initial)?;
                     frame.keep(key.step, Kept::Turn(variables));
                 }
                 let body = &frame.scope.graph.regions[usize::from(region)];
                 let values = loop_values(frame, key.step, body, test.reads);
-                self.eval_over(key, values, &test).map(Answer::Turn)
+                eval_over(values, &test).map(Answer::Turn)
             }
             Kind::Task(task) => {
                 let params = self.child_params(key, frame, &task)?;
@@ -82,11 +82,10 @@ impl RunHost {
     pub(crate) fn yield_value(self: &Arc<Self>, inner: &mut Inner, id: FrameId) -> Result<(), Failure> {
         let Some(frame) = inner.frames.get(id) else { return Err(lost_frame()) };
         let region = frame.scope.region;
-        let key = Key { frame: id, step: 0 };
         let value = match &region.result {
             Yield::Nothing => Value::new(()),
             Yield::Slot(slot) => frame.read(*slot),
-            Yield::Compute(expr) => self.eval(key, frame, expr)?,
+            Yield::Compute(expr) => eval(frame, expr)?,
         };
         let Some(parent) = frame.parent else {
             inner.result = Some(value);
@@ -133,20 +132,6 @@ impl RunHost {
             )),
             Poll::Pending => Err(Failure::new(Cause::Fatal, "a child workflow's arguments cannot wait")),
         }
-    }
-
-    fn eval<T>(self: &Arc<Self>, key: Key, frame: &Frame, expr: &Expr<T>) -> Result<T, Failure> {
-        self.eval_over(key, frame.read_all(expr.reads), expr)
-    }
-
-    fn eval_over<T>(
-        self: &Arc<Self>,
-        key: Key,
-        values: SmallVec<[Value; 6]>,
-        expr: &Expr<T>,
-    ) -> Result<T, Failure> {
-        let env = Env::new(values, Purpose::Attempt, self.context(key, 0, 1));
-        contained(|| (expr.eval)(&env))
     }
 
     pub(crate) fn context(self: &Arc<Self>, key: Key, epoch: u32, attempt: u32) -> Context {
@@ -283,13 +268,22 @@ impl Frame {
     /// The values that only this step uses, for an attempt that may not be the
     /// last to ask for them.
     pub(crate) fn shared(&self, task: &TaskStep) -> Moved {
-        Moved(task.moves.iter().map(|slot| Some(self.read(*slot))).collect())
+        Moved::of(task.moves, |slot| self.read(slot))
     }
 
     /// The same, when nobody will ask for them again.
     pub(crate) fn consumed(&mut self, task: &TaskStep) -> Moved {
-        Moved(task.moves.iter().map(|slot| Some(self.take(*slot))).collect())
+        Moved::of(task.moves, |slot| self.take(slot))
     }
+}
+
+fn eval<T>(frame: &Frame, expr: &Expr<T>) -> Result<T, Failure> {
+    eval_over(frame.read_all(expr.reads), expr)
+}
+
+fn eval_over<T>(values: SmallVec<[Value; 6]>, expr: &Expr<T>) -> Result<T, Failure> {
+    let env = Env::plain(values);
+    contained(|| (expr.eval)(&env))
 }
 
 /// The values that a loop's test reads. They are those of the body's imports,

@@ -13,11 +13,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::attempt::{self, Attempt, Done, TimeLimits};
+use super::attempt::{self, Attempt, Done, Given, TimeLimits};
 use super::host::{After, Inner, RunHost};
 use crate::definition::Kind;
 use crate::run::{AttemptEnd, Event, Key, Timestamp};
-use crate::task::{Env, Purpose};
+use crate::task::{Env, Moved, Purpose};
 use crate::value::Value;
 
 /// An attempt that may start.
@@ -50,10 +50,10 @@ const TURN: Duration = Duration::from_micros(200);
 const ATTEMPTS_A_TURN: u32 = 1024;
 
 async fn work(host: Arc<RunHost>) {
-    let mut next = None;
-    host.first_attempt(&mut next);
+    let mut given = None;
+    let mut next = host.first_attempt(&mut given);
     let (mut turn_began, mut attempts) = (Timestamp::default(), 0);
-    while let Some(attempt) = &mut next {
+    while let Some(attempt) = next {
         let began = attempt.limits.began;
         if attempts >= ATTEMPTS_A_TURN || (attempts > 0 && began.since(turn_began) > TURN) {
             attempts = 0;
@@ -62,10 +62,10 @@ async fn work(host: Arc<RunHost>) {
         if attempts == 0 {
             turn_began = began;
         }
-        let done = attempt::run(&host, attempt).await;
+        let done = attempt::run(&host, &attempt, &mut given).await;
         attempts = if done.waited { 0 } else { attempts + 1 };
-        next = None;
-        host.next_attempt(done, &mut next);
+        drop(attempt);
+        next = host.next_attempt(done, &mut given);
     }
 }
 
@@ -90,27 +90,27 @@ impl RunHost {
         after.workers += more;
     }
 
-    fn first_attempt(self: &Arc<Self>, next: &mut Option<Attempt>) {
+    fn first_attempt(self: &Arc<Self>, given: &mut Given) -> Option<Attempt> {
         self.with(|inner, after| {
             inner.now = self.core.clock.now();
-            self.take_attempt(inner, after, next);
-        });
+            self.take_attempt(inner, after, given)
+        })
     }
 
     /// Reports an attempt's end, and takes the next one.
-    fn next_attempt(self: &Arc<Self>, done: Done, next: &mut Option<Attempt>) {
+    fn next_attempt(self: &Arc<Self>, done: Done, given: &mut Given) -> Option<Attempt> {
         self.with(|inner, after| {
             inner.attempts -= 1;
             inner.cache_key = done.cache_key;
             self.end_attempt(inner, after, done.key, done.epoch, done.end, done.output);
             if done.waited {
                 if inner.working >= self.core.parallelism {
-                    return;
+                    return None;
                 }
                 inner.working += 1;
             }
-            self.take_attempt(inner, after, next);
-        });
+            self.take_attempt(inner, after, given)
+        })
     }
 
     /// The worker's attempt waits: another may poll in its place.
@@ -144,27 +144,32 @@ impl RunHost {
 
     /// Takes the next ready attempt for a worker, and calls others for the
     /// rest. Without one, the worker ends.
-    fn take_attempt(self: &Arc<Self>, inner: &mut Inner, after: &mut After, next: &mut Option<Attempt>) {
+    fn take_attempt(
+        self: &Arc<Self>,
+        inner: &mut Inner,
+        after: &mut After,
+        given: &mut Given,
+    ) -> Option<Attempt> {
         while let Some(ready) = inner.ready.pop_front() {
             if self.is_stopping() && inner.controls.is_stopped(ready.key, ready.epoch) {
                 self.end_attempt(inner, after, ready.key, ready.epoch, AttemptEnd::Cancelled, None);
                 continue;
             }
-            *next = self.prepare(inner, ready);
-            if next.is_some() {
+            if let Some(attempt) = self.prepare(inner, ready, given) {
                 inner.attempts += 1;
                 self.call_workers(inner, after);
-                return;
+                return Some(attempt);
             }
             // Its region was closed before it began.
             inner.controls.remove(ready.key, ready.epoch);
             self.release(inner, after, ready.key, ready.epoch);
         }
         inner.working -= 1;
+        None
     }
 
     /// Gathers what an attempt needs.
-    fn prepare(self: &Arc<Self>, inner: &mut Inner, ready: Ready) -> Option<Attempt> {
+    fn prepare(self: &Arc<Self>, inner: &mut Inner, ready: Ready, given: &mut Given) -> Option<Attempt> {
         let Ready { key, epoch, attempt, last, deadline, goal } = ready;
         if let Some(room) = inner.room.get_mut(&(key, epoch)) {
             room.taken = true;
@@ -173,18 +178,22 @@ impl RunHost {
         let step = frame.scope.step(key.step)?;
         let Kind::Task(task) = step.kind else { return None };
 
-        // Read before anything is taken: both lists may name the same slot
-        // when the graph says so, and neither may then find it empty.
-        let values = frame.read_all(task.reads);
-        // An undo gets the step's arguments once more, and so does whoever
-        // finds out what became of the attempt.
-        let consume = last && task.task.undo.is_none() && task.task.reconcile.is_none();
-        let moved = if consume { frame.consumed(&task) } else { frame.shared(&task) };
         let (purpose, def) = match goal {
             Goal::Do => (Purpose::Attempt, task.task),
             Goal::Undo => (Purpose::Undo { output: frame.output(key.step)? }, task.task.undo?.task),
             Goal::Reconcile => (Purpose::Reconcile, task.task.reconcile?.task),
         };
+        let (env, moved) = given.get_or_insert_with(|| (Env::of(self.clone()), Moved::default()));
+        // Read before anything is taken: both lists may name the same slot
+        // when the graph says so, and neither may then find it empty.
+        env.give(frame.read_all(task.reads), purpose);
+        if let Some(context) = env.context_mut() {
+            context.renew(key, epoch, attempt, goal == Goal::Undo, &frame.scope);
+        }
+        // An undo gets the step's arguments once more, and so does whoever
+        // finds out what became of the attempt.
+        let consume = last && task.task.undo.is_none() && task.task.reconcile.is_none();
+        *moved = if consume { frame.consumed(&task) } else { frame.shared(&task) };
         let policy = if goal == Goal::Do { task.policy } else { &def.policy };
         if let Some(record) = frame.records.get_mut(usize::from(key.step))
             && goal == Goal::Do
@@ -200,13 +209,10 @@ impl RunHost {
         } else {
             tracing::Span::none()
         };
-        let context = self.context(key, epoch, attempt).within(frame.scope.clone());
-        let context = if goal == Goal::Undo { context.undoing() } else { context };
         Some(Attempt {
             key,
             epoch,
             start: task.start,
-            given: Some((Env::new(values, purpose, context), moved)),
             blocking: def.blocking,
             transaction: def.transaction.then_some(def),
             witnessed: goal != Goal::Reconcile,

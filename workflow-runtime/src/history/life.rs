@@ -72,7 +72,7 @@ impl LifeReader {
             if let Change::Step { key, state, attempt, failure } = change
                 && let Some(record) = self.record(key)
             {
-                record.change(heard.at, state, attempt, failure);
+                record.change(heard.at, state, attempt, failure.map(|failure| *failure));
             }
         }
         Ok(())

@@ -183,8 +183,9 @@ pub enum Change {
         state: StepState,
         /// The attempt that the state is about, from 1; 0 before the first.
         attempt: u32,
-        /// Why the last attempt failed, where this is about that.
-        failure: Option<Failure>,
+        /// Why the last attempt failed, where this is about that. Boxed, as
+        /// few changes are.
+        failure: Option<Box<Failure>>,
     },
     /// The run has a new state.
     Run(RunState),

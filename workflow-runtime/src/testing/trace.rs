@@ -27,7 +27,7 @@ pub struct Trace {
 
 impl Trace {
     pub(crate) fn of(host: &RunHost) -> Self {
-        let entries: Vec<Entry> = host.lock().log.entries().cloned().collect();
+        let entries: Vec<Entry<_>> = host.lock().log.entries().collect();
         Self { events: entries.into_iter().map(RunEvent::from).collect() }
     }
 

@@ -137,7 +137,7 @@ impl Transition<'_> {
         let node = self.node(key);
         let (state, attempt) = (node.state, node.attempt);
         let is_failure = matches!(state, StepState::Failed | StepState::Waiting(Wait::Backoff { .. }));
-        let failure = if is_failure { node.failure.as_deref().cloned() } else { None };
+        let failure = if is_failure { node.failure.clone() } else { None };
         self.effects.changes.push(Change::Step { key, state, attempt, failure });
     }
 

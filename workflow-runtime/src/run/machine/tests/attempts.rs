@@ -44,7 +44,7 @@ fn observers_see_every_change_in_order() {
         [
             step(StepState::Running, 1, None),
             Change::Run(RunState::Running),
-            step(StepState::Waiting(Wait::Backoff { until }), 1, Some(failure("no luck"))),
+            step(StepState::Waiting(Wait::Backoff { until }), 1, Some(Box::new(failure("no luck")))),
             Change::Run(RunState::Waiting),
             step(StepState::Running, 2, None),
             Change::Run(RunState::Running),

@@ -129,7 +129,7 @@ impl Memory {
             StepState::Succeeded { .. } => Some(Recalled::Value),
             StepState::Failed => match failure {
                 Some(failure) if tolerated => {
-                    Some(Recalled::Failed { attempts: *attempt, failure: failure.clone() })
+                    Some(Recalled::Failed { attempts: *attempt, failure: (**failure).clone() })
                 }
                 _ => None,
             },
@@ -141,7 +141,7 @@ impl Memory {
             StepState::Waiting(Wait::Backoff { until }) => {
                 self.failed.insert(path.clone(), self.drawn[&path]);
                 let failure = failure.clone().expect("a failed attempt says why");
-                Some(Recalled::Backoff { attempts: *attempt, until, failure })
+                Some(Recalled::Backoff { attempts: *attempt, until, failure: *failure })
             }
             // The attempt is made again, after those that failed.
             StepState::Running if *attempt > 1 => self.again(&path, *attempt - 1, now),
