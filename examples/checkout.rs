@@ -370,7 +370,7 @@ fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
 /// person who does not come.
 #[cfg(test)]
 mod tests {
-    use workflow_runtime::testing::{Script, block_on};
+    use workflow_runtime::testing::{Script, block_on, crash_everywhere};
 
     use super::*;
 
@@ -415,5 +415,32 @@ mod tests {
             "run of `checkout` failed: step `checkout/approval[then]/select[0]/heed` failed: \
              declined: no pianos by parcel",
         );
+    }
+
+    /// The shop's process may die at any moment: the order is what it would
+    /// have been, and the customer pays once.
+    #[test]
+    fn an_order_survives_its_process() {
+        let (warehouse, bank) = (Warehouse::with([]), Bank::with([]));
+        let (shelves, cards) = (warehouse.clone(), bank.clone());
+        let begin = move || {
+            *lock(&shelves.0) = std::mem::take(&mut *lock(&world().0.0));
+            std::mem::swap(&mut *lock(&cards.0), &mut *lock(&world().1.0));
+        };
+        let paid = bank.clone();
+        let engine =
+            move || Engine::in_memory().resources(Shop { warehouse: warehouse.clone(), bank: bank.clone() });
+        let invocation = || checkout(order("Grace", "Japan", "grand piano", 1, 12_000));
+        let approved = || Verdict::Approved { by: "Edsger".to_owned() };
+        let report = crash_everywhere(engine, invocation)
+            .before_each(begin)
+            .script(move || Script::new().signal(checkout::verdict, approved()))
+            .check(move |sale| {
+                assert_eq!(sale.as_ref().unwrap().parcel, "1 × grand piano to Japan");
+                let paid = lock(&paid.0);
+                assert_eq!((paid.cards["Grace"], paid.shop), (8_000, 12_000));
+            })
+            .run();
+        assert!(report.deaths() > 30, "{report:?}");
     }
 }

@@ -32,8 +32,10 @@ use workflow_runtime::{App, Context, task, workflow};
 /// What a person says about the report.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Verdict {
+pub enum Verdict {
+    /// It goes out.
     Approved,
+    /// It does not.
     Refused,
 }
 
@@ -116,7 +118,7 @@ fn publish(report: &Report, verdict: Verdict) -> Result<String, Problem> {
 
 /// Writing it twice is writing it once.
 #[task(blocking)]
-fn file_away(day: Date, text: &str) -> io::Result<String> {
+pub fn file_away(day: Date, text: &str) -> io::Result<String> {
     let file = format!("target/takings-{day}.txt");
     fs::create_dir_all("target")?;
     fs::write(&file, text)?;

@@ -44,7 +44,7 @@ async fn describe(wet: usize, hottest: &str) -> String {
 
 workflow! {
     /// What was the weather like?
-    fn weather(path: String) -> Result<String> {
+    pub fn weather(path: String) -> Result<String> {
         let csv = read(path)?;
         let wet = count_wet_days(&csv);         // these two run side by side:
         let hottest = find_hottest_day(&csv)?;  // nothing ties them together

@@ -42,7 +42,7 @@ async fn find_wettest(months: &[String], rain: &[f64]) -> String {
 workflow! {
     /// Which was the wettest month? One durable step a month, with time to
     /// pull the plug.
-    fn survey(path: String) -> Result<String> {
+    pub fn survey(path: String) -> Result<String> {
         let months = list_months(&path)?;
         #[limit(2)]
         let rain = for month in months {

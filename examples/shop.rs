@@ -19,10 +19,13 @@ use std::{fs, io};
 use serde::{Deserialize, Serialize};
 use workflow_runtime::{App, task, workflow};
 
+/// What a person says about a payment.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Verdict {
+pub enum Verdict {
+    /// It is paid.
     Approved,
+    /// It is not.
     Refused,
 }
 

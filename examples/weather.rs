@@ -59,8 +59,9 @@ struct Chapter {
     warning: String,
 }
 
+/// All that is to be said, and where it is written.
 #[derive(Debug, Serialize, Deserialize)]
-struct Report {
+pub struct Report {
     normal: Summary,
     chapters: Vec<Chapter>,
     file: PathBuf,
@@ -195,7 +196,7 @@ async fn save(folder: &Path, name: String, content: &str) -> Result<PathBuf, Wea
 
 workflow! {
     /// Report on the weather of every year in a file.
-    fn weather(csv: PathBuf, folder: PathBuf) -> Result<Report> {
+    pub fn weather(csv: PathBuf, folder: PathBuf) -> Result<Report> {
         let text = read(&csv)?;
         let days = parse(&text)?;
         let normal = summarise(&days)?;     // beside `years`

@@ -24,10 +24,10 @@ struct App {
 
 /// A file that every task appends to. One write a line, so that a kill leaves
 /// whole lines.
-struct Effects(PathBuf);
+pub struct Effects(pub PathBuf);
 
 impl Effects {
-    fn note(&self, what: &str, cx: &Context) {
+    pub fn note(&self, what: &str, cx: &Context) {
         let mut file = OpenOptions::new().create(true).append(true).open(&self.0).unwrap();
         file.write_all(format!("{what} {} {}\n", cx.step(), cx.attempt()).as_bytes()).unwrap();
     }

@@ -1,6 +1,8 @@
 //! The examples as their readers meet them: run as programs, with what they
 //! print held against numbers that were found another way.
 
+mod crashes;
+
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};

@@ -3,7 +3,8 @@
 //! the invariants of `support` are checked.
 //!
 //! `WORKFLOW_SEEDS=100000 cargo test properties` tries more of them, and
-//! `WORKFLOW_SEED=17` only that one, with its trace.
+//! `WORKFLOW_SEED=17` only that one, with its trace. A few seeds are also run
+//! with a process that dies at every commit, more with `WORKFLOW_CRASH_SEEDS`.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 use support::{Random, check_asked, drive_on, seconds};
 use workflow_runtime::run::RunState;
+use workflow_runtime::testing::{Script, crash_everywhere};
 use workflow_runtime::{
     Cause, Context, Engine, Error, Invocation, Resources, Retryability, Retryable, Run, RunsOn, Signal,
     StepError, Workflow, task, workflow,
@@ -424,5 +426,77 @@ fn the_same_fate_gives_the_same_trace() {
     for seed in 0..300 {
         let (first, second) = (of_seed(seed), of_seed(seed));
         assert_eq!(first, second, "seed {seed}");
+    }
+}
+
+/// The same seed with a process that dies at every commit. `word` is the
+/// signal that it waits for; what has none of them and no race ends as it does
+/// when nothing happens to it.
+fn dying<W>(
+    seed: u64,
+    invocation: impl Fn() -> Invocation<W> + 'static,
+    word: Option<Signal<u64>>,
+    race: bool,
+) where
+    W: Workflow<Ok = u64> + RunsOn<World>,
+{
+    let fate = Fate::new(seed);
+    let mut chance = Random::new(seed.wrapping_mul(0x5851_f42d_4c95_7f2d));
+    let words: Vec<u64> = (0..3).map(|_| chance.below(15_000)).collect();
+    let cancel = chance.chance(25).then(|| Duration::from_millis(chance.below(20_000)));
+    let (here, there) = (fate.clone(), fate.clone());
+    let expected = std::cell::OnceCell::new();
+    let settled = word.is_none() && cancel.is_none() && !race;
+    crash_everywhere(move || Engine::in_memory().resources(World { fate: here.clone() }), invocation)
+        .before_each(move || there.open.lock().unwrap().clear())
+        .script(move || {
+            let lines = words.iter().filter_map(|at| Some((word?, Duration::from_millis(*at), at % 10)));
+            lines.fold(Script::new(), |script, (word, at, value)| script.signal_after(at, word, value))
+        })
+        .drive(move |run: Run<u64>| async move {
+            let Some(at) = cancel else { return };
+            tokio::time::sleep(at).await;
+            // The run may have ended, or the process.
+            let _ = run.cancel().await;
+        })
+        .check(move |result| {
+            let result = result.as_ref().ok().copied();
+            assert!(!settled || *expected.get_or_init(|| result) == result, "it ended otherwise: {result:?}");
+        })
+        .run();
+    let broken = fate.broken.lock().unwrap();
+    assert!(broken.is_empty(), "{broken:?}");
+}
+
+fn dying_of_seed(seed: u64) {
+    let input = seed / 11 % 10;
+    match seed % 11 {
+        0 => dying(seed, move || diamonds(input), None, false),
+        1 => dying(seed, move || joins(input), None, false),
+        2 => dying(seed, move || fan_out(input), None, false),
+        3 => dying(seed, move || collects(input), None, false),
+        4 => dying(seed, move || branches(input), None, false),
+        5 => dying(seed, move || turns(input), None, false),
+        6 => dying(seed, move || races(input), Some(races::word), true),
+        7 => dying(seed, move || parents(input), None, false),
+        8 => dying(seed, move || cleans_up(input), None, false),
+        9 => dying(seed, move || waits(input), Some(waits::word), false),
+        _ => dying(seed, move || races_of_children(input), None, true),
+    }
+}
+
+#[test]
+fn what_is_promised_holds_wherever_the_process_dies() {
+    silence_planned_panics();
+    let seeds = match (number("WORKFLOW_SEED"), number("WORKFLOW_CRASH_SEEDS")) {
+        (Some(seed), _) => vec![seed],
+        // Another shape each time, and another amount of trouble.
+        (None, Some(count)) => (1..=count).map(|number| number * 37).collect(),
+        // The last one began an attempt that had lost its race before.
+        (None, None) => vec![37, 111, 1_924],
+    };
+    for seed in seeds {
+        let died = std::panic::catch_unwind(|| dying_of_seed(seed));
+        assert!(died.is_ok(), "seed {seed} breaks a promise: run the test with WORKFLOW_SEED={seed}");
     }
 }

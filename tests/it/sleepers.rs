@@ -6,7 +6,7 @@ use std::time::Duration;
 use workflow_runtime::run::{RunState, Timestamp};
 use workflow_runtime::store::{Memory, Store, StoredRun};
 use workflow_runtime::testing::block_on;
-use workflow_runtime::{By, Engine, Operation, task, workflow};
+use workflow_runtime::{By, Context, Engine, Operation, StepError, doctor, task, workflow};
 
 #[task]
 async fn twice(n: u64) -> u64 {
@@ -31,9 +31,48 @@ workflow! {
     }
 }
 
+#[task(undo = release)]
+async fn reserve(n: u64) -> u64 {
+    n
+}
+
+/// Succeeds at the second attempt.
+#[task(retry(attempts = 2, backoff = fixed("1h")))]
+async fn release(_place: &u64, #[context] cx: &Context) -> std::io::Result<()> {
+    if cx.attempt() == 1 { Err(std::io::Error::other("it is shut")) } else { Ok(()) }
+}
+
+#[task]
+async fn refuse(n: u64) -> std::io::Result<u64> {
+    Err(std::io::Error::other(format!("not {n}")))
+}
+
+#[task]
+async fn tell(outcome: &Result<u64, StepError>, more: u64) -> String {
+    format!("{} {more}", outcome.is_ok())
+}
+
+workflow! {
+    fn refused(n: u64) -> Result<u64> {
+        let place = reserve(n);
+        let end = refuse(place)?;
+        Ok(end)
+    }
+}
+
+workflow! {
+    /// Waits for something else while a part of it is undone.
+    fn asks_beside(n: u64) -> Result<String> {
+        let outcome = refused(n);
+        let more = signal::<u64>("more").within("3d")?;
+        let told = tell(&outcome, more);
+        Ok(told)
+    }
+}
+
 async fn engine(store: &Memory) -> Engine {
     let builder = Engine::with_store(Arc::new(store.clone())).register::<naps>().register::<asks>();
-    builder.start().await.unwrap()
+    builder.register::<asks_beside>().start().await.unwrap()
 }
 
 fn row(store: &Memory, id: &str) -> StoredRun {
@@ -132,4 +171,23 @@ fn many_fall_asleep_and_each_wakes_once() {
         tokio::time::sleep(Duration::from_secs(3_700)).await;
     });
     assert!(store.unfinished(None, 999).unwrap().is_empty());
+}
+
+/// What is undone is no step that waits, and has a time to go on at too.
+#[test]
+fn an_undo_is_tried_again_in_time() {
+    let store = Memory::new();
+    block_on(async {
+        let engine = engine(&store).await;
+        let id = engine.start(asks_beside(1)).await.unwrap().id().to_owned();
+        settle().await;
+        let report = doctor::examine(&store, &[]).unwrap();
+        assert!(report.is_healthy(), "{report}");
+        tokio::time::sleep(Duration::from_secs(3_700)).await;
+        let journal = store.journal(row(&store, &id).run).unwrap();
+        let fired = journal.iter().filter(|entry| entry.event.contains("timer_fired")).count();
+        assert_eq!(fired, 1, "{journal:#?}");
+        // Then it sleeps.
+        assert_eq!((awake(&store), row(&store, &id).state), (0, RunState::Waiting));
+    });
 }

@@ -1,19 +1,18 @@
 //! Promise 6: what a task writes with `cx.transaction()` and its success are
 //! one commit, exactly once.
 
-mod deadly;
-
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
-use deadly::{Deadly, Death};
 use workflow_runtime::run::{StepState, Timestamp};
 use workflow_runtime::sqlite::{self, params};
 use workflow_runtime::store::{Key, KeyRing, Memory, Sqlite, Store};
 use workflow_runtime::testing::block_on;
 use workflow_runtime::{Cause, Context, Engine, Error, Resources, Run, StepError, task, workflow};
+
+use crate::deadly::{Deadly, Death};
 
 /// Adds a line to the ledger, and returns the sum of the account.
 #[task(transaction)]

@@ -74,6 +74,11 @@ pub(super) enum End {
 
 pub(crate) async fn run(host: &Arc<RunHost>, attempt: &Attempt, given: &mut Given) -> Done {
     let Attempt { key, epoch, limits, .. } = *attempt;
+    // Its worker may have let others go first, and they have given it up.
+    if host.is_stopping() && host.lock().controls.is_stopped(key, epoch) {
+        *given = None;
+        return Done { key, epoch, end: AttemptEnd::Cancelled, output: None, cache_key: None, waited: false };
+    }
     if let (Some(witness), Some((env, _)), true) = (&host.core.witness, &*given, attempt.witnessed) {
         witness(host.begun(key, env.context()));
     }

@@ -134,6 +134,9 @@ impl RunHost {
             && inner.working == 0
             && inner.ready.is_empty()
             && inner.room.is_empty()
+            // An undo between two attempts waits for a time that no step's
+            // state tells, also where the rest of the run only waits.
+            && inner.machine.steps().all(|view| view.state != StepState::Undoing)
     }
 
     /// Nobody holds the run any more.

@@ -1,4 +1,4 @@
-//! A process that dies at one of its writes, over a SQLite store that lives on.
+//! A process that dies at one of its writes, over a store that lives on.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::Notify;
 use workflow_runtime::run::Timestamp;
 use workflow_runtime::store::{
-    Answer, Batch, Created, Done, NewRun, Payload, Request, RunFilter, RunRef, SealedKey, Sqlite, Store,
-    StoreError, StoredEntry, StoredRequest, StoredRun, StoredSchedule, Tick, Transact, Transacted,
+    Answer, Batch, Created, Done, NewRun, Payload, Request, RunFilter, RunRef, SealedKey, Store, StoreError,
+    StoredEntry, StoredRequest, StoredRun, StoredSchedule, Tick, Transact, Transacted,
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,28 +22,41 @@ pub enum Death {
 }
 
 pub struct Deadly {
-    store: Arc<Sqlite>,
+    store: Arc<dyn Store>,
     death: Death,
     /// At which write, from 1.
     last: usize,
     writes: AtomicUsize,
     dead: AtomicBool,
     died: Notify,
+    /// Is told of every write that is durable, before anybody else is and
+    /// before the next one begins.
+    witness: Option<Arc<dyn Fn() + Send + Sync>>,
     /// An answer that is dropped is heard.
     unanswered: Mutex<Vec<Box<dyn Send>>>,
 }
 
 impl Deadly {
-    pub fn new(store: Arc<Sqlite>, death: Death, last: usize) -> Arc<Self> {
-        Arc::new(Self {
+    pub fn new(store: Arc<dyn Store>, death: Death, last: usize) -> Arc<Self> {
+        Arc::new(Self::of(store, death, last))
+    }
+
+    /// One that does not die, and whose writes somebody witnesses.
+    pub fn witnessed(store: Arc<dyn Store>, witness: impl Fn() + Send + Sync + 'static) -> Arc<Self> {
+        Arc::new(Self { witness: Some(Arc::new(witness)), ..Self::of(store, Death::Before, usize::MAX) })
+    }
+
+    fn of(store: Arc<dyn Store>, death: Death, last: usize) -> Self {
+        Self {
             store,
             death,
             last,
             writes: AtomicUsize::new(0),
             dead: AtomicBool::new(false),
             died: Notify::new(),
+            witness: None,
             unanswered: Mutex::default(),
-        })
+        }
     }
 
     /// Ends when the process dies.
@@ -51,8 +64,12 @@ impl Deadly {
         self.died.notified().await;
     }
 
+    pub fn is_dead(&self) -> bool {
+        self.dead.load(Ordering::SeqCst)
+    }
+
     fn alive(&self) -> Result<(), StoreError> {
-        if self.dead.load(Ordering::SeqCst) { Err(StoreError::Closed) } else { Ok(()) }
+        if self.is_dead() { Err(StoreError::Closed) } else { Ok(()) }
     }
 
     /// `write` does it, and `half` does what is not committed.
@@ -63,7 +80,14 @@ impl Deadly {
     ) {
         let number = self.writes.fetch_add(1, Ordering::SeqCst) + 1;
         if number < self.last {
-            return write(done, false);
+            let witness = self.witness.clone();
+            let heard = move |result| {
+                if let Some(witness) = witness {
+                    witness();
+                }
+                done(result);
+            };
+            return write(Box::new(heard), false);
         }
         self.unanswered.lock().unwrap().push(Box::new(done));
         if self.dead.swap(true, Ordering::SeqCst) {
@@ -113,7 +137,7 @@ impl Store for Deadly {
     }
 
     fn has_transactions(&self) -> bool {
-        true
+        self.store.has_transactions()
     }
 
     fn close(&self) {}

@@ -1,0 +1,188 @@
+//! A disk that takes no more, as a process with a limit on the size of its
+//! files meets it (`ulimit -f`): the engine says so, loses nothing that it has
+//! acknowledged, and goes on once there is room.
+
+#![cfg(target_os = "linux")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use workflow_runtime::store::{RunFilter, Sqlite, Store};
+use workflow_runtime::testing::block_on;
+use workflow_runtime::{Context, Engine, EngineBuilder, Error, Resources, sqlite, task, workflow};
+
+use crate::crash::Effects;
+use crate::files::{Scratch, assert_sound, look};
+
+const CHILD: &str = "WORKFLOW_FULL_CHILD";
+
+/// What a file may have, in the 512 bytes that `ulimit` counts in.
+const LIMIT: &str = "2000";
+
+/// A value that fits into a row, and one whose own file would be too large.
+const SMALL: u64 = 20 << 10;
+const LARGE: u64 = 2 << 20;
+
+#[derive(Resources)]
+struct App {
+    effects: Effects,
+}
+
+#[task]
+async fn fill(bytes: u64, #[resource] effects: &Effects, #[context] cx: &Context) -> String {
+    effects.note(&format!("start {}", cx.run_id()), cx);
+    "x".repeat(bytes as usize)
+}
+
+#[task(transaction)]
+fn book(page: &str, #[context] cx: &Context) -> sqlite::Result<u64> {
+    let tx = cx.transaction();
+    tx.execute_batch("CREATE TABLE IF NOT EXISTS full_bookings (run TEXT)")?;
+    tx.execute("INSERT INTO full_bookings VALUES (?1)", [cx.run_id()])?;
+    Ok(page.len() as u64)
+}
+
+#[task]
+async fn weigh(page: &str, booked: u64) -> u64 {
+    page.len() as u64 + booked
+}
+
+workflow! {
+    fn filled(bytes: u64) -> Result<u64> {
+        let page = fill(bytes);
+        let booked = book(&page)?;
+        let end = weigh(&page, booked);
+        Ok(end)
+    }
+}
+
+fn engine(folder: &Path) -> EngineBuilder<App> {
+    let effects = Effects(folder.join("effects"));
+    Engine::open(folder.join("runs.db")).resources(App { effects }).register::<filled>()
+}
+
+/// Past the test harness, which may hold lines back.
+fn say(line: &str) {
+    std::io::stdout().write_all(format!("\n{line}\n").as_bytes()).unwrap();
+    std::io::stdout().flush().unwrap();
+}
+
+/// What the child runs; nothing when it is not one that asks.
+#[test]
+fn child() {
+    let Some(folder) = std::env::var_os(CHILD) else { return };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let engine = engine(Path::new(&folder)).start().await.unwrap();
+        let run = async |key: &str, bytes| engine.start(filled(bytes)).key(key).await?.await;
+        let Err(Error::Store(error)) = run("large", LARGE).await else { panic!("there was room") };
+        say(&format!("no room for it: {error}"));
+        let mut number = 0;
+        let error = loop {
+            match run(&number.to_string(), SMALL).await {
+                Ok(end) => say(&format!("done {number} {end}")),
+                Err(Error::Store(error)) => break error,
+                Err(error) => panic!("{error}"),
+            }
+            number += 1;
+        };
+        say(&format!("no room any more: {error}"));
+        std::io::stdin().read_line(&mut String::new()).unwrap();
+        // Also what needs more room than there ever was.
+        say(&format!("later {}", run("later", 2 * LARGE).await.unwrap()));
+        engine.shutdown().await;
+    });
+}
+
+/// A child that may not write large files, until it is allowed to.
+fn spawn(folder: &Path) -> Child {
+    // The limit's signal would end it. Only the soft limit is set.
+    let limited = format!("trap '' XFSZ; ulimit -S -f {LIMIT}; exec \"$0\" \"$@\"");
+    Command::new("sh")
+        .args(["-c", &limited])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", "full::child", "--nocapture"])
+        .env(CHILD, folder)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+#[test]
+fn a_full_disk_is_told_of_loses_nothing_and_is_got_over() {
+    let scratch = Scratch::new("full");
+    let (folder, database) = (scratch.path(""), scratch.path("runs.db"));
+    let mut child = spawn(&folder);
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let mut next = |beginning: &str| {
+        let line = lines.find(|line| ["no room", "done", "later"].iter().any(|word| line.starts_with(word)));
+        line.unwrap_or_else(|| panic!("the child ended, and never said `{beginning}`"))
+    };
+    let large = next("no room");
+    assert!(large.starts_with("no room for it: ") && large.contains("runs.db-values"), "{large}");
+    let mut done = BTreeMap::new();
+    let full = loop {
+        let line = next("no room any more");
+        let [_, number, end] = line.split(' ').collect::<Vec<_>>()[..] else { break line };
+        done.insert(number.to_owned(), end.parse::<u64>().unwrap());
+    };
+    assert!(full.starts_with("no room any more: ") && full.contains("runs.db"), "{full}");
+    assert!(done.len() > 2, "{done:?}");
+    // Somebody makes room.
+    let process = child.id().to_string();
+    let room = Command::new("prlimit").args(["--pid", &process, "--fsize=unlimited"]).status();
+    assert!(room.unwrap().success());
+    child.stdin.take().unwrap().write_all(b"\n").unwrap();
+    assert_eq!(next("later"), format!("later {}", 4 * LARGE));
+    assert!(child.wait().unwrap().success());
+
+    // What was told is there, and the next process goes on with the rest.
+    assert_sound(&database);
+    done.insert("later".to_owned(), 4 * LARGE);
+    assert_eq!(ended(&database), done);
+    let before = fs::read_to_string(folder.join("effects")).unwrap();
+    let succeeded = booked(&database);
+    block_on(async {
+        let engine = engine(&folder).start().await.unwrap();
+        let stopped = [("large".to_owned(), LARGE), ((done.len() - 1).to_string(), SMALL)];
+        for (key, bytes) in stopped {
+            let run = engine.start(filled(bytes)).key(key.clone()).await.unwrap();
+            assert_eq!(run.await.unwrap(), 2 * bytes);
+            done.insert(key, 2 * bytes);
+        }
+        engine.shutdown().await;
+    });
+    assert_eq!(ended(&database), done);
+    assert_eq!(booked(&database).len(), done.len());
+    // What a run had booked came after its value, which nobody fetched again.
+    let after = fs::read_to_string(folder.join("effects")).unwrap();
+    for run in succeeded {
+        assert!(!after[before.len()..].contains(&run), "{run} began again");
+    }
+    assert_sound(&database);
+}
+
+/// The results of the runs that have ended, by their keys.
+fn ended(database: &PathBuf) -> BTreeMap<String, u64> {
+    let store = Sqlite::open(database).unwrap();
+    let runs = store.list(&RunFilter::default()).unwrap();
+    store.close();
+    let result = |run: workflow_runtime::store::StoredRun| {
+        let result = run.end?.result.unwrap();
+        Some((run.key.unwrap(), serde_json::from_slice(&result.bytes).unwrap()))
+    };
+    runs.into_iter().filter_map(result).collect()
+}
+
+/// The runs that have booked, each once.
+fn booked(database: &Path) -> Vec<String> {
+    let db = look(database).unwrap();
+    let mut runs = db.prepare("SELECT run FROM full_bookings ORDER BY 1").unwrap();
+    let runs: Vec<String> = runs.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+    assert!(runs.is_sorted_by(|a, b| a < b), "booked twice: {runs:?}");
+    runs
+}
