@@ -28,3 +28,11 @@ pub async fn settle() {
         tokio::task::yield_now().await;
     }
 }
+
+/// Asserts that a message says all of this.
+#[track_caller]
+pub fn says(message: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(message.contains(part), "`{part}` is not in: {message}");
+    }
+}

@@ -223,15 +223,29 @@ pub(crate) fn count(entry: &Entry, literal: &LitInt, errors: &mut Errors) -> Opt
     None
 }
 
+/// How many characters a name may have: people type it, and read several of
+/// them in one path.
+const LONGEST_NAME: usize = 100;
+
+/// Characters that only format: two names that look alike would be two steps.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
 /// A task's or a step's name: a part of every path that people read and write.
 pub(crate) fn name(literal: LitStr, errors: &mut Errors) -> Option<LitStr> {
     let text = literal.value();
-    let fits = |c: char| !c.is_whitespace() && !c.is_control() && !['/', '[', ']', '"'].contains(&c);
-    if text.is_empty() || !text.chars().all(fits) {
+    let fits = |c: char| {
+        !c.is_whitespace() && !c.is_control() && !is_invisible(c) && !['/', '[', ']', '"'].contains(&c)
+    };
+    if !(1..=LONGEST_NAME).contains(&text.chars().count()) || !text.chars().all(fits) {
         errors.at(
             literal.span(),
-            "a name has at least one letter, and no space, `/`, `[`, `]` or quote\n\
-             note: it is part of paths such as `nightly/priced[3]/quote`",
+            format_args!(
+                "a name has 1 to {LONGEST_NAME} characters: no space, `/`, `[`, `]` or quote, and none \
+                 that cannot be seen\n\
+                 note: it is part of paths such as `nightly/priced[3]/quote`"
+            ),
         );
         return None;
     }
@@ -341,9 +355,39 @@ mod tests {
                 "the attribute `retry` is given twice",
                 "`timeout` takes a duration in quotes",
                 "`limit` must be at least 1",
-                "a name has at least one letter, and no space, `/`, `[`, `]` or quote",
+                "a name has 1 to 100 characters: no space, `/`, `[`, `]` or quote, and none that cannot be seen",
             ]
         );
+    }
+
+    #[test]
+    fn a_name_can_be_seen_and_stands_in_a_path() {
+        let fits = |text: &str| {
+            let literal = LitStr::new(text, Span::call_site());
+            name(literal, &mut Errors::default()).is_some()
+        };
+        for text in ["a", "größe", "a-b.c#1", &"ä".repeat(100)] {
+            assert!(fits(text), "{text}");
+        }
+        let long = "a".repeat(101);
+        let texts = [
+            "",
+            " ",
+            "a b",
+            " a",
+            "a\u{a0}",
+            "a/b",
+            "a[0]",
+            "\"",
+            "a\n",
+            "a\0",
+            "a\u{200b}",
+            "\u{202e}a",
+            &long,
+        ];
+        for text in texts {
+            assert!(!fits(text), "{text:?}");
+        }
     }
 
     #[test]

@@ -7,12 +7,14 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::codec::CodecError;
+use crate::faithful::{Faithful, to_json};
 use crate::task::Task;
 
 /// A value that a result can be found by.
 ///
 /// Implemented for everything that serde can write. Two values are the same
-/// when their JSON is.
+/// when their JSON is. Of a value that JSON does not know, such as `NaN`, no
+/// result is remembered: the task runs.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot tell the results of a cached task apart",
     label = "this type cannot be written as JSON",
@@ -39,10 +41,12 @@ impl<T: Serialize + ?Sized> CachedBy for T {
 /// By way of a `Value`, whose maps are sorted: a `HashMap` with the same
 /// entries would otherwise seldom be found again. It does not know numbers of
 /// 128 bits.
+///
+/// What JSON cannot tell apart, such as `NaN` and infinity, has no key.
 fn write<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, serde_json::Error> {
-    match serde_json::to_value(value) {
+    match value.serialize(Faithful::new(serde_json::value::Serializer)) {
         Ok(sorted) => serde_json::to_vec(&sorted),
-        Err(_) => serde_json::to_vec(value),
+        Err(_) => to_json(value),
     }
 }
 
@@ -156,5 +160,16 @@ mod tests {
         1.add(&mut key);
         let words = key.finish().unwrap_err().to_string();
         assert!(words.contains("HashMap") && words.contains("key must be a string"), "{words}");
+    }
+
+    #[test]
+    fn what_json_cannot_tell_apart_has_no_key() {
+        fn refused<T: CachedBy>(value: T) -> bool {
+            let mut key = CacheKey::of::<Embed>();
+            value.add(&mut key);
+            key.finish().is_err()
+        }
+        assert!(refused(f64::NAN) && refused(f64::INFINITY) && refused(vec![f32::NEG_INFINITY]));
+        assert!(refused(Some(None::<u8>)) && !refused(None::<Option<u8>>) && !refused(0.5));
     }
 }

@@ -2,6 +2,8 @@
 
 use serde::{Serialize, de::DeserializeOwned};
 
+use crate::faithful::to_json;
+
 /// A value that a run can save and read back: what every task returns, every
 /// workflow takes and returns, and every signal carries.
 ///
@@ -28,8 +30,9 @@ pub trait Durable: Sized + Send + Sync + 'static {
     /// Writes the value as bytes.
     ///
     /// # Errors
-    /// When the type's `Serialize` refuses, for instance a map whose keys are
-    /// not strings.
+    /// When it would not be read back as it is: a map whose keys are not
+    /// strings, `NaN` and infinite numbers, `Some(None)` and `Some(())`, and
+    /// what is nested more than 120 levels deep.
     fn encode(&self) -> Result<Vec<u8>, CodecError>;
 
     /// Reads a value back.
@@ -42,7 +45,7 @@ pub trait Durable: Sized + Send + Sync + 'static {
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Durable for T {
     fn encode(&self) -> Result<Vec<u8>, CodecError> {
-        serde_json::to_vec(self).map_err(CodecError::unsaved::<T>)
+        to_json(self).map_err(CodecError::unsaved::<T>)
     }
 
     fn decode(bytes: &[u8]) -> Result<Self, CodecError> {

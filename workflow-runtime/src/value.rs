@@ -9,30 +9,43 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::codec::{CodecError, Durable};
+use crate::panics::discard;
 
 /// One value in flight, cheap to clone and shared by every step that uses it.
 ///
 /// The type is erased here and known again in the small functions that
 /// `workflow!` writes; rustc has checked that both sides agree.
+///
+/// It is there until it is dropped, or taken out.
 #[derive(Clone)]
-pub struct Value(Arc<dyn Any + Send + Sync>);
+pub struct Value(Option<Arc<dyn Any + Send + Sync>>);
 
 impl Value {
     /// Wraps a value.
     pub fn new<T: Send + Sync + 'static>(value: T) -> Self {
-        Self(Arc::new(value))
+        Self(Some(Arc::new(value)))
     }
 
     /// Lends the value, or `None` when it is of another type.
     pub fn get<T: 'static>(&self) -> Option<&T> {
-        self.0.downcast_ref()
+        self.0.as_ref()?.downcast_ref()
     }
 
     /// Takes the value out when this is its last holder.
-    pub(crate) fn into_inner<T: Send + Sync + 'static>(self) -> Result<T, Arc<T>> {
-        match self.0.downcast::<T>() {
-            Ok(shared) => Arc::try_unwrap(shared),
-            Err(_) => wrong_type::<T>(),
+    pub(crate) fn into_inner<T: Send + Sync + 'static>(mut self) -> Result<T, Arc<T>> {
+        match self.0.take().map(Arc::downcast::<T>) {
+            Some(Ok(shared)) => Arc::try_unwrap(shared),
+            _ => wrong_type::<T>(),
+        }
+    }
+}
+
+/// Values end wherever the engine lets go of them, also while it holds a run's
+/// lock; the destructor is the user's.
+impl Drop for Value {
+    fn drop(&mut self) {
+        if let Some(shared) = self.0.take() {
+            discard(shared);
         }
     }
 }

@@ -10,7 +10,7 @@ use super::short::count;
 use super::style::plain;
 use super::suggest::similar;
 use crate::definition::{Graph, Param};
-use crate::engine::contained;
+use crate::panics::contained;
 use crate::value::{Codec, Value};
 
 /// The longest value that an error repeats.

@@ -99,7 +99,7 @@ impl<R: Resources> Engine<R> {
     ) -> Result<String> {
         let (core, Some(store)) = (self.core(), &self.core().store) else { return Err(Error::ShutDown) };
         let now = core.clock.now();
-        let encoded = encode_params(graph, params)?;
+        let encoded = encode_params(graph, params, core.largest_value)?;
         let id = core.random.run_id(now);
         let (known, _) = self.registry().introduce(graph);
         let new = NewRun {

@@ -15,11 +15,11 @@ use tracing::Span;
 
 use super::core::Begun;
 use super::host::RunHost;
-use super::panics::{contained, discard};
 use super::transact;
 use crate::context::Context;
 use crate::definition::{Start, TaskDef};
 use crate::error::{Cause, Failure};
+use crate::panics::{contained, discard};
 use crate::run::{AttemptEnd, Key, Timestamp};
 use crate::task::{Ended, Env, Moved, Retryability};
 use crate::value::Value;

@@ -153,8 +153,9 @@ impl<R: Resources> EngineBuilder<R> {
     }
 
     /// How many bytes a value may have when it is saved: 256 MiB unless set. A
-    /// task that returns more fails, and the failure says how large it was.
-    /// Says nothing for an engine in memory.
+    /// task that returns more fails, and the failure says how large it was; a
+    /// parameter or a signal that is larger is refused. In memory it holds for
+    /// the parameters of a run with a key alone, which are compared as bytes.
     pub fn largest_value(mut self, bytes: usize) -> Self {
         self.settings.largest_value = bytes;
         self

@@ -46,7 +46,7 @@ pub(crate) async fn start(
     }
     let known = recovery::make_known(core, registry, store, graph).await?;
     let Beginning { key, params, tick, parent, request, anew } = beginning;
-    let encoded = encode_params(graph, &params)?;
+    let encoded = encode_params(graph, &params, core.largest_value)?;
     let now = core.clock.now();
     let id = core.random.run_id(now);
     let journal = Some(Journal::new(store.clone()));
@@ -88,7 +88,7 @@ pub(crate) async fn start(
                 }
             },
             Created::Existing(stored) => {
-                super::panics::discard(host);
+                crate::panics::discard(host);
                 Ok(Err(*stored))
             }
         });

@@ -252,8 +252,8 @@ impl RunHost {
             self.spawn_worker();
         }
         wakers.into_iter().for_each(Waker::wake);
-        garbage.into_iter().for_each(super::panics::discard);
-        values.into_iter().for_each(super::panics::discard);
+        garbage.into_iter().for_each(crate::panics::discard);
+        values.into_iter().for_each(crate::panics::discard);
         if ended {
             if let Some(registry) = self.registry.upgrade() {
                 registry.forget(self);
@@ -351,7 +351,7 @@ impl RunHost {
         let saved = journal::encode(inner, event, value, self.core.largest_value);
         saved.map(|_| ()).map_err(|failure| Error::Unsaved {
             workflow: self.graph.name.to_owned(),
-            reason: failure.to_string(),
+            reason: format!("{}: {failure}", journal::bringer(inner, event)),
         })
     }
 

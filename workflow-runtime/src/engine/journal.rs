@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use super::frames::Frame;
 use super::host::Inner;
-use super::params::coded;
+use super::params::{coded, saved};
 use crate::definition::{Graph, Kind, Step};
-use crate::error::{Cause, Failure};
+use crate::error::Failure;
 use crate::operation::By;
 use crate::run::{Answer, AttemptEnd, Change, Event, FrameId, Key, Recalled, StepState, Timestamp};
 use crate::store::{Entry, Payload, StepChange};
@@ -426,18 +426,7 @@ pub(crate) fn encode(
 
 /// A value as it is stored.
 pub(crate) fn payload(codec: &Codec, value: &Value, largest: usize) -> Result<Payload, Failure> {
-    let bytes = coded(|| (codec.encode)(value))?;
-    if bytes.len() > largest {
-        return Err(Failure::new(
-            Cause::Fatal,
-            format!(
-                "a value of type `{}` has {} bytes when saved, and an engine saves at most {largest}; \
-                 keep it in a file or an object store, and return its name",
-                (codec.type_name)(),
-                bytes.len()
-            ),
-        ));
-    }
+    let bytes = saved(codec, value, largest)?;
     Ok(Payload { type_name: (codec.type_name)().into(), bytes })
 }
 
@@ -464,7 +453,7 @@ pub(crate) fn decode(
 }
 
 /// What brought a value, in words.
-fn bringer(inner: &Inner, event: &Event) -> String {
+pub(super) fn bringer(inner: &Inner, event: &Event) -> String {
     match event {
         Event::AttemptEnded { key, .. } | Event::Set { key } => {
             format!("step `{}`", inner.machine.path(*key).unwrap_or_default())

@@ -2,12 +2,11 @@
 //! and writes values.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use super::panics::contained;
 use crate::definition::Graph;
-use crate::error::{Cause, Error, Failure, StepError};
-use crate::value::Value;
+use crate::error::{Cause, Error, Failure};
+use crate::panics::{contained, discard};
+use crate::value::{Codec, Value};
 
 /// The parameters that were given by name, in order. Everything that is wrong
 /// with them is said at once.
@@ -38,21 +37,29 @@ pub(super) fn params_from(
     Err(Error::Parameters { workflow: graph.name.to_owned(), problems })
 }
 
-/// The parameters as one JSON array, which people can read.
-pub(crate) fn encode_params(graph: &'static Graph, params: &[Value]) -> Result<Vec<u8>, Error> {
+/// The parameters as one JSON array, which people can read. Everything that is
+/// wrong with them is said at once.
+pub(crate) fn encode_params(
+    graph: &'static Graph,
+    params: &[Value],
+    largest: usize,
+) -> Result<Vec<u8>, Error> {
     let mut array = vec![b'['];
+    let mut problems = Vec::new();
     for (param, value) in graph.params.iter().zip(params) {
         if array.len() > 1 {
             array.push(b',');
         }
-        let encoded = contained(|| (param.codec.encode)(value)).map_err(|panic| Error::Failed {
-            workflow: graph.name.to_owned(),
-            error: StepError::new(format!("{}({})", graph.name, param.name), 0, panic),
-        })?;
-        array.extend(encoded.map_err(|error| Error::Codec(Arc::new(error)))?);
+        match saved(&param.codec, value, largest) {
+            Ok(encoded) => array.extend(encoded),
+            Err(failure) => problems.push(format!("parameter `{}`: {failure}", param.name)),
+        }
     }
     array.push(b']');
-    Ok(array)
+    if problems.is_empty() {
+        return Ok(array);
+    }
+    Err(Error::Parameters { workflow: graph.name.to_owned(), problems })
 }
 
 pub(super) fn decode_params(graph: &'static Graph, bytes: &[u8]) -> Result<Vec<Value>, String> {
@@ -81,4 +88,28 @@ pub(super) fn coded<T>(call: impl FnOnce() -> Result<T, crate::codec::CodecError
         Ok(Err(error)) => Err(Failure::from_error(Cause::Fatal, &error)),
         Err(panic) => Err(panic),
     }
+}
+
+/// The bytes of a value that is about to be saved.
+///
+/// Where debug assertions are on they are read back at once, so that a type
+/// that reads otherwise than it writes shows in its first test. In a release
+/// build the value is kept: a later program may read it.
+pub(super) fn saved(codec: &Codec, value: &Value, largest: usize) -> Result<Vec<u8>, Failure> {
+    let bytes = coded(|| (codec.encode)(value))?;
+    if bytes.len() > largest {
+        return Err(Failure::new(
+            Cause::Fatal,
+            format!(
+                "a value of type `{}` has {} bytes when saved, and an engine saves at most {largest}; \
+                 keep it in a file or an object store, and pass on its name",
+                (codec.type_name)(),
+                bytes.len()
+            ),
+        ));
+    }
+    if cfg!(debug_assertions) {
+        discard(coded(|| (codec.decode)(&bytes))?);
+    }
+    Ok(bytes)
 }

@@ -131,7 +131,7 @@ impl Registry {
         params: Vec<Value>,
     ) -> Result<(Arc<RunHost>, bool)> {
         let arguments = match key {
-            Some(_) => encode_params(graph, &params)?,
+            Some(_) => encode_params(graph, &params, core.largest_value)?,
             None => Vec::new(),
         };
         let host = |key| RunHost::new(core.clone(), Arc::downgrade(self), graph, key, params);

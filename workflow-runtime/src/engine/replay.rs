@@ -13,13 +13,13 @@ use super::driver::is_visible;
 use super::host::{After, Inner, RunEnd, RunHost};
 use super::journal::{self, StoredEvent};
 use super::open::Open;
-use super::panics::contained;
 use super::params::{coded, decode_params};
 use super::past;
 use super::registry::{Known, Registry};
 use super::takeup::TakeUp;
 use super::transact::Done;
 use crate::error::{Cause, Failure, StepError};
+use crate::panics::contained;
 use crate::run::{Action, Answer, AttemptEnd, Event, Machine, RunState, StepState};
 use crate::store::{self, Store, StoredEntry, StoredRun};
 use crate::value::Value;
@@ -54,7 +54,7 @@ impl RunHost {
         let go_on = host.read_journal(&mut after, known, store, stored);
         host.lock().log.holds = true;
         // Nobody has seen the run yet, so there is nobody to tell.
-        after.garbage.into_iter().for_each(super::panics::discard);
+        after.garbage.into_iter().for_each(crate::panics::discard);
         Ok((host, go_on?))
     }
 

@@ -10,8 +10,9 @@ use super::place::static_path;
 use super::story::{AttemptStory, Life, Operated, OperatorAct, Outcome, StepStory};
 use super::{History, Unreadable, Why};
 use crate::definition::Graph;
-use crate::engine::{StoredEvent, StoredRecalled, contained};
+use crate::engine::{StoredEvent, StoredRecalled};
 use crate::operation::By;
+use crate::panics::contained;
 use crate::run::{Event, Key, Machine, RunState, Timestamp};
 use crate::store::StoredEntry;
 

@@ -6,11 +6,11 @@ use jiff::Zoned;
 
 use super::super::core::Core;
 use super::super::create::{self, Beginning};
-use super::super::panics::contained;
 use super::super::registry::Registry;
 use super::super::run::Run;
 use crate::definition::{Graph, Schedule};
 use crate::error::{Error, Result};
+use crate::panics::contained;
 use crate::schedule::{self, from_jiff};
 use crate::store::{Store, StoreError, StoredSchedule, Tick};
 use crate::value::Value;

@@ -23,6 +23,9 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// What the write-ahead log is cut down to once a checkpoint has emptied it.
 const LOG_LIMIT: i64 = 64 << 20;
 
+/// How many symbolic links are followed, as by most operating systems.
+const LINKS: usize = 40;
+
 /// A database that this process owns.
 pub(super) struct Opened {
     pub(super) path: PathBuf,
@@ -64,20 +67,31 @@ pub(super) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
 /// The database's one true name: two names would be two locks. It begins with
 /// the root, so SQLite does not take it for a URI.
 pub(super) fn resolve(path: &Path) -> Result<PathBuf, StoreError> {
-    let refuse = |message: &str| Err(StoreError::Io { path: path.to_owned(), message: message.to_owned() });
+    let refuse = |path: &Path, message: &str| {
+        Err(StoreError::Io { path: path.to_owned(), message: message.to_owned() })
+    };
     if path.is_dir() {
-        return refuse("it is a directory; name a file in it");
+        return refuse(path, "it is a directory; name a file in it");
     }
-    let full = std::path::absolute(path).map_err(|error| io_error(path, &error))?;
-    if let Ok(real) = full.canonicalize() {
-        return Ok(real);
+    // A device has no content to look at, and a pipe waits for a writer.
+    if path.exists() && !path.is_file() {
+        return refuse(path, "it is no ordinary file; use another name");
+    }
+    let mut full = std::path::absolute(path).map_err(|error| io_error(path, &error))?;
+    // SQLite follows links also to where nothing is yet.
+    for _ in 0..LINKS {
+        match (full.canonicalize(), full.read_link()) {
+            (Ok(real), _) => return Ok(real),
+            (Err(_), Ok(target)) => full = full.parent().unwrap_or(path).join(target),
+            (Err(_), Err(_)) => break,
+        }
     }
     let (Some(directory), Some(name)) = (full.parent(), full.file_name()) else {
-        return refuse("it names no file");
+        return refuse(&full, "it names no file");
     };
     match directory.canonicalize() {
         Ok(directory) if directory.is_dir() => Ok(directory.join(name)),
-        _ => refuse("its directory does not exist; create it first"),
+        _ => refuse(&full, "its directory does not exist; create it first"),
     }
 }
 

@@ -8,7 +8,7 @@ use rusqlite::config::DbConfig;
 use super::super::migrate::{self, STEPS};
 use super::super::open;
 use super::support::{Scratch, append, batch, create};
-use crate::store::{Durability, Sqlite, Store, StoreError};
+use crate::store::{Durability, Payload, Sqlite, Store, StoreError, Visitor};
 
 fn refused(path: &Path) -> StoreError {
     let error = Sqlite::open(path).expect_err("it is not fit to be opened");
@@ -58,6 +58,53 @@ fn another_name_of_the_same_file() {
     let link = scratch.path("link.db");
     std::os::unix::fs::symlink(&path, &link).unwrap();
     assert!(matches!(Sqlite::open(&link), Err(StoreError::InUse { .. })));
+}
+
+/// As where a deployment has put a link before the first start.
+#[cfg(unix)]
+#[test]
+fn a_link_to_where_nothing_is_yet() {
+    use std::os::unix::fs::symlink;
+
+    let scratch = Scratch::new();
+    let (path, link) = (scratch.path("runs.db"), scratch.path("link.db"));
+    // Relative, and by way of another one.
+    symlink("second.db", &link).unwrap();
+    symlink(&path, scratch.path("second.db")).unwrap();
+    let store = Sqlite::open(&link).unwrap();
+    for name in [&link, &path] {
+        let again = Sqlite::open(name);
+        assert!(matches!(again, Err(StoreError::InUse { .. })), "two own the file: {again:?}");
+    }
+    // What is beside it is beside the file, where every later opening looks.
+    let run = create(&store, "a");
+    let mut large = batch(run, 0);
+    let value = Payload { type_name: "String".into(), bytes: vec![b' '; 100_000] };
+    large.entries.iter_mut().for_each(|entry| entry.value = Some(value.clone()));
+    append(&store, large).unwrap();
+    store.close();
+    assert_eq!(Sqlite::open(&link).unwrap().journal(run).unwrap()[0].value, Some(value));
+
+    symlink("nowhere/runs.db", scratch.path("lost.db")).unwrap();
+    let lost = Sqlite::open(scratch.path("lost.db")).unwrap_err().to_string();
+    assert!(lost.contains("nowhere/runs.db` cannot be used: its directory does not exist"), "{lost}");
+    symlink("round.db", scratch.path("round.db")).unwrap();
+    refused(&scratch.path("round.db"));
+}
+
+/// To read a pipe is to wait for somebody who writes to it.
+#[cfg(unix)]
+#[test]
+fn what_is_no_ordinary_file() {
+    let scratch = Scratch::new();
+    let pipe = scratch.path("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+    for path in [pipe.as_path(), Path::new("/dev/null")] {
+        let error = refused(path);
+        assert!(error.to_string().contains("it is no ordinary file"), "{error}");
+        assert_eq!(Visitor::open(path).unwrap_err(), error);
+    }
 }
 
 #[test]

@@ -8,7 +8,14 @@ use crate::error::{Cause, Failure};
 /// Calls the user's code. What it may leave half-changed is never looked at
 /// again: an attempt that panicked is over, and expressions only read.
 pub(crate) fn contained<T>(call: impl FnOnce() -> T) -> Result<T, Failure> {
-    catch_unwind(AssertUnwindSafe(call)).map_err(|payload| Failure::new(Cause::Panic, message(&*payload)))
+    catch_unwind(AssertUnwindSafe(call)).map_err(|payload| {
+        let failure = Failure::new(Cause::Panic, message(&*payload));
+        // What it panicked with may panic in its turn.
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+            std::mem::forget(payload);
+        }
+        failure
+    })
 }
 
 /// Drops a value of the user's, whose destructor may panic too.
@@ -38,5 +45,18 @@ mod tests {
         assert_eq!(words(contained(|| panic!("number {}", 7))), "panicked: number 7");
         assert_eq!(words(contained(|| std::panic::panic_any(7))), "panicked without a message");
         assert_eq!(contained(|| 7), Ok(7));
+    }
+
+    #[test]
+    fn a_panic_with_what_panics_when_it_is_dropped_is_contained() {
+        struct Again(u8);
+        impl Drop for Again {
+            fn drop(&mut self) {
+                if self.0 > 0 {
+                    std::panic::panic_any(Self(self.0 - 1));
+                }
+            }
+        }
+        assert_eq!(contained(|| std::panic::panic_any(Again(2))).unwrap_err().cause, Cause::Panic);
     }
 }
