@@ -223,18 +223,18 @@ fn corrupt(change: impl Fn(&mut Vec<StoredEntry>) + Send + Copy + 'static) -> St
 }
 
 #[test]
-fn a_journal_that_cannot_be_read_blocks_its_run_alone() {
+fn a_journal_that_is_damaged_blocks_its_run_alone() {
     let store = waiting();
     let run = store.stored("k").run;
     let reason = {
         let changed = store.reopen();
-        changed.fail_journal(run);
+        changed.damage_journal(run);
         block_on(async {
             let engine = engine(&changed, &Arc::default()).await;
             engine.start(two(1)).key("k").await.unwrap_err().to_string()
         })
     };
-    says(&reason, &["`two`", "is blocked", "the disk is on fire"]);
+    says(&reason, &["`two`", "is blocked", "is damaged", "a page is torn"]);
     ends(&store, &Arc::default());
 }
 

@@ -45,6 +45,7 @@ struct Plan {
     unfinished_fails: bool,
     answers_fail: bool,
     reads_fail: usize,
+    journals_fail: usize,
     journal_fails: Vec<RunRef>,
     rewrite: Option<Rewrite<Vec<StoredEntry>>>,
     rewrite_run: Option<Rewrite<StoredRun>>,
@@ -55,6 +56,10 @@ type Rewrite<T> = Box<dyn Fn(&mut T) + Send>;
 
 pub fn broken() -> StoreError {
     StoreError::Other { message: "the disk is on fire".to_owned() }
+}
+
+pub fn damaged() -> StoreError {
+    StoreError::Damaged { path: "runs.db".into(), what: "a page is torn".to_owned() }
 }
 
 impl Clone for Faulty {
@@ -93,6 +98,11 @@ impl Faulty {
         count
     }
 
+    /// How many answers are held back.
+    pub fn held(&self) -> usize {
+        self.plan.lock().unwrap().held.len()
+    }
+
     /// Answers the first that was held back.
     pub fn release_first(&self) {
         let first = self.plan.lock().unwrap().held.remove(0);
@@ -126,6 +136,17 @@ impl Faulty {
         (hear, go)
     }
 
+    /// So many of the next readers of a journal are told that it cannot be
+    /// read just now.
+    pub fn fail_journals(&self, count: usize) {
+        self.plan.lock().unwrap().journals_fail = count;
+    }
+
+    /// How many of them are still to come.
+    pub fn failing_journals(&self) -> usize {
+        self.plan.lock().unwrap().journals_fail
+    }
+
     fn look(&self) -> Result<(), StoreError> {
         let mut plan = self.plan.lock().unwrap();
         if plan.reads_fail == 0 {
@@ -135,7 +156,8 @@ impl Faulty {
         Err(broken())
     }
 
-    pub fn fail_journal(&self, run: RunRef) {
+    /// The journal of this run is damaged.
+    pub fn damage_journal(&self, run: RunRef) {
         self.plan.lock().unwrap().journal_fails.push(run);
     }
 
@@ -219,9 +241,13 @@ impl Store for Faulty {
     }
 
     fn journal(&self, run: RunRef) -> Result<Vec<StoredEntry>, StoreError> {
-        let plan = self.plan.lock().unwrap();
-        if plan.journal_fails.contains(&run) {
+        let mut plan = self.plan.lock().unwrap();
+        if plan.journals_fail > 0 {
+            plan.journals_fail -= 1;
             return Err(broken());
+        }
+        if plan.journal_fails.contains(&run) {
+            return Err(damaged());
         }
         let mut entries = self.memory.journal(run)?;
         plan.rewrite.iter().for_each(|rewrite| rewrite(&mut entries));

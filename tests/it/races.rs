@@ -1,6 +1,16 @@
 //! Two who want the same run at the same time: whoever comes late sees what
 //! the other has done, and nothing is done twice or lost.
 
+mod cancelling;
+mod kit;
+mod operators;
+mod pairs;
+mod pausing;
+mod reading;
+mod sleeping;
+mod starting;
+mod stopping;
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -10,7 +10,7 @@ use crate::engine::frames::Scope;
 use crate::engine::host::RunHost;
 use crate::engine::record::StepRecord;
 use crate::error::Failure;
-use crate::run::{RunState, StepState, Timestamp};
+use crate::run::{RunState, StepState, Timestamp, Wait};
 
 /// A run and all its steps at one moment.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -170,13 +170,15 @@ fn skipped(scope: &Arc<Scope>, steps: &mut Vec<StepSnapshot>) {
 impl StepSnapshot {
     fn of(path: String, step: &Step, record: &StepRecord) -> Self {
         let progress = record.progress.as_ref();
+        let kind = StepKind::of(step);
+        let decided = kind == StepKind::Task && record.state == StepState::Running && !record.begun;
         Self {
             path,
             task: describe(step),
-            kind: StepKind::of(step),
-            state: record.state,
-            attempt: record.attempt,
-            started_at: record.started_at,
+            kind,
+            state: if decided { StepState::Waiting(Wait::Turn) } else { record.state },
+            attempt: record.attempt.saturating_sub(u32::from(decided)),
+            started_at: record.started_at.filter(|_| !decided),
             ended_at: record.ended_at,
             failure: record.failure.as_deref().cloned(),
             progress: progress.map(|p| Progress { done: p.done, total: p.total, alive_at: p.alive_at }),

@@ -29,6 +29,8 @@ fn a_signal_is_noted_and_the_run_goes_on_with_whoever_works() {
     assert!(signal.err.contains("program work` goes on with it\n"), "{signal:?}");
     // What it led to may run at most once, and has not run.
     assert_eq!((wired(&program), state(&program)), (String::new(), "running".to_owned()));
+    let shown = program.fine(&["show", "@last"]);
+    assert!(shown.out.contains("\n· wired  waiting for its turn\n"), "{shown:?}");
     assert_eq!(program.fine(&["doctor"]).out, "nothing is wrong\n");
     // Nor does it run while the run is paused, whoever works.
     program.fine(&["pause", "@last"]);

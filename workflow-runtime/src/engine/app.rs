@@ -12,7 +12,7 @@ use super::journal::output_codec;
 use super::leftovers::find_step;
 use super::operate::blocking;
 use super::params::encode_params;
-use super::replay::GoOn;
+use super::replay::{GoOn, Unread};
 use super::run::AnyRun;
 use super::takeup::compared;
 use crate::blueprint::Comparison;
@@ -55,7 +55,8 @@ impl<R: Resources> Engine<R> {
         let look = move || {
             let changes = || compared(&known, &*store, &stored).ok().flatten();
             Ok(match RunHost::read_back(&core, &registry, &known, &store, &stored) {
-                Err(reason) => Outlook::Blocked { reason, changes: changes() },
+                Err(Unread::Blocked(reason)) => Outlook::Blocked { reason, changes: changes() },
+                Err(Unread::Store(error)) => return Err(error),
                 Ok((_, GoOn::Anew(_))) => changes().map_or(Outlook::GoesOn, Outlook::Changes),
                 Ok((_, GoOn::From(_) | GoOn::Ended)) => Outlook::GoesOn,
             })

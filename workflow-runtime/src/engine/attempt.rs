@@ -74,10 +74,15 @@ pub(super) enum End {
 
 pub(crate) async fn run(host: &Arc<RunHost>, attempt: &Attempt, given: &mut Given) -> Done {
     let Attempt { key, epoch, limits, .. } = *attempt;
+    let over = |end| Done { key, epoch, end, output: None, cache_key: None, waited: false };
     // Its worker may have let others go first, and they have given it up.
     if host.is_stopping() && host.lock().controls.is_stopped(key, epoch) {
         *given = None;
-        return Done { key, epoch, end: AttemptEnd::Cancelled, output: None, cache_key: None, waited: false };
+        return over(AttemptEnd::Cancelled);
+    }
+    if limits.are_over() {
+        *given = None;
+        return over(AttemptEnd::Failed(deadline_over(), Retryability::Fatal));
     }
     if let (Some(witness), Some((env, _)), true) = (&host.core.witness, &*given, attempt.witnessed) {
         witness(host.begun(key, env.context()));
@@ -114,13 +119,22 @@ pub(crate) async fn run(host: &Arc<RunHost>, attempt: &Attempt, given: &mut Give
             let failure = Failure::new(Cause::Timeout, format!("took longer than its timeout of {limit:?}"));
             (AttemptEnd::Failed(failure, Retryability::Retry), None)
         }
-        End::DeadlineOver => {
-            let failure = Failure::new(Cause::Timeout, "the step's deadline is over");
-            (AttemptEnd::Failed(failure, Retryability::Fatal), None)
-        }
+        End::DeadlineOver => (AttemptEnd::Failed(deadline_over(), Retryability::Fatal), None),
         End::Dropped => (AttemptEnd::Cancelled, None),
     };
     Done { key, epoch, end, output, cache_key, waited: watch.waker.is_some() }
+}
+
+fn deadline_over() -> Failure {
+    Failure::new(Cause::Timeout, "the step's deadline is over")
+}
+
+impl TimeLimits {
+    /// Whether there is no time left to begin, as after a pause, a wait for
+    /// room, or a while in which no engine ran.
+    fn are_over(&self) -> bool {
+        self.deadline.is_some_and(|deadline| self.began >= deadline)
+    }
 }
 
 impl RunHost {

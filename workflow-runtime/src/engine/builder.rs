@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::again::Again;
 use super::cached::Results;
 use super::clock::Clock;
 use super::core::{Core, Witness};
@@ -279,6 +280,7 @@ impl<R: Resources> EngineBuilder<R> {
             timers,
             limits: Limits::default(),
             sleepers: Sleepers::default(),
+            again: Again::default(),
             operating: tokio::sync::Mutex::default(),
             grace: settings.grace,
             begins: settings.begins,

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 
+use super::again::Again;
 use super::cached::Results;
 use super::clock::Clock;
 use super::limits::Limits;
@@ -29,6 +30,8 @@ pub(crate) struct Core {
     pub(crate) timers: Arc<Timers>,
     pub(crate) limits: Limits,
     pub(crate) sleepers: Sleepers,
+    /// Runs whose store could not be read.
+    pub(crate) again: Again,
     /// Held while something is done that an operator wants.
     pub(crate) operating: tokio::sync::Mutex<()>,
     pub(crate) grace: Duration,

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
+use super::clock::Hold;
 use super::core::Core;
 use super::durable::{Journal, Outgoing, Then};
-use super::host::{After, RunHost};
+use super::host::{After, RunEnd, RunHost};
 use super::params::encode_params;
 use super::recovery;
 use super::registry::{Adopted, Registry};
@@ -69,39 +70,68 @@ pub(crate) async fn start(
         tick,
         answer: host.answer_to(request),
     };
+    // Known before it is created: whoever finds it in the store, before we hear
+    // of that, gets this one.
+    if let Adopted::Closed = registry.adopt(&host) {
+        return Err(Error::ShutDown);
+    }
     let (answer, answered) = oneshot::channel();
-    let registry_there = registry.clone();
-    let hold = core.clock.hold(&**store, &core.runtime);
-    // All that follows is done here and not by whoever asked: that one may
+    // All that follows is done there and not by whoever asked: that one may
     // have stopped waiting, and the next caller with the same key must find
     // the run.
-    let created = Box::new(move |created: Result<Created, StoreError>| {
-        let outcome = created.map_err(Error::Store).and_then(|created| match created {
-            Created::New(run) => match registry_there.adopt(&host) {
-                Adopted::New | Adopted::Known(_) => {
-                    host.created(run, first);
-                    Ok(Ok(host))
-                }
-                Adopted::Closed => {
-                    host.created_too_late(run);
-                    Err(Error::ShutDown)
-                }
-            },
-            Created::Existing(stored) => {
-                crate::panics::discard(host);
-                Ok(Err(*stored))
-            }
-        });
-        let _ = answer.send(outcome);
-        drop(hold);
-    });
-    store.create(new, created);
-    match answered.await.unwrap_or(Err(Error::Store(StoreError::Closed)))? {
+    let hold = core.clock.hold(&**store, &core.runtime);
+    let begun = Some((host, first, answer));
+    let creation = Creation { registry: registry.clone(), begun, _hold: hold };
+    store.create(new, Box::new(move |created| creation.hear(created)));
+    let created = answered.await.unwrap_or(Err(Error::Store(StoreError::Closed)));
+    match created.map_err(|error| registry.explain(error))? {
         Ok(host) => Ok(host),
         Err(stored) => match holder(graph, &stored, &encoded) {
             Some(holder) => Err(Error::KeyInUse { key: stored.key.unwrap_or_default(), holder }),
-            None => recovery::attach(core, registry, store, &known, stored).await,
+            None => recovery::attach(core, registry, store, &known, *stored).await,
         },
+    }
+}
+
+/// The run that was created, or the one that has its key.
+type Outcome = Result<Result<Arc<RunHost>, Box<StoredRun>>, Error>;
+
+/// Waits for the store to create a run. A store that drops it without
+/// answering has failed.
+struct Creation {
+    registry: Arc<Registry>,
+    begun: Option<(Arc<RunHost>, Outgoing, oneshot::Sender<Outcome>)>,
+    _hold: Option<Hold>,
+}
+
+impl Creation {
+    fn hear(mut self, created: Result<Created, StoreError>) {
+        self.end(created);
+    }
+
+    fn end(&mut self, created: Result<Created, StoreError>) {
+        let Some((host, first, answer)) = self.begun.take() else { return };
+        let outcome = match created {
+            Ok(Created::New(run)) => host.created(run, first).map(|()| Ok(host)),
+            Ok(Created::Existing(stored)) => {
+                self.registry.disown(&host);
+                crate::panics::discard((host, first));
+                Ok(Err(stored))
+            }
+            Err(error) => {
+                self.registry.disown(&host);
+                // Somebody may have found it, if it was written all the same.
+                host.committed(first.number, first.then, Err(error.clone()));
+                Err(Error::Store(error))
+            }
+        };
+        let _ = answer.send(outcome);
+    }
+}
+
+impl Drop for Creation {
+    fn drop(&mut self) {
+        self.end(Err(StoreError::Closed));
     }
 }
 
@@ -123,10 +153,14 @@ impl RunHost {
         first.unwrap_or_default()
     }
 
-    /// The store has created the run.
-    fn created(self: &Arc<Self>, run: RunRef, first: Outgoing) {
+    /// The store has created the run. Where the engine has shut down
+    /// meanwhile, the next one begins it.
+    fn created(self: &Arc<Self>, run: RunRef, first: Outgoing) -> Result<(), Error> {
         let Outgoing { number, batch, mut then } = first;
-        self.is_stored_as(run);
+        if let Some(journal) = &self.journal {
+            // Only ever created once.
+            let _ = journal.run.set(run);
+        }
         if let Some(end) = batch.end {
             // A store creates no run that has ended; the end comes next.
             let last = Then {
@@ -138,19 +172,9 @@ impl RunHost {
             self.end_next(end, last);
         }
         self.committed(number, then, Ok(()));
-    }
-
-    /// The store has created the run, and the engine has shut down meanwhile:
-    /// the next one begins it.
-    fn created_too_late(self: &Arc<Self>, run: RunRef) {
-        self.is_stored_as(run);
-        self.interrupt();
-    }
-
-    fn is_stored_as(&self, run: RunRef) {
-        if let Some(journal) = &self.journal {
-            // Only ever created once.
-            let _ = journal.run.set(run);
+        match self.lock().end {
+            Some(RunEnd::Interrupted) => Err(Error::ShutDown),
+            _ => Ok(()),
         }
     }
 

@@ -142,7 +142,7 @@ impl RunHost {
             let frame = open.or_else(|| closed.iter_mut().find(|frame| frame.id == key.frame));
             if let Some(frame) = frame {
                 if self.journal.is_some() {
-                    changed.extend(journal::change(frame, &change));
+                    changed.extend(journal::change(frame, &change, self.core.begins));
                 }
                 log.note(frame, *now, change);
             }

@@ -187,12 +187,7 @@ impl<W: Workflow> IntoFuture for Start<W> {
                 let beginning = Beginning { key, params, ..Beginning::default() };
                 return create::start(&core, &registry, &store, W::GRAPH, beginning).await.map(Run::new);
             }
-            let (host, new) = registry.start(&core, W::GRAPH, key, params)?;
-            let run = Run::new(host.clone());
-            if new {
-                host.begin();
-            }
-            Ok(run)
+            registry.start(&core, W::GRAPH, key, params).map(Run::new)
         })
     }
 }

@@ -391,7 +391,7 @@ impl RunHost {
         }
     }
 
-    fn check_open(&self, inner: &Inner) -> Result<(), Error> {
+    pub(super) fn check_open(&self, inner: &Inner) -> Result<(), Error> {
         match &inner.end {
             // The machine is ahead of the store by what is not committed yet.
             None if inner.machine.run_state().is_ended() => {
@@ -402,6 +402,12 @@ impl RunHost {
             Some(RunEnd::Unstored(error)) => Err(Error::Store(error.clone())),
             Some(_) => Err(Error::Ended { workflow: self.graph.name.to_owned() }),
         }
+    }
+
+    /// Whether the run has come to its end, and not only to that of this
+    /// engine.
+    pub(super) fn has_ended(&self) -> bool {
+        matches!(self.lock().end, Some(RunEnd::Succeeded | RunEnd::Failed(_) | RunEnd::Cancelled))
     }
 
     /// Whether the run may still end by itself until then: something is under

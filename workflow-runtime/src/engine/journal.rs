@@ -13,7 +13,7 @@ use super::params::{coded, saved};
 use crate::definition::{Graph, Kind, Step};
 use crate::error::Failure;
 use crate::operation::By;
-use crate::run::{Answer, AttemptEnd, Change, Event, FrameId, Key, Recalled, StepState, Timestamp};
+use crate::run::{Answer, AttemptEnd, Change, Event, FrameId, Key, Recalled, StepState, Timestamp, Wait};
 use crate::store::{Entry, Payload, StepChange};
 use crate::task::Retryability;
 use crate::value::{Codec, Value};
@@ -488,8 +488,9 @@ fn codec(inner: &Inner, event: &Event) -> Option<&'static Codec> {
     }
 }
 
-/// A step's change, for the people who read the store.
-pub(crate) fn change(frame: &Frame, change: &Change) -> Option<StepChange> {
+/// A step's change, for the people who read the store. What nobody `begins`
+/// here waits for whoever does.
+pub(crate) fn change(frame: &Frame, change: &Change, begins: bool) -> Option<StepChange> {
     let Change::Step { key, state, attempt, failure } = change else { return None };
     let step = frame.scope.step(key.step)?;
     // Regions and waits have no attempts, which is what a task's name stands for.
@@ -497,11 +498,12 @@ pub(crate) fn change(frame: &Frame, change: &Change) -> Option<StepChange> {
         Kind::Task(task) if task.task.child.is_none() => Some(task.task.name.into()),
         _ => None,
     };
+    let decided = !begins && task.is_some() && *state == StepState::Running;
     Some(StepChange {
         path: frame.scope.path(key.step),
         task,
-        state: *state,
-        attempt: *attempt,
+        state: if decided { StepState::Waiting(Wait::Turn) } else { *state },
+        attempt: attempt.saturating_sub(u32::from(decided)),
         failure: failure.as_deref().cloned(),
     })
 }

@@ -4,7 +4,8 @@
 //! ([`run`]) and knows them ([`registry`]). A run's [`host`] holds its machine
 //! and its values; [`driver`] is the one loop that feeds the machine and
 //! performs what it decides, with [`values`] over [`frames`]; [`durable`] hands
-//! it to a store as a [`journal`], and [`recovery`] reads it back; [`worker`]s
+//! it to a store as a [`journal`], and [`recovery`] reads it back ([`again`], where
+//! that failed); [`worker`]s
 //! poll [`attempt`]s, which [`controls`] can stop. [`record`] keeps what observers
 //! see. [`schedules`] starts runs when they are due, [`backfill`] those that were
 //! not started then. All runs share a [`core`]: the [`clock`], [`timers`], [`limits`].
@@ -22,6 +23,7 @@ mod registry;
 
 pub(crate) mod host;
 
+mod again;
 mod create;
 mod driver;
 mod durable;

@@ -14,6 +14,7 @@ use super::leftovers::find_step;
 use super::params::{coded, decode_params, params_from};
 use super::recovery;
 use super::registry::{Adopted, Known, Registry};
+use super::replay::Unread;
 use super::run::AnyRun;
 use super::takeup::TakeUp;
 use crate::definition::Kind;
@@ -51,25 +52,12 @@ impl<R: Resources> Engine<R> {
     /// When there is no such run, or this cannot be done to it now: the message
     /// says why, and what can.
     pub async fn operate(&self, run: Option<&str>, operation: Operation, by: By) -> Result<String> {
-        let (core, registry) = (self.core(), self.registry());
-        // One after the other, and not while requests are looked for: what is
-        // noted here is done here.
-        let _alone = core.operating.lock().await;
-        let Some(store) = core.store.clone() else {
-            return perform(core, registry, run, operation, by, None).await;
-        };
-        let request = Request {
-            run: run.map(str::to_owned),
-            operation: serde_json::to_string(&operation).unwrap_or_default(),
-            actor: by.actor.clone(),
-            reason: by.reason.clone(),
-            at: core.clock.now(),
-        };
-        let noted = store.clone();
-        let number = blocking(core, move || noted.request(request)).await?;
-        let result = perform(core, registry, run, operation, by, Some(number)).await;
-        answer(core, &store, number, &result).await?;
-        result
+        let (core, registry) = (self.core().clone(), self.registry().clone());
+        let (runtime, run) = (core.runtime.clone(), run.map(str::to_owned));
+        // Also where nobody waits for it any more: what was noted is done.
+        let done =
+            runtime.spawn(async move { see_to(&core, &registry, run.as_deref(), operation, by).await });
+        done.await.unwrap_or(Err(Error::ShutDown))
     }
 
     /// The run of an id. One that has ended or sleeps is read back from the
@@ -79,15 +67,48 @@ impl<R: Resources> Engine<R> {
     /// When there is no such run, its workflow is not known to this engine, or
     /// it is blocked.
     pub async fn run(&self, id: &str) -> Result<AnyRun> {
-        match find(self.core(), self.registry(), id).await? {
-            Found::Here(host) => Ok(AnyRun::new(host)),
-            Found::Stored(known, stored) => {
-                let Some(store) = self.core().store.clone() else { return Err(no_such_run(id)) };
-                let host = recovery::attach(self.core(), self.registry(), &store, &known, *stored).await?;
-                Ok(AnyRun::new(host))
-            }
+        let (core, registry) = (self.core(), self.registry());
+        if let Some(host) = registry.find(id) {
+            return Ok(AnyRun::new(host));
         }
+        let read_back = async {
+            let (store, known, stored) = find_stored(core, registry, id).await?;
+            recovery::attach(core, registry, &store, &known, stored).await
+        };
+        read_back.await.map(AnyRun::new).map_err(|error| registry.explain(error))
     }
+}
+
+/// Notes what an operator wants, and does it.
+async fn see_to(
+    core: &Arc<Core>,
+    registry: &Arc<Registry>,
+    run: Option<&str>,
+    operation: Operation,
+    by: By,
+) -> Result<String> {
+    // One after the other, and not while requests are looked for: what is
+    // noted here is done here.
+    let _alone = core.operating.lock().await;
+    let Some(store) = core.store.clone() else {
+        return perform(core, registry, run, operation, by, None).await;
+    };
+    let request = Request {
+        run: run.map(str::to_owned),
+        operation: serde_json::to_string(&operation).unwrap_or_default(),
+        actor: by.actor.clone(),
+        reason: by.reason.clone(),
+        at: core.clock.now(),
+    };
+    let noted = store.clone();
+    let number = blocking(core, move || noted.request(request)).await;
+    let number = number.map_err(|error| registry.explain(error))?;
+    let result = perform(core, registry, run, operation, by, Some(number)).await;
+    if let Err(error) = answer(core, &store, number, &result).await {
+        // What was done was answered with its commit.
+        tracing::warn!(%error, request = number, "what became of a request is not noted");
+    }
+    result
 }
 
 /// Notes what became of a request.
@@ -110,24 +131,25 @@ pub(super) async fn blocking<T: Send + 'static>(
     core.runtime.spawn_blocking(ask).await.unwrap_or(Err(StoreError::Closed)).map_err(Error::Store)
 }
 
-/// A run that somebody asked for.
-enum Found {
-    Here(Arc<RunHost>),
-    Stored(Arc<Known>, Box<StoredRun>),
-}
-
-async fn find(core: &Arc<Core>, registry: &Arc<Registry>, id: &str) -> Result<Found> {
-    if let Some(host) = registry.find(id) {
-        return Ok(Found::Here(host));
-    }
-    let Some(store) = core.store.clone() else { return Err(no_such_run(id)) };
-    let wanted = id.to_owned();
-    let mut found = blocking(core, move || store.find(&wanted)).await?;
-    found.retain(|run| run.id == id);
-    let stored = found.pop().ok_or_else(|| no_such_run(id))?;
+/// A run of the store, and what this program knows of its workflow.
+async fn find_stored(
+    core: &Arc<Core>,
+    registry: &Arc<Registry>,
+    id: &str,
+) -> Result<(Arc<dyn Store>, Arc<Known>, StoredRun)> {
+    let Some(store) = core.store.clone() else {
+        return Err(match registry.find(id) {
+            Some(_) => needs_store(id),
+            None if registry.is_closed() => Error::ShutDown,
+            None => no_such_run(id),
+        });
+    };
+    let (asked, wanted) = (store.clone(), id.to_owned());
+    let found = blocking(core, move || asked.find(&wanted)).await?;
+    let stored = found.into_iter().find(|run| run.id == id).ok_or_else(|| no_such_run(id))?;
     let known =
         registry.known(&stored.workflow).ok_or_else(|| unknown_workflow(registry, &stored.workflow))?;
-    Ok(Found::Stored(known, Box::new(stored)))
+    Ok((store, known, stored))
 }
 
 fn no_such_run(id: &str) -> Error {
@@ -148,37 +170,48 @@ pub(super) async fn perform(
     by: By,
     request: Option<i64>,
 ) -> Result<String> {
-    if let Operation::Start { workflow, params, key } = operation {
-        return start(core, registry, &workflow, params, key, request).await;
-    }
-    let id = run.ok_or_else(|| no_such_run(""))?;
-    let (known, stored) = match find(core, registry, id).await? {
-        Found::Here(host) => match to_live(&host, &operation, &by, request).await? {
-            true => return Ok(id.to_owned()),
-            false => stored_run(core, registry, id).await?,
-        },
-        Found::Stored(known, stored) => (known, *stored),
+    let done = match (operation, run) {
+        (Operation::Start { workflow, params, key }, _) => {
+            start(core, registry, &workflow, params, key, request).await
+        }
+        (operation, Some(id)) => to_run(core, registry, id, &operation, &by, request).await,
+        (_, None) => Err(no_such_run("")),
     };
-    let Some(store) = core.store.clone() else { return Err(needs_store(id)) };
-    let asks_for = Asked { core, registry, store, known, stored, by, request };
-    match operation {
-        Operation::Rerun => asks_for.rerun().await,
-        Operation::Fork { from } => asks_for.fork(from).await,
-        Operation::Adopt => asks_for.adopt().await,
-        Operation::Retry { .. } if asks_for.stored.end.is_some() => asks_for.retry().await,
-        Operation::Set { step, value } if asks_for.stored.end.is_some() => asks_for.set(step, &value).await,
-        operation => asks_for.wake_and(operation).await,
-    }
+    done.map_err(|error| registry.explain(error))
 }
 
-async fn stored_run(core: &Arc<Core>, registry: &Arc<Registry>, id: &str) -> Result<(Arc<Known>, StoredRun)> {
-    let Some(store) = core.store.clone() else { return Err(needs_store(id)) };
-    let wanted = id.to_owned();
-    let found = blocking(core, move || store.find(&wanted)).await?;
-    let stored = found.into_iter().find(|run| run.id == id).ok_or_else(|| no_such_run(id))?;
-    let known =
-        registry.known(&stored.workflow).ok_or_else(|| unknown_workflow(registry, &stored.workflow))?;
-    Ok((known, stored))
+/// Does it to the run of an id, wherever that is.
+async fn to_run(
+    core: &Arc<Core>,
+    registry: &Arc<Registry>,
+    id: &str,
+    operation: &Operation,
+    by: &By,
+    request: Option<i64>,
+) -> Result<String> {
+    let makes_another = matches!(operation, Operation::Rerun | Operation::Fork { .. });
+    loop {
+        let (host, _held) = match registry.find(id).filter(|_| !makes_another) {
+            Some(host) => (host, None),
+            None => {
+                let (store, known, stored) = find_stored(core, registry, id).await?;
+                let asked = Asked { core, registry, store, known, stored, by, request };
+                match asked.in_rows(operation).await? {
+                    InRows::Done(id) => return Ok(id),
+                    InRows::Awake(run) => (run.host().clone(), Some(run)),
+                }
+            }
+        };
+        match to_live(&host, operation, by, request).await {
+            // It ends just now, and then goes on after all.
+            Err(Error::Ended { .. })
+                if matches!(operation, Operation::Retry { .. } | Operation::Set { .. }) =>
+            {
+                AnyRun::new(host).wait().await;
+            }
+            done => return done.map(|()| id.to_owned()),
+        }
+    }
 }
 
 fn needs_store(id: &str) -> Error {
@@ -189,9 +222,8 @@ fn refused(id: &str, reason: impl Into<String>) -> Error {
     Error::Refused { id: id.to_owned(), reason: reason.into() }
 }
 
-/// Does to a run of this process what can be done to one that goes on. False
-/// for what needs the store.
-async fn to_live(host: &Arc<RunHost>, operation: &Operation, by: &By, request: Option<i64>) -> Result<bool> {
+/// Does to a run of this process what can be done to one that goes on.
+async fn to_live(host: &Arc<RunHost>, operation: &Operation, by: &By, request: Option<i64>) -> Result<()> {
     let asker = Asker { by: Some(by.clone()), request };
     match operation {
         Operation::Cancel => host.cancel(asker).await?,
@@ -245,6 +277,7 @@ async fn to_live(host: &Arc<RunHost>, operation: &Operation, by: &By, request: O
         Operation::Retry { step: None } => {
             let waiting: Vec<Key> = {
                 let inner = host.lock();
+                host.check_open(&inner)?;
                 let steps = inner.machine.steps().filter(|view| may_retry(view.state));
                 steps.map(|view| view.key).collect()
             };
@@ -263,9 +296,12 @@ async fn to_live(host: &Arc<RunHost>, operation: &Operation, by: &By, request: O
             }
         }
         Operation::Adopt => return Err(refused(&host.id, "is not blocked")),
-        Operation::Rerun | Operation::Fork { .. } | Operation::Start { .. } => return Ok(false),
+        // Made of what a store holds.
+        Operation::Rerun | Operation::Fork { .. } | Operation::Start { .. } => {
+            return Err(needs_store(&host.id));
+        }
     }
-    Ok(true)
+    Ok(())
 }
 
 fn may_retry(state: StepState) -> bool {
@@ -310,13 +346,7 @@ async fn start(
             let beginning = Beginning { key, params, request, ..Beginning::default() };
             create::start(core, registry, &store, known.graph, beginning).await?
         }
-        None => {
-            let (host, new) = registry.start(core, known.graph, key, params)?;
-            if new {
-                host.begin();
-            }
-            host
-        }
+        None => registry.start(core, known.graph, key, params)?,
     };
     Ok(host.id.clone())
 }
@@ -328,13 +358,56 @@ struct Asked<'a> {
     store: Arc<dyn Store>,
     known: Arc<Known>,
     stored: StoredRun,
-    by: By,
+    by: &'a By,
     request: Option<i64>,
 }
 
+/// What became of something that is wanted of a run of the store.
+enum InRows {
+    Done(String),
+    /// It can be done now that the run goes on here. Held, so that it does not
+    /// fall asleep again in between.
+    Awake(AnyRun),
+}
+
 impl Asked<'_> {
+    /// Does what is done to the rows of a run, or has it go on.
+    async fn in_rows(self, operation: &Operation) -> Result<InRows> {
+        let done = match operation {
+            Operation::Rerun => self.rerun().await,
+            Operation::Fork { from } => self.fork(from).await,
+            Operation::Retry { .. } if self.stored.end.is_some() => self.retry().await,
+            Operation::Set { step, value } if self.stored.end.is_some() => self.set(step, value).await,
+            Operation::Adopt if self.stored.end.is_some() => {
+                Err(self.refused("has ended; `retry` goes on with it, `rerun` runs it again"))
+            }
+            _ if self.stored.end.is_some() => {
+                Err(self.refused(format!("has ended: it is {}", self.stored.state)))
+            }
+            operation => {
+                let stored = self.stored.clone();
+                match recovery::attach(self.core, self.registry, &self.store, &self.known, stored).await {
+                    Ok(host) => return Ok(InRows::Awake(AnyRun::new(host))),
+                    Err(Error::Blocked { .. }) if *operation == Operation::Cancel => {
+                        self.cancel_blocked().await
+                    }
+                    Err(Error::Blocked { .. }) if *operation == Operation::Adopt => self.adopt().await,
+                    Err(error) => Err(error),
+                }
+            }
+        };
+        done.map(InRows::Done)
+    }
+
     fn refused(&self, reason: impl Into<String>) -> Error {
         refused(&self.stored.id, reason)
+    }
+
+    fn not_read(&self, unread: Unread) -> Error {
+        match unread {
+            Unread::Blocked(reason) => self.refused(reason),
+            Unread::Store(error) => Error::Store(error),
+        }
     }
 
     async fn entries(&self) -> Result<Vec<StoredEntry>> {
@@ -355,13 +428,13 @@ impl Asked<'_> {
         self.create(beginning).await
     }
 
-    async fn fork(self, from: String) -> Result<String> {
-        if find_step(self.known.graph, &from).is_none() {
+    async fn fork(self, from: &str) -> Result<String> {
+        if find_step(self.known.graph, from).is_none() {
             return Err(self.refused(format!("has no step `{from}`; `show` lists its steps")));
         }
         let entries = self.entries().await?;
-        let anew = TakeUp::fork(&self.known, &*self.store, &self.stored, &entries, &from, self.by.clone());
-        let anew = Some(anew.map_err(|reason| self.refused(reason))?);
+        let anew = TakeUp::fork(&self.known, &*self.store, &self.stored, &entries, from, self.by.clone());
+        let anew = Some(anew.map_err(|unread| self.not_read(unread))?);
         let parent = Some(Parent { id: self.stored.id.clone(), how: "fork".into() });
         let request = self.request;
         let beginning = Beginning { params: self.params()?, parent, request, anew, ..Beginning::default() };
@@ -384,11 +457,11 @@ impl Asked<'_> {
         self.take_up(anew).await
     }
 
-    async fn set(self, step: String, value: &Json) -> Result<String> {
+    async fn set(self, step: &str, value: &Json) -> Result<String> {
         if self.stored.state == RunState::Succeeded {
             return Err(self.refused("has succeeded; `fork` runs a part of it again"));
         }
-        let Some(found) = find_step(self.known.graph, &step) else {
+        let Some(found) = find_step(self.known.graph, step) else {
             return Err(self.refused(format!("has no step `{step}`; `show` lists its steps")));
         };
         let codec = match found.kind {
@@ -397,23 +470,20 @@ impl Asked<'_> {
                 self.refused(format!("cannot set `{step}`: it is made of other steps; set those"))
             })?),
         };
-        let value = value_for(&self.stored.id, &step, codec, value)?;
+        let value = value_for(&self.stored.id, step, codec, value)?;
         let stored = codec.map(|codec| payload(codec, &value, self.core.largest_value)).transpose();
         let stored = stored.map_err(|failure| self.refused(failure.to_string()))?;
         let entries = self.entries().await?;
         let anew =
             TakeUp::again(&self.known, &*self.store, &self.stored, &entries, Why::Set, self.by.clone());
         let anew = anew.map(|mut anew| {
-            anew.kept.push((step, StoredRecalled::Value, stored));
+            anew.kept.push((step.to_owned(), StoredRecalled::Value, stored));
             anew
         });
         self.take_up(anew).await
     }
 
     async fn adopt(self) -> Result<String> {
-        if self.stored.end.is_some() {
-            return Err(self.refused("has ended; `retry` goes on with it, `rerun` runs it again"));
-        }
         let entries = self.entries().await?;
         let anew =
             TakeUp::again(&self.known, &*self.store, &self.stored, &entries, Why::Adopted, self.by.clone());
@@ -421,8 +491,8 @@ impl Asked<'_> {
     }
 
     /// Begins a new life of the run.
-    async fn take_up(self, anew: std::result::Result<TakeUp, String>) -> Result<String> {
-        let anew = anew.map_err(|reason| self.refused(reason))?;
+    async fn take_up(self, anew: std::result::Result<TakeUp, Unread>) -> Result<String> {
+        let anew = anew.map_err(|unread| self.not_read(unread))?;
         let host = RunHost::stored(
             self.core,
             self.registry,
@@ -444,7 +514,7 @@ impl Asked<'_> {
     async fn cancel_blocked(self) -> Result<String> {
         let first_seq = self.entries().await?.len() as u64;
         let at = self.core.clock.now();
-        let event = journal::text(&StoredEvent::CancelRequested { by: Some(self.by) });
+        let event = journal::text(&StoredEvent::CancelRequested { by: Some(self.by.clone()) });
         let entries = vec![Entry { at, event, value: None, changes: Vec::new() }];
         let end = Some(RunEnd { state: RunState::Cancelled, at, result: None, error: None });
         let answer = self.request.map(|number| (number, Answer { at, result: Ok(self.stored.id.clone()) }));
@@ -453,25 +523,5 @@ impl Asked<'_> {
         self.store.append(batch, Box::new(move |result| _ = done.send(result)));
         hear.await.unwrap_or(Err(StoreError::Closed))?;
         Ok(self.stored.id)
-    }
-
-    /// Has a run that sleeps go on, and does it then.
-    async fn wake_and(self, operation: Operation) -> Result<String> {
-        if self.stored.end.is_some() {
-            return Err(self.refused(format!("has ended: it is {}", self.stored.state)));
-        }
-        let id = self.stored.id.clone();
-        let stored = self.stored.clone();
-        let host = match recovery::attach(self.core, self.registry, &self.store, &self.known, stored).await {
-            Err(Error::Blocked { .. }) if operation == Operation::Cancel => {
-                return self.cancel_blocked().await;
-            }
-            host => host?,
-        };
-        // Kept from falling asleep again in between.
-        let run = AnyRun::new(host.clone());
-        let done = to_live(&host, &operation, &self.by, self.request).await;
-        drop(run);
-        done.map(|_| id)
     }
 }

@@ -1,9 +1,12 @@
 //! What the earlier lives of a run have done and left, over the graphs that
 //! were followed then.
 
+use std::cell::Cell;
+
 use super::journal::StoredEvent;
 use super::leftovers::{Leftover, Leftovers, payload_at};
 use super::registry::Known;
+use super::replay::Unread;
 use crate::blueprint::Blueprint;
 use crate::definition::Graph;
 use crate::history::{History, StepStory};
@@ -17,7 +20,7 @@ pub(super) fn read(
     store: &dyn Store,
     stored: &StoredRun,
     entries: &[StoredEntry],
-) -> Result<History, String> {
+) -> Result<History, Unread> {
     // The row says what is followed now; what was followed first, the first
     // entry that changed it.
     let first = entries.iter().find_map(|entry| match serde_json::from_str(&entry.event) {
@@ -25,27 +28,38 @@ pub(super) fn read(
         _ => None,
     });
     let graph = graph_of(known, store, first.unwrap_or(stored.fingerprint))?;
-    let later = |hash| graph_of(known, store, hash).ok();
-    History::read(graph, entries, &later).map_err(|unreadable| unreadable.to_string())
+    let failed = Cell::new(None);
+    let later = |hash| match graph_of(known, store, hash) {
+        Ok(graph) => Some(graph),
+        Err(unread) => {
+            failed.set(Some(unread));
+            None
+        }
+    };
+    let read = History::read(graph, entries, &later);
+    match failed.take() {
+        Some(Unread::Store(error)) => Err(Unread::Store(error)),
+        _ => read.map_err(|unreadable| unreadable.to_string().into()),
+    }
 }
 
 /// The graph that a run followed under a hash.
-fn graph_of(known: &Known, store: &dyn Store, hash: u64) -> Result<&'static Graph, String> {
+fn graph_of(known: &Known, store: &dyn Store, hash: u64) -> Result<&'static Graph, Unread> {
     if hash == known.hash() || hash == known.graph.fingerprint {
         return Ok(known.graph);
     }
     blueprint_of(store, hash).map(|blueprint| blueprint.graph())
 }
 
-pub(super) fn blueprint_of(store: &dyn Store, hash: u64) -> Result<Blueprint, String> {
-    let text = store.blueprint(hash).map_err(|error| error.to_string())?;
+pub(super) fn blueprint_of(store: &dyn Store, hash: u64) -> Result<Blueprint, Unread> {
+    let text = store.blueprint(hash)?;
     let text = text.ok_or_else(|| {
         format!(
             "its workflow has changed since it started, and how it was then ({hash:016x}) is not stored; \
              go on with the program that started it, or `rerun` or `cancel` it"
         )
     })?;
-    Blueprint::parse(&text).map_err(|error| error.to_string())
+    Blueprint::parse(&text).map_err(|error| error.to_string().into())
 }
 
 impl History {

@@ -23,6 +23,8 @@ const PROGRESS_EVERY: u64 = 100_000_000;
 pub(crate) struct StepRecord {
     pub(crate) state: StepState,
     pub(crate) attempt: u32,
+    /// Whether the latest attempt has begun, and was not only decided.
+    pub(crate) begun: bool,
     pub(crate) started_at: Option<Timestamp>,
     pub(crate) ended_at: Option<Timestamp>,
     pub(crate) failure: Option<Box<Failure>>,
@@ -45,6 +47,7 @@ impl Default for StepRecord {
         Self {
             state: StepState::Waiting(Wait::Dependencies),
             attempt: 0,
+            begun: false,
             started_at: None,
             ended_at: None,
             failure: None,
@@ -64,6 +67,7 @@ impl StepRecord {
         self.state = state;
         self.attempt = attempt;
         if state == StepState::Running {
+            self.begun = false;
             self.started_at = Some(now);
             self.progress = None;
         }

@@ -3,10 +3,11 @@
 
 use std::sync::Arc;
 
+use super::again;
 use super::core::Core;
 use super::host::RunHost;
 use super::registry::{Adopted, Known, Registry};
-use super::replay::GoOn;
+use super::replay::{GoOn, Unread};
 use super::sleepers;
 use super::transact::Done;
 use crate::definition::Graph;
@@ -30,7 +31,7 @@ pub(super) async fn attach(
     }
     let (core, registry, store, known) = (core.clone(), registry.clone(), store.clone(), known.clone());
     let runtime = core.runtime.clone();
-    let restored = runtime.spawn_blocking(move || restore_now(&core, &registry, &store, &known, &stored));
+    let restored = runtime.spawn_blocking(move || restore_now(&core, &registry, &store, &known, &stored.id));
     restored.await.unwrap_or(Err(Error::ShutDown))
 }
 
@@ -41,16 +42,16 @@ fn restore_now(
     registry: &Arc<Registry>,
     store: &Arc<dyn Store>,
     known: &Arc<Known>,
-    found: &StoredRun,
+    id: &str,
 ) -> Result<Arc<RunHost>, Error> {
-    let _alone = registry.read_alone(&found.id);
-    if let Some(host) = registry.find(&found.id) {
+    let _alone = registry.read_alone(id);
+    if let Some(host) = registry.find(id) {
         return Ok(host);
     }
-    let now = store.find(&found.id)?.into_iter().find(|run| run.id == found.id);
+    let now = store.find(id)?.into_iter().find(|run| run.id == id);
     match now {
         Some(stored) => restore(core, registry, store, known, &stored),
-        None => Err(Error::NoSuchRun { id: found.id.clone() }),
+        None => Err(Error::NoSuchRun { id: id.to_owned() }),
     }
 }
 
@@ -62,14 +63,18 @@ fn restore(
     known: &Arc<Known>,
     stored: &StoredRun,
 ) -> Result<Arc<RunHost>, Error> {
-    let blocked = |reason| {
+    let not_read = |unread| {
+        let reason = match unread {
+            Unread::Blocked(reason) => reason,
+            Unread::Store(error) => return Error::Store(error),
+        };
         if stored.state != RunState::Blocked && stored.end.is_none() {
             mark_blocked(store, stored);
         }
         Error::Blocked { workflow: stored.workflow.clone(), id: stored.id.clone(), reason }
     };
     let read = RunHost::read_back(core, registry, known, store, stored);
-    let (host, go_on) = read.map_err(blocked)?;
+    let (host, go_on) = read.map_err(not_read)?;
     if let GoOn::Ended = go_on {
         return Ok(host);
     }
@@ -140,14 +145,16 @@ fn recover_all(
     store: &Arc<dyn Store>,
     only: Option<&str>,
 ) -> Result<(), Error> {
-    // As the engine starts, nobody else goes on with anything.
-    let restore = if only.is_some() { restore_now } else { restore };
     let recover = |stored: StoredRun| {
         if only.is_some_and(|only| only != stored.workflow) {
             return;
         }
         match registry.known(&stored.workflow) {
-            Some(known) => told(&stored, || restore(core, registry, store, &known, &stored), registry),
+            // As the engine starts, nobody else goes on with anything.
+            Some(known) if only.is_none() => {
+                tell(core, registry, &known, &stored.id, || restore(core, registry, store, &known, &stored));
+            }
+            Some(known) => recover_one(core, registry, store, &known, &stored.id),
             None => tracing::warn!(
                 run = stored.id,
                 workflow = stored.workflow,
@@ -178,18 +185,29 @@ pub(super) fn recover_one(
     registry: &Arc<Registry>,
     store: &Arc<dyn Store>,
     known: &Arc<Known>,
-    stored: &StoredRun,
+    id: &str,
 ) {
-    told(stored, || restore_now(core, registry, store, known, stored), registry);
+    tell(core, registry, known, id, || restore_now(core, registry, store, known, id));
 }
 
-fn told(stored: &StoredRun, restore: impl FnOnce() -> Result<Arc<RunHost>, Error>, registry: &Registry) {
-    if registry.find(&stored.id).is_some() {
-        return;
+/// Restores a run, unless it is here already. Nobody waits for it, so it is
+/// told where that does not succeed.
+fn tell(
+    core: &Arc<Core>,
+    registry: &Arc<Registry>,
+    known: &Arc<Known>,
+    id: &str,
+    restore: impl FnOnce() -> Result<Arc<RunHost>, Error>,
+) {
+    let restored = if registry.find(id).is_some() { Ok(()) } else { restore().map(drop) };
+    match restored {
+        // The next engine goes on with it.
+        Err(Error::ShutDown | Error::Store(StoreError::Closed)) => {}
+        Err(Error::Store(error)) => return again::later(core, registry, known, id, &error),
+        Err(error) => tracing::error!(run = id, %error, "an unfinished run does not go on"),
+        Ok(()) => {}
     }
-    if let Err(error) = restore() {
-        tracing::error!(run = stored.id, %error, "an unfinished run does not go on");
-    }
+    core.again.over(id);
 }
 
 /// Has the store say so, for whoever looks there. What goes on with the run

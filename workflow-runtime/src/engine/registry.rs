@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use super::core::Core;
 use super::host::{RunEnd, RunHost};
@@ -13,7 +14,7 @@ use crate::definition::Graph;
 use crate::error::{Error, Result};
 use crate::run::Timestamp;
 use crate::schedule::is_scheduled;
-use crate::store::StoredRun;
+use crate::store::{StoreError, StoredRun};
 use crate::value::Value;
 
 /// The runs of an engine.
@@ -121,36 +122,39 @@ pub(crate) enum Adopted {
 }
 
 impl Registry {
-    /// Creates a run, or finds the one that has the key. Says whether the run
-    /// is new and has to begin.
+    /// Begins a run in memory, or finds the one that has the key.
     pub(crate) fn start(
         self: &Arc<Self>,
         core: &Arc<Core>,
         graph: &'static Graph,
         key: Option<String>,
         params: Vec<Value>,
-    ) -> Result<(Arc<RunHost>, bool)> {
+    ) -> Result<Arc<RunHost>> {
         let arguments = match key {
             Some(_) => encode_params(graph, &params, core.largest_value)?,
             None => Vec::new(),
         };
-        let host = |key| RunHost::new(core.clone(), Arc::downgrade(self), graph, key, params);
-        let mut table = self.lock();
-        if let Some(holder) = key.as_ref().and_then(|key| table.keyed.get(key)) {
-            return match holder.differs_from(graph, &arguments) {
-                None => Ok((holder.host.clone(), false)),
-                Some(holder) => Err(Error::KeyInUse { key: key.unwrap_or_default(), holder }),
-            };
-        }
-        if table.closed {
-            return Err(Error::ShutDown);
-        }
-        let host = host(key.clone());
-        table.live.insert(address(&host), host.clone());
-        if let Some(key) = key {
-            table.keyed.insert(key, Keyed { host: host.clone(), arguments });
-        }
-        Ok((host, true))
+        let host = RunHost::new(core.clone(), Arc::downgrade(self), graph, key.clone(), params);
+        // Whoever finds it from now on waits until it has begun.
+        host.with(|inner, after| {
+            let mut table = self.lock();
+            if let Some(holder) = key.as_ref().and_then(|key| table.keyed.get(key)) {
+                return match holder.differs_from(graph, &arguments) {
+                    None => Ok(holder.host.clone()),
+                    Some(holder) => Err(Error::KeyInUse { key: key.unwrap_or_default(), holder }),
+                };
+            }
+            if table.closed {
+                return Err(Error::ShutDown);
+            }
+            table.live.insert(address(&host), host.clone());
+            if let Some(key) = key {
+                table.keyed.insert(key, Keyed { host: host.clone(), arguments });
+            }
+            drop(table);
+            host.begin(inner, after);
+            Ok(host.clone())
+        })
     }
 
     /// Waits until nobody else reads a run back. What is read while this is
@@ -169,7 +173,9 @@ impl Registry {
     /// on with it, and nobody else.
     pub(crate) fn adopt(&self, host: &Arc<RunHost>) -> Adopted {
         let mut table = self.lock();
-        if let Some(known) = table.stored.get(&host.id) {
+        // One that has ended may still be here for a moment; this is its next
+        // life.
+        if let Some(known) = table.stored.get(&host.id).filter(|known| !known.has_ended()) {
             return Adopted::Known(known.clone());
         }
         if table.closed {
@@ -180,11 +186,20 @@ impl Registry {
         Adopted::New
     }
 
+    /// Lets go of a run that its store has not created.
+    pub(super) fn disown(&self, host: &Arc<RunHost>) {
+        let mut table = self.lock();
+        table.live.remove(&address(host));
+        table.stored.remove(&host.id);
+    }
+
     /// A run that is here and has not ended, by its id.
     pub(crate) fn find(&self, id: &str) -> Option<Arc<RunHost>> {
         let table = self.lock();
         let in_memory = || table.live.values().find(|host| host.journal.is_none() && host.id == id);
-        table.stored.get(id).or_else(in_memory).cloned()
+        let found = table.stored.get(id).or_else(in_memory).cloned();
+        drop(table);
+        found.filter(|host| !host.has_ended())
     }
 
     /// Makes a workflow known, and says whether it was not until now.
@@ -217,7 +232,10 @@ impl Registry {
         let inner = host.lock();
         // The two tables hold it, its timers, and whoever calls this.
         let holders = 3 + inner.timers.len();
-        if table.closed || !host.is_asleep(&inner) || Arc::strong_count(&host) != holders {
+        // One whose time has come is about to go on: its timer may be on the way.
+        let now = Instant::now();
+        let is_due = inner.timers.iter().any(|timer| timer.at <= now);
+        if table.closed || is_due || !host.is_asleep(&inner) || Arc::strong_count(&host) != holders {
             drop(inner);
             return Err(host);
         }
@@ -228,6 +246,15 @@ impl Registry {
         drop(table);
         timers.into_iter().for_each(|timer| host.core.timers.remove(timer));
         Ok(until)
+    }
+
+    /// What went wrong, to whoever uses the engine: its store is closed once
+    /// it has shut down.
+    pub(super) fn explain(&self, error: Error) -> Error {
+        match error {
+            Error::Store(StoreError::Closed) if self.is_closed() => Error::ShutDown,
+            error => error,
+        }
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -241,7 +268,8 @@ impl Registry {
         let stopped = matches!(host.lock().end, Some(RunEnd::Unstored(_)));
         let mut table = self.lock();
         table.live.remove(&address(host));
-        if host.journal.is_some() && !stopped {
+        let is_it = |known: &Arc<RunHost>| Arc::ptr_eq(known, host);
+        if !stopped && table.stored.get(&host.id).is_some_and(is_it) {
             table.stored.remove(&host.id);
         }
         drop(table);

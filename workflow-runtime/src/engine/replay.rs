@@ -21,7 +21,7 @@ use super::transact::Done;
 use crate::error::{Cause, Failure, StepError};
 use crate::panics::contained;
 use crate::run::{Action, Answer, AttemptEnd, Event, Machine, RunState, StepState};
-use crate::store::{self, Store, StoredEntry, StoredRun};
+use crate::store::{self, Store, StoreError, StoredEntry, StoredRun};
 use crate::value::Value;
 
 /// How a run goes on once the engine has taken it in.
@@ -34,6 +34,36 @@ pub(super) enum GoOn {
     Ended,
 }
 
+/// Why a run is not read back.
+pub(super) enum Unread {
+    /// It cannot be followed, which only an operator can settle.
+    Blocked(String),
+    /// Its store failed just now. That may pass.
+    Store(StoreError),
+}
+
+impl From<String> for Unread {
+    fn from(reason: String) -> Self {
+        Self::Blocked(reason)
+    }
+}
+
+impl From<StoreError> for Unread {
+    fn from(error: StoreError) -> Self {
+        if error.is_damage() { Self::Blocked(error.to_string()) } else { Self::Store(error) }
+    }
+}
+
+impl Unread {
+    /// The same, with more to say where it is blocked.
+    pub(super) fn map(self, say: impl FnOnce(String) -> String) -> Self {
+        match self {
+            Self::Blocked(reason) => Self::Blocked(say(reason)),
+            Self::Store(error) => Self::Store(error),
+        }
+    }
+}
+
 impl RunHost {
     /// Makes a run of what a store holds of it. It does nothing yet: that
     /// begins with [`Self::go_on`], once the engine has taken it in.
@@ -43,7 +73,7 @@ impl RunHost {
         known: &Arc<Known>,
         store: &Arc<dyn Store>,
         stored: &StoredRun,
-    ) -> Result<(Arc<Self>, GoOn), String> {
+    ) -> Result<(Arc<Self>, GoOn), Unread> {
         let graph = known.graph;
         let params = decode_params(graph, &stored.params);
         // What has ended stays as it ended, whatever became of its code.
@@ -64,8 +94,8 @@ impl RunHost {
         known: &Arc<Known>,
         store: &Arc<dyn Store>,
         stored: &StoredRun,
-    ) -> Result<GoOn, String> {
-        let entries = store.journal(stored.run).map_err(|error| error.to_string());
+    ) -> Result<GoOn, Unread> {
+        let entries = store.journal(stored.run);
         let mut inner = self.lock();
         let inner = &mut *inner;
         if let Some(end) = &stored.end {
@@ -79,8 +109,8 @@ impl RunHost {
         let entries = entries?;
         if known.is_followed_by(stored) {
             let replayed = contained(|| self.replay(inner, after, known, store.as_ref(), stored, &entries));
-            let replayed =
-                replayed.unwrap_or_else(|panic| Err(format!("its journal cannot be followed: {panic}")));
+            let replayed = replayed
+                .unwrap_or_else(|panic| Err(format!("its journal cannot be followed: {panic}").into()));
             return replayed.map(GoOn::From);
         }
         TakeUp::changed(known, store.as_ref(), stored, &entries).map(|anew| GoOn::Anew(Box::new(anew)))
@@ -95,7 +125,7 @@ impl RunHost {
         store: &dyn Store,
         stored: &StoredRun,
         entries: &[StoredEntry],
-    ) -> Result<Open, String> {
+    ) -> Result<Open, Unread> {
         let mut open = Open::default();
         let begin = last_life(entries);
         if begin > 0 {
@@ -107,7 +137,7 @@ impl RunHost {
         for (number, entry) in (begin as u64..).zip(&entries[begin..]) {
             let of = |problem: &dyn fmt::Display| format!("entry {number} of its journal {problem}");
             if entry.seq != number {
-                return Err(of(&"is missing"));
+                return Err(of(&"is missing").into());
             }
             let event: StoredEvent = serde_json::from_str(&entry.event)
                 .map_err(|error| of(&format_args!("cannot be read: {error}")))?;
@@ -118,7 +148,7 @@ impl RunHost {
                 continue;
             }
             let Some(event) = event.event(self.graph) else {
-                return Err(of(&"is a signal that the workflow does not have"));
+                return Err(of(&"is a signal that the workflow does not have").into());
             };
             inner.now = entry.at;
             let stored = journal::decode(inner, &event, entry.value.as_ref())?;
@@ -138,7 +168,7 @@ impl RunHost {
             inner.effects.actions = actions;
             self.note_changes(inner, after, closed_before);
             if let Some(reason) = inner.leftovers.as_ref().and_then(|left| left.unreadable.clone()) {
-                return Err(reason);
+                return Err(reason.into());
             }
         }
         Ok(open)

@@ -60,6 +60,10 @@ impl AnyRun {
         Self { host }
     }
 
+    pub(super) fn host(&self) -> &Arc<RunHost> {
+        &self.host
+    }
+
     /// The run's id, a UUID.
     #[must_use]
     pub fn id(&self) -> &str {
@@ -78,14 +82,22 @@ impl AnyRun {
         self.host.graph.name
     }
 
-    /// The run's state now. A run that its engine's shutdown interrupted
-    /// counts as cancelled.
+    /// The run's state now: that of its latest commit, where it is kept in a
+    /// store. A run that its engine's shutdown interrupted counts as cancelled.
     #[must_use]
     pub fn state(&self) -> RunState {
         self.host.state()
     }
 
     /// The run and all its steps as they are now.
+    ///
+    /// Its steps may be a commit ahead of [`state`](Self::state) and
+    /// [`events`](Self::events), where the run is kept in a store: they are as
+    /// the run has decided, and the commit of that may be on its way. Nobody
+    /// acts on a decision before its commit, so a step that will start then is
+    /// shown as [`Waiting`](crate::run::StepState::Waiting) for its
+    /// [`Turn`](crate::run::Wait::Turn); one that has ended is shown as ended.
+    /// If the process dies before the commit, the next engine decides again.
     #[must_use]
     pub fn snapshot(&self) -> RunSnapshot {
         RunSnapshot::of(&self.host)

@@ -98,7 +98,7 @@ fn wake_due(
         last = Some(end.run);
         for stored in page {
             if let Some(known) = registry.known(&stored.workflow) {
-                recovery::recover_one(core, registry, store, &known, &stored);
+                recovery::recover_one(core, registry, store, &known, &stored.id);
             }
         }
     }
@@ -180,7 +180,12 @@ impl RunHost {
                 }
                 // It will fall asleep again, and this is done again.
                 if !host.is_asleep(&host.lock()) {
-                    break;
+                    host.leaving.store(false, Ordering::Release);
+                    // Unless it has since, and we were in the way.
+                    if host.is_asleep(&host.lock()) {
+                        host.leave();
+                    }
+                    return;
                 }
                 tokio::time::sleep(patience).await;
             }

@@ -18,6 +18,7 @@ use super::leftovers::{Kept, Leftovers, payload_at};
 use super::params::coded;
 use super::past::{self, blueprint_of};
 use super::registry::{Adopted, Known, Registry};
+use super::replay::Unread;
 use crate::blueprint::{Comparison, Difference, Verdict, compare};
 use crate::definition::Graph;
 use crate::error::Result;
@@ -54,21 +55,23 @@ impl TakeUp {
         store: &dyn Store,
         stored: &StoredRun,
         entries: &[StoredEntry],
-    ) -> std::result::Result<Self, String> {
+    ) -> std::result::Result<Self, Unread> {
         let past = past::read(known, store, stored, entries)?;
         if past.is_ending() {
             let state = past.state;
             return Err(format!(
                 "its workflow has changed while it was {state}; let the program that started it end it, or \
                  `cancel` it"
-            ));
+            )
+            .into());
         }
         let anew = judge(known, store, stored, &past)?;
         if let Some(path) = past.failed_child() {
             return Err(format!(
                 "its workflow has changed, and the failure of `{path}`, a workflow of its own, cannot be kept: \
                  it would run again; {CHOICE}"
-            ));
+            )
+            .into());
         }
         let leftovers = past.leftovers(entries);
         leftovers.check(known.graph).map_err(|reason| format!("{reason}; {CHOICE}"))?;
@@ -84,11 +87,12 @@ impl TakeUp {
         entries: &[StoredEntry],
         why: Why,
         by: By,
-    ) -> std::result::Result<Self, String> {
+    ) -> std::result::Result<Self, Unread> {
         let past = past::read(known, store, stored, entries)?;
         let anew = match why {
             Why::Adopted => Vec::new(),
-            _ => judge(known, store, stored, &past).map_err(|reason| format!("cannot go on: {reason}"))?,
+            _ => judge(known, store, stored, &past)
+                .map_err(|unread| unread.map(|reason| format!("cannot go on: {reason}")))?,
         };
         let leftovers = past.leftovers(entries);
         leftovers
@@ -134,7 +138,7 @@ impl TakeUp {
         entries: &[StoredEntry],
         from: &str,
         by: By,
-    ) -> std::result::Result<Self, String> {
+    ) -> std::result::Result<Self, Unread> {
         let past = past::read(known, store, stored, entries)?;
         let comparison = compared(known, store, stored)?;
         let changed: HashSet<&str> = match &comparison {
@@ -173,7 +177,7 @@ pub(super) fn compared(
     known: &Known,
     store: &dyn Store,
     stored: &StoredRun,
-) -> std::result::Result<Option<Comparison>, String> {
+) -> std::result::Result<Option<Comparison>, Unread> {
     if known.is_followed_by(stored) {
         return Ok(None);
     }
@@ -187,11 +191,11 @@ fn judge(
     store: &dyn Store,
     stored: &StoredRun,
     past: &History,
-) -> std::result::Result<Vec<String>, String> {
+) -> std::result::Result<Vec<String>, Unread> {
     let Some(comparison) = compared(known, store, stored)? else { return Ok(Vec::new()) };
     let verdict = Verdict::of(&comparison, |path| past.progress(path));
     if !verdict.goes_on() {
-        return Err(verdict.to_string());
+        return Err(verdict.to_string().into());
     }
     let anew: HashSet<&str> = verdict.anew.iter().map(String::as_str).collect();
     let changed = past.left.steps.iter().filter(|(_, left)| anew.contains(&*left.static_path));

@@ -71,8 +71,9 @@ async fn work(host: Arc<RunHost>) {
 
 impl RunHost {
     /// Starts the run.
-    pub(crate) fn begin(self: &Arc<Self>) {
-        self.deliver(Event::Begun);
+    pub(super) fn begin(self: &Arc<Self>, inner: &mut Inner, after: &mut After) {
+        self.handle(inner, after, Event::Begun, None);
+        self.call_workers(inner, after);
     }
 
     pub(crate) fn spawn_worker(self: &Arc<Self>) {
@@ -199,7 +200,7 @@ impl RunHost {
             && goal == Goal::Do
         {
             // When it was taken up, which may be later than when it might have.
-            record.started_at = Some(inner.now);
+            (record.begun, record.started_at) = (true, Some(inner.now));
         }
         let span = if tracing::enabled!(tracing::Level::INFO) {
             let path = frame.scope.path(key.step);

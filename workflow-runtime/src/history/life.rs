@@ -197,6 +197,19 @@ impl LifeReader {
         }
     }
 
+    /// What is open was decided by somebody who begins nothing: it waits for
+    /// its turn.
+    pub fn begin_nothing(&mut self) {
+        for record in self.places.iter_mut().flat_map(|place| &mut place.steps) {
+            let decided = record.attempts.len();
+            record.attempts.retain(|(_, attempt)| attempt.outcome != Outcome::Running);
+            if record.attempts.len() < decided && record.state == StepState::Running {
+                record.state = StepState::Waiting(Wait::Turn);
+                record.started_at = record.started_at.filter(|_| !record.attempts.is_empty());
+            }
+        }
+    }
+
     pub fn state(&self) -> RunState {
         self.machine.run_state()
     }
@@ -289,7 +302,9 @@ fn waiting(wait: Wait, record: &Record) -> StoredRecalled {
             StoredRecalled::Backoff { attempts: record.attempt, until, failure: failure.clone() }
         }
         // Its next attempt waits for something else by now.
-        (Wait::Slot | Wait::Paused, failure) => after_attempts(record.attempt, failure, record.since),
+        (Wait::Slot | Wait::Turn | Wait::Paused, failure) => {
+            after_attempts(record.attempt, failure, record.since)
+        }
         (Wait::Dependencies | Wait::Signal { until: None } | Wait::Backoff { .. }, _) => {
             StoredRecalled::Nothing
         }

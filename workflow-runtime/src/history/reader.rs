@@ -215,6 +215,9 @@ impl Reader<'_> {
             if self.shut_down {
                 life.cut(self.last, Outcome::Interrupted);
             }
+            if self.not_begun {
+                life.begin_nothing();
+            }
             (state, error, ended_at) = (life.state(), life.error.take(), life.ended_at);
             steps = life.stories(number);
             self.graph = life.graph();

@@ -86,6 +86,8 @@ pub enum Wait {
     Dependencies,
     /// A place under a `concurrency` or `rate` limit.
     Slot,
+    /// Its turn: the attempt is decided, and no engine has begun it yet.
+    Turn,
     /// A time.
     Timer {
         /// Which time.
@@ -154,6 +156,7 @@ impl fmt::Display for StepState {
         f.write_str(match self {
             StepState::Waiting(Wait::Dependencies) => "waiting for other steps",
             StepState::Waiting(Wait::Slot) => "waiting for a slot",
+            StepState::Waiting(Wait::Turn) => "waiting for its turn",
             StepState::Waiting(Wait::Timer { .. }) => "sleeping",
             StepState::Waiting(Wait::Signal { .. }) => "waiting for a signal",
             StepState::Waiting(Wait::Backoff { .. }) => "waiting for its next attempt",

@@ -189,6 +189,16 @@ pub enum StoreError {
     },
 }
 
+impl StoreError {
+    /// Whether what is stored is what is wrong: to read it again is of no use.
+    pub(crate) fn is_damage(&self) -> bool {
+        matches!(
+            self,
+            Self::Damaged { .. } | Self::Unreadable { .. } | Self::Key { .. } | Self::NotOurs { .. }
+        )
+    }
+}
+
 fn holder(pid: Option<u32>) -> String {
     match pid {
         Some(pid) if pid == std::process::id() => "this process".to_owned(),

@@ -387,6 +387,7 @@ fn wait_name(wait: Wait) -> (&'static str, Option<Timestamp>) {
     match wait {
         Wait::Dependencies => ("dependencies", None),
         Wait::Slot => ("slot", None),
+        Wait::Turn => ("turn", None),
         Wait::Timer { until } => ("timer", Some(until)),
         Wait::Signal { until } => ("signal", until),
         Wait::Backoff { until } => ("backoff", Some(until)),

@@ -73,10 +73,7 @@ fn layered(layers: u16, width: u16) -> &'static Graph {
 }
 
 async fn run(engine: &Engine, graph: &'static Graph) -> Result<Run<u64>> {
-    let (host, _) = engine.registry().start(engine.core(), graph, None, Vec::<Value>::new())?;
-    let run = Run::new(host.clone());
-    host.begin();
-    Ok(run)
+    engine.registry().start(engine.core(), graph, None, Vec::<Value>::new()).map(Run::new)
 }
 
 #[test]

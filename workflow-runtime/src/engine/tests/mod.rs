@@ -10,4 +10,5 @@ mod flowing;
 mod limiting;
 mod observing;
 mod scheduling;
+mod sleeping;
 mod starting;

@@ -249,7 +249,7 @@ impl<'a, 'row> Cells<'a, 'row> {
                 let Some(file) = Name::parse(&file) else {
                     return Err(self.damaged(&format!("`{name}_file` is `{file}`, which names no value")));
                 };
-                let read = self.values.read(&file);
+                let read = self.values.read(&file)?;
                 let bytes = read.map_err(|problem| self.damaged(&format!("{} is in {problem}", whose())))?;
                 (bytes, type_name)
             }

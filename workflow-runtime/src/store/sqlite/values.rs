@@ -110,16 +110,17 @@ impl Values {
         Ok(())
     }
 
-    /// Reads a value. The error goes on after `its value is in`.
-    pub(super) fn read(&self, name: &Name) -> Result<Vec<u8>, String> {
+    /// Reads a value, or says how it is damaged; that goes on after `its value
+    /// is in`. The error is one that may pass, such as too many open files.
+    pub(super) fn read(&self, name: &Name) -> Result<Result<Vec<u8>, String>, StoreError> {
         let path = self.path(name);
         match fs::read(&path) {
-            Ok(bytes) if Name::of(&bytes) == *name => Ok(bytes),
-            Ok(_) => Err(format!("`{}`, which has been altered", path.display())),
+            Ok(bytes) if Name::of(&bytes) == *name => Ok(Ok(bytes)),
+            Ok(_) => Ok(Err(format!("`{}`, which has been altered", path.display()))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                Err(format!("`{}`, which is missing", path.display()))
+                Ok(Err(format!("`{}`, which is missing", path.display())))
             }
-            Err(error) => Err(format!("`{}`, which cannot be read: {error}", path.display())),
+            Err(error) => Err(StoreError::Io { path, message: error.to_string() }),
         }
     }
 
