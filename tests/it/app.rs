@@ -14,7 +14,7 @@ mod operators;
 mod process;
 mod stopping;
 
-use process::{Ended, Program};
+use process::{Ended, Program, json_lines};
 
 /// An example with a store of its own.
 fn example(example: &str, name: &str) -> Program {
@@ -57,6 +57,9 @@ fn a_run_that_was_killed_goes_on_where_it_was() {
     let killed = live.end();
     assert_eq!(killed.code, None);
     assert_eq!(shop.runs()[0]["ended_at"], serde_json::Value::Null);
+    // Two at a time: those that have not been opened count too.
+    let shown = shop.fine(&["show", "@last"]).out;
+    assert!(shown.contains(" of 5 done"), "{shown}");
 
     let resumed = shop.run(&["resume", "@last"]);
     assert_eq!((resumed.code, resumed.out.as_str()), (Some(0), "15\n"), "{resumed:?}");
@@ -108,6 +111,30 @@ fn one_key_is_one_run() {
 }
 
 #[test]
+fn who_started_a_run_and_why_is_kept() {
+    let shop = shop("started");
+    let by = ["--as", "grace", "--reason", "the books are due"];
+    for command in ["run", "start"] {
+        shop.fine(&[&[command, "takings", "file=five", "pace=0", "--key", command], &by[..]].concat());
+        let story = shop.story();
+        let asked = &story["requests"].as_array().unwrap()[0];
+        assert_eq!(
+            (&asked["actor"], &asked["reason"], &asked["made"]),
+            (&"grace".into(), &"the books are due".into(), &story["id"]),
+            "{command}: {story}"
+        );
+        assert_eq!(asked["operation"]["start"]["params"]["file"], "five");
+    }
+    let shown = shop.fine(&["show", "@last"]).out;
+    assert!(shown.contains(" grace: start "), "{shown}");
+    // The same key is the same run, and whoever wanted it again is noted too.
+    shop.fine(&["run", "takings", "file=five", "pace=0", "--key", "run"]);
+    let first = shop.runs()[1]["id"].as_str().unwrap().to_owned();
+    let again: serde_json::Value = serde_json::from_str(&shop.fine(&["show", &first, "--json"]).out).unwrap();
+    assert_eq!(again["requests"].as_array().unwrap().len(), 2, "{again}");
+}
+
+#[test]
 fn started_runs_wait_for_somebody_who_works() {
     let shop = shop("work");
     let started = shop.run(&["start", "takings", "file=five", "pace=0"]);
@@ -117,6 +144,102 @@ fn started_runs_wait_for_somebody_who_works() {
     let worked = shop.run(&["work", "--drain"]);
     assert_eq!(worked.code, Some(0), "{worked:?}");
     assert_eq!(shop.runs()[0]["state"], "succeeded");
+}
+
+#[test]
+fn work_tells_of_every_run() {
+    let shop = shop("every");
+    let ids: Vec<_> = (0..3)
+        .map(|_| shop.fine(&["start", "takings", "file=five", "pace=0"]).out.trim().to_owned())
+        .collect();
+    shop.fine(&["start", "takings", "file=none"]);
+    let worked = shop.fine(&["work", "--drain", "--json"]);
+    let events = json_lines(&worked.out);
+    for id in &ids {
+        let of_one: Vec<_> =
+            events.iter().filter(|event| event["id"] == **id).map(|event| &event["event"]).collect();
+        assert_eq!(of_one, ["began", "succeeded"], "{worked:?}");
+    }
+    // However short they were.
+    assert_eq!(events.iter().filter(|event| event["event"] == "failed").count(), 1, "{worked:?}");
+    assert_eq!(events.len(), 8, "{worked:?}");
+}
+
+/// The table in the documentation of `workflow_runtime::app`.
+#[test]
+fn every_command_writes_the_json_that_is_documented() {
+    let docs = include_str!("../../workflow-runtime/src/app/mod.rs");
+    let (_, table) = docs.split_once("# JSON").unwrap();
+    let row = |command: &str| {
+        let row = table.lines().find(|row| row.starts_with(&format!("//! | `{command}`")));
+        let fields = row.unwrap_or_else(|| panic!("no row of `{command}`")).rsplit(" | ").next().unwrap();
+        let fields = fields.split('`').skip(1).step_by(2).map(str::to_owned);
+        fields.filter(|field| !field.contains("::")).collect::<Vec<_>>()
+    };
+    let shop = shop("json");
+    let lines = |args: &[&str]| {
+        let ended = shop.fine(&[args, &["--json"]].concat());
+        let lines = json_lines(&ended.out);
+        assert!(!lines.is_empty(), "{args:?}: {ended:?}");
+        lines
+    };
+    let check = |documented: &str, args: &[&str]| {
+        for line in lines(args) {
+            let fields: Vec<_> = line.as_object().unwrap().keys().cloned().collect();
+            let missing: Vec<_> =
+                row(documented).into_iter().filter(|field| !fields.contains(field)).collect();
+            assert!(missing.is_empty(), "{args:?} has no {missing:?}: {line}");
+        }
+    };
+    check("run", &["run", "takings", "file=five", "pace=0"]);
+    check("run", &["watch", "@last"]);
+    check("run", &["rerun", "@last"]);
+    check("logs", &["logs", "@last"]);
+    check("pause", &["rerun", "@last", "--detach"]);
+    check("start", &["start", "payment", "amount=1", "to=Ada"]);
+    check("pause", &["pause", "@last"]);
+    check("pause", &["signal", "@last", "review", "refused"]);
+    check("check", &["check"]);
+    check("run", &["cancel", "@last"]);
+    check("work", &["work", "--drain"]);
+    check("ls", &["ls"]);
+    check("ls", &["show", "@last"]);
+    check("show", &["show", "@last"]);
+    check("next", &["next"]);
+    check("backfill", &["backfill", "stocktaking", "--from", "2026-11-01", "--to", "2026-11-03"]);
+    check("lock", &["lock"]);
+    check("doctor", &["doctor"]);
+    check("completions", &["completions", "bash"]);
+    for format in ["mermaid", "json"] {
+        assert_eq!(lines(&["graph", "takings", "--format", format]).len(), 1);
+    }
+}
+
+/// Sourced by a real bash, which is then asked as the tab key asks it.
+#[cfg(unix)]
+#[test]
+fn bash_completes_commands_workflows_and_runs() {
+    let shop = shop("completions");
+    let script = r#"
+        source <("$SHOP" completions bash)
+        tab() {
+            COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) COMPREPLY=()
+            _shop shop "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}"
+            echo "${COMPREPLY[*]}"
+        }
+        tab shop re
+        tab shop run tak
+        tab shop show @
+        tab shop graph takings --format m
+    "#;
+    let output = Command::new("bash")
+        .args(["-ec", script])
+        .env("SHOP", shop.command(&[]).get_program())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    let lines: Vec<_> = said.lines().collect();
+    assert_eq!(lines, ["resume retry rerun", "takings", "@last @failed", "mermaid"], "{output:?}");
 }
 
 #[test]
@@ -206,7 +329,7 @@ fn a_failed_run_is_retried_and_its_story_told() {
     assert_eq!(outcomes, ["error", "ok"]);
     assert_eq!(story["lives"][1]["why"], "retried");
     assert_eq!(
-        (&story["requests"][0]["actor"], &story["requests"][0]["reason"]),
+        (&story["requests"][1]["actor"], &story["requests"][1]["reason"]),
         (&serde_json::json!("ada"), &serde_json::json!("the file is there"))
     );
     let shown = shop.run(&["show", "@last"]);

@@ -44,7 +44,7 @@ impl Ended {
 }
 
 /// `done in 12 ms: fine` becomes `done in _: fine`.
-fn without_durations(line: &str) -> String {
+pub fn without_durations(line: &str) -> String {
     let mut words: Vec<String> = Vec::new();
     for word in line.split(' ') {
         let (unit, rest) = word.split_at(word.find(|c: char| !c.is_alphabetic()).unwrap_or(word.len()));
@@ -386,6 +386,42 @@ fn checks_of_nothing() {
         "{}",
         ended.stderr
     );
+}
+
+const TABLE_OF_EXAMPLES: &str = include_str!("../../examples/README.md");
+
+/// The command that the table of examples has for one, on a store of the test's
+/// own.
+fn as_in_the_table(name: &str) -> Command {
+    let begin = format!("| `cargo run --example {name} -- ");
+    let row = TABLE_OF_EXAMPLES.lines().find_map(|line| line.strip_prefix(&begin)).unwrap();
+    let mut command = example(name);
+    let args = row.split_once("` |").unwrap().0.split(' ');
+    command.args(args.map(|arg| arg.replace('\'', "")));
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    command.current_dir(root).env("WORKFLOW_STORE", folder(&format!("{name}-store")).join("runs.db"));
+    command
+}
+
+#[test]
+fn words() {
+    let ended = run(&mut as_in_the_table("words"));
+    ended.assert_code(0);
+    assert_eq!(ended.stdout, "9\n");
+    assert_eq!(ended.progress("/page ").len(), 3, "{}", ended.stderr);
+}
+
+// By awk: `awk '{ sum += $1 } END { print sum }' takings.txt` gives 498.
+#[test]
+fn shop() {
+    let ended = run(as_in_the_table("shop").arg("pace=0"));
+    ended.assert_code(0);
+    assert_eq!(ended.stdout, "498\n");
+    let lines = ended.progress("takings");
+    assert!(lines[0].starts_with("run ") && lines[0].ends_with(" of takings"), "{lines:?}");
+    assert_eq!(lines[1], "succeeded takings/lines _");
+    assert_eq!(lines[lines.len() - 2..], ["succeeded takings/sum _", "takings succeeded in _"]);
+    assert_eq!(ended.progress("/amount ").len(), 12);
 }
 
 // By awk: `awk -F, 'NR > 1 { m[substr($1, 1, 7)] += $2 } END { for (i in m) print m[i], i }'

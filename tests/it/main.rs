@@ -30,6 +30,7 @@ mod power;
 mod promises;
 mod properties;
 mod races;
+mod readme;
 mod reconcile;
 mod requests;
 mod retention;

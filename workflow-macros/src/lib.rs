@@ -118,6 +118,58 @@ mod workflow;
 /// Without `retry`, there is one attempt. Durations are whole numbers with
 /// units: `250ms`, `10s`, `5m`, `2h`, `3d`, `1h30m`.
 ///
+/// Every other option, in use:
+///
+/// ```
+/// use workflow_runtime::{Context, sqlite, task};
+/// # use std::io;
+///
+/// /// On a thread of its own, since it does not await.
+/// #[task(blocking, deadline = "5m")]
+/// fn read(path: &str) -> io::Result<String> {
+///     std::fs::read_to_string(path)
+/// }
+///
+/// /// Not again after a crash: first, `was_wired` finds out.
+/// #[task(at_most_once, reconcile = was_wired)]
+/// async fn wire(to: String, cents: u64, #[context] cx: &Context) -> io::Result<u64> {
+///     let _ = (to, cx.idempotency_key());
+///     Ok(cents)
+/// }
+///
+/// #[task]
+/// async fn was_wired(to: String, cents: u64, #[context] cx: &Context) -> io::Result<Option<u64>> {
+///     let _ = (to, cents, cx.idempotency_key());
+///     Ok(None)
+/// }
+///
+/// /// The row is there exactly if the step has succeeded.
+/// #[task(transaction)]
+/// fn book(cents: i64, #[context] cx: &Context) -> sqlite::Result<usize> {
+///     let tx = cx.transaction();
+///     tx.execute_batch("CREATE TABLE IF NOT EXISTS bookings (cents INTEGER)")?;
+///     tx.execute("INSERT INTO bookings VALUES (?1)", [cents])
+/// }
+///
+/// /// At most four at a time and ten a second over all runs, and not again for
+/// /// a text of which the result is known.
+/// #[task(name = "embedding", version = 2, cache = "24h", concurrency = 4, rate = "10/s")]
+/// async fn embed(text: String) -> Vec<f32> {
+///     text.bytes().map(f32::from).collect()
+/// }
+///
+/// fn is_busy(error: &io::Error) -> bool {
+///     error.kind() == io::ErrorKind::WouldBlock
+/// }
+///
+/// /// Only when it is busy, and not for longer than an hour.
+/// #[task(retry(attempts = 20, backoff = list("1s", "5s", "1m"), when = is_busy, budget = "1h"))]
+/// async fn knock() -> io::Result<()> {
+///     Ok(())
+/// }
+/// # fn main() {}
+/// ```
+///
 /// The task that undoes another takes the other's output by reference and, if
 /// it wants them, all its arguments after that, each by reference: for
 /// `charge` above, `refund(&Receipt)` or `refund(&Receipt, &Order, &u64)`.
@@ -132,12 +184,27 @@ mod workflow;
 /// its arguments, without resources; arguments are the same when their JSON is.
 /// Failures are not kept. An engine in memory keeps the latest few thousand
 /// results for itself, one with a store shares them with the next process.
+///
+/// # Errors
+///
+/// A mistake in an option is reported where it is, with what may stand there.
+/// What contradicts itself does not compile: `at_most_once` with several
+/// attempts, a `deadline` shorter than the `timeout`, a function that is neither
+/// `async` nor `blocking`, an `undo` that does not fit the output. What is not
+/// serialisable is reported at the workflow that uses the task.
+///
+/// ```compile_fail
+/// # use workflow_runtime::task;
+/// #[task(retry(atempts = 3))]     // unknown option `atempts`; a similar one is `attempts`
+/// async fn fetch() {}
+/// # fn main() {}
+/// ```
 #[proc_macro_attribute]
 pub fn task(options: TokenStream, item: TokenStream) -> TokenStream {
     task::expand(options.into(), item.into()).into()
 }
 
-/// Makes a workflow.
+#[doc = include_str!("../docs/workflow.md")]
 #[proc_macro]
 pub fn workflow(input: TokenStream) -> TokenStream {
     workflow::compile(input.into()).into()

@@ -171,11 +171,12 @@ pub use secret::{Secret, redact, redacted};
 pub use task::{Call, Ended, Fallible, Retryability, Retryable, Running, RunsOn, Task};
 pub use undo::Undoes;
 pub use value::{Codec, Value};
-pub use view::{Progress, RunSnapshot, StepKind, StepSnapshot};
+pub use view::{Items, Progress, RunSnapshot, StepKind, StepSnapshot};
 pub use workflow::{Invocation, Signal, Workflow};
 pub use workflow_macros::{Resources, task, workflow};
 
-// The README's code is compiled and run.
-#[cfg(doctest)]
+// The README's code is compiled and run; its first example is an `App`. What it
+// has of sessions is run by `tests/it/readme.rs`.
+#[cfg(all(doctest, feature = "app"))]
 #[doc = include_str!("../../README.md")]
 struct Readme;

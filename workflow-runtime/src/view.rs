@@ -10,7 +10,7 @@ use crate::engine::frames::Scope;
 use crate::engine::host::RunHost;
 use crate::engine::record::StepRecord;
 use crate::error::Failure;
-use crate::run::{RunState, StepState, Timestamp, Wait};
+use crate::run::{Key, Machine, RunState, StepState, Timestamp, Wait};
 
 /// A run and all its steps at one moment.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -54,6 +54,23 @@ pub struct StepSnapshot {
     pub failure: Option<Failure>,
     /// How far the attempt says it is.
     pub progress: Option<Progress>,
+    /// Of a `for` that has not ended, how far it is.
+    pub items: Option<Items>,
+}
+
+/// How far a `for` is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Items {
+    /// How many items are done.
+    pub done: u32,
+    /// How many there are.
+    pub all: u32,
+}
+
+impl Items {
+    pub(crate) fn of(machine: &Machine, key: Key) -> Option<Self> {
+        machine.items(key).map(|(done, all)| Self { done, all })
+    }
 }
 
 /// How far an attempt says it is, in units of the task's choice.
@@ -74,6 +91,12 @@ impl RunSnapshot {
         let open = inner.frames.iter().map(|frame| (frame.scope.clone(), frame.records.clone()));
         let closed = inner.log.closed().map(|(scope, records)| (scope.clone(), records.clone()));
         let regions: Vec<_> = open.chain(closed).collect();
+        let items = inner.frames.iter().flat_map(|frame| {
+            let (machine, scope) = (&inner.machine, Arc::as_ptr(&frame.scope));
+            let of = move |step| Some(((scope, step), Items::of(machine, Key { frame: frame.id, step })?));
+            (0..).zip(frame.scope.region.steps).filter_map(move |(step, _)| of(step))
+        });
+        let items = items.collect();
         let (started_at, ended_at) = (inner.started_at, inner.ended_at);
         // Writing paths takes time that the run should not wait for.
         drop(inner);
@@ -84,7 +107,7 @@ impl RunSnapshot {
             state,
             started_at,
             ended_at,
-            steps: Tree::of(regions).steps(),
+            steps: Tree::of(regions, items).steps(),
         }
     }
 
@@ -98,6 +121,7 @@ impl RunSnapshot {
 /// The regions of a run, by the step that opened them.
 struct Tree {
     regions: HashMap<Opener, Vec<Opened>>,
+    items: HashMap<(*const Scope, u16), Items>,
 }
 
 /// A region that was opened, and its steps.
@@ -107,8 +131,8 @@ type Opened = (Arc<Scope>, Vec<StepRecord>);
 type Opener = Option<(*const Scope, u16)>;
 
 impl Tree {
-    fn of(regions: Vec<Opened>) -> Self {
-        let mut tree = Self { regions: HashMap::new() };
+    fn of(regions: Vec<Opened>, items: HashMap<(*const Scope, u16), Items>) -> Self {
+        let mut tree = Self { regions: HashMap::new(), items };
         for (scope, records) in regions {
             let parent = scope.parent.as_ref().map(|(scope, step)| (Arc::as_ptr(scope), *step));
             tree.regions.entry(parent).or_default().push((scope, records));
@@ -129,10 +153,11 @@ impl Tree {
         for (scope, records) in self.regions.get(&parent).into_iter().flatten() {
             for (number, record) in (0..).zip(records) {
                 let Some(step) = scope.step(number) else { continue };
-                steps.push(StepSnapshot::of(scope.path(number), step, record));
-                let key = Some((Arc::as_ptr(scope), number));
-                self.write(key, steps);
-                self.write_skipped(key, scope, number, step, steps);
+                let key = (Arc::as_ptr(scope), number);
+                let items = self.items.get(&key).copied();
+                steps.push(StepSnapshot { items, ..StepSnapshot::of(scope.path(number), step, record) });
+                self.write(Some(key), steps);
+                self.write_skipped(Some(key), scope, number, step, steps);
             }
         }
     }
@@ -182,6 +207,7 @@ impl StepSnapshot {
             ended_at: record.ended_at,
             failure: record.failure.as_deref().cloned(),
             progress: progress.map(|p| Progress { done: p.done, total: p.total, alive_at: p.alive_at }),
+            items: None,
         }
     }
 }

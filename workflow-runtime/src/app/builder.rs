@@ -188,10 +188,10 @@ impl<R: Resources> App<R> {
         let mut program =
             Program::new(name, self.workflows, self.pictures, Place::of(&matches, self.store), self.keys);
         let build = self.build;
-        program.opens_with(Box::new(move |path, duty| {
+        program.opens_with(Box::new(move |path, duty, listener| {
             Box::pin(async move {
                 let (all, notes) = (duty == Duty::Everything, duty == Duty::Note);
-                let engine = Engine::open(path).recover(all).schedules(all).requests(!notes).begins(!notes);
+                let engine = Engine::open(path).recover(all).begins(!notes).heard_by(listener);
                 let engine = build(engine).await?;
                 // Once the program has had every chance to set its own.
                 #[cfg(feature = "logs")]

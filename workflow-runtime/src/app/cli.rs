@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use clap::builder::PossibleValuesParser;
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
@@ -91,6 +92,20 @@ pub(super) fn command(workflows: &[&'static Graph]) -> Command {
         .subcommands(looking())
         .subcommands(operating())
         .subcommands(keeping())
+}
+
+/// The same for a shell that completes it. Here the names are all that may
+/// stand in their places; to run a command, they are looked up, which gives the
+/// better errors.
+pub(super) fn completed(workflows: &[&'static Graph]) -> Command {
+    let names: Vec<&str> = workflows.iter().map(|graph| graph.name).collect();
+    command(workflows).mut_subcommands(|command| {
+        command.mut_args(|arg| match arg.get_id().as_str() {
+            "workflow" => arg.value_parser(PossibleValuesParser::new(&names)),
+            "run" => arg.value_parser(["@last", "@failed"]),
+            _ => arg,
+        })
+    })
 }
 
 fn starting(workflows: &[&'static Graph]) -> [Command; 3] {

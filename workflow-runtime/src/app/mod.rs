@@ -42,6 +42,33 @@
 //! | 4 | the run is not in a state for it, or is blocked |
 //! | 5 | the store cannot be used |
 //! | 130 | interrupted by ctrl-c |
+//!
+//! A signal of a service manager counts as ctrl-c, but for `work`, which ends
+//! with 0. A second one ends the process at once.
+//!
+//! # JSON
+//!
+//! With `--json`, whatever a command prints on standard output is JSON, one
+//! value per line, and why it fails is one on standard error:
+//! `{"error", "help", "code"}`. Fields are never renamed, and new ones may be
+//! added. Times are RFC 3339 in UTC.
+//!
+//! | command | a line | with the fields |
+//! | ------- | ------ | --------------- |
+//! | `run`, `watch`, and what makes a run go on | for the run, once it has ended | `id`, `workflow`, `state`, `result`, `error` |
+//! | `start` | for the run | `id`, `workflow` |
+//! | `pause`, `signal`, `set`, and others with `--detach` | for the run | `id`, `operation` |
+//! | `work` | for each run that begins or ends | `at`, `id`, `workflow`, `event` |
+//! | `ls` | for each run | `id`, `workflow`, `key`, `state`, `created_at`, `ended_at`, `error`, `parent` |
+//! | `show` | for the run | those, and `params`, `result`, `steps`, `lives`, `requests` |
+//! | `logs` | for each line | `at`, `path`, `attempt`, `undo`, `level`, `line` |
+//! | `graph` | for the workflow | as [`blueprint`](crate::blueprint) writes it |
+//! | `next` | for each schedule | `workflow`, `when`, `timezone`, `missed`, `overlap`, `times` |
+//! | `backfill` | for each tick | `tick`, `key`, `id`, `what` |
+//! | `check` | for each unfinished run | `id`, `workflow`, `outlook`, `reason`, `changes` |
+//! | `lock` | for the file | `file`, `workflows`, `written` |
+//! | `doctor` | for the store | those of [`doctor::Report`](crate::doctor::Report), and `healthy`, `damage`, `unfinished`, `requests`, `owner` |
+//! | `completions` | for the shell | `shell`, `script` |
 
 mod builder;
 mod cli;

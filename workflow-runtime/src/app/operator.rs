@@ -9,12 +9,11 @@ use std::time::{Duration, Instant};
 
 use clap::ArgMatches;
 
-use super::params::Params;
+use super::interrupt::Interrupts;
 use super::problem::{Code, Problem};
 use super::program::{Duty, Program};
 use super::short::now;
-use crate::definition::Graph;
-use crate::engine::Engine;
+use crate::engine::{Engine, Wanted};
 use crate::operation::{By, Operation};
 use crate::store::Request;
 
@@ -40,20 +39,10 @@ impl Creator {
     }
 
     /// Creates one, and returns its id.
-    pub(super) async fn create(
-        &self,
-        program: &Program,
-        graph: &'static Graph,
-        params: Params,
-        key: Option<String>,
-        by: By,
-    ) -> Result<String, Problem> {
+    pub(super) async fn create(&self, program: &Program, wanted: Wanted) -> Result<String, Problem> {
         match self {
-            Self::Here(engine) => Ok(engine.create_with(graph, &params.values, key).await?),
-            Self::There => {
-                let start = Operation::Start { workflow: graph.name.to_owned(), params: params.json, key };
-                request(program, None, start, by).await
-            }
+            Self::Here(engine) => Ok(engine.create_with(&wanted).await?),
+            Self::There => request(program, None, wanted.operation(), wanted.by).await,
         }
     }
 
@@ -71,6 +60,8 @@ pub(super) enum Done {
     Here {
         /// What goes on with the run.
         engine: Engine,
+        /// Heard since before it did.
+        interrupts: Interrupts,
         /// The run that it was done to, or that it made.
         id: String,
     },
@@ -98,6 +89,7 @@ pub(super) async fn operate(
         return Ok(Done::There { id });
     }
     let engine = program.engine(duty).await?;
+    let interrupts = Interrupts::new();
     let id = match operation {
         Some(operation) => match engine.operate(Some(run), operation, by).await {
             Ok(id) => id,
@@ -108,7 +100,7 @@ pub(super) async fn operate(
         },
         None => run.to_owned(),
     };
-    Ok(Done::Here { engine, id })
+    Ok(Done::Here { engine, interrupts, id })
 }
 
 /// How often this looks for an answer.

@@ -10,6 +10,8 @@ use super::short::count;
 use super::style::plain;
 use super::suggest::similar;
 use crate::definition::{Graph, Param};
+use crate::engine::Wanted;
+use crate::operation::By;
 use crate::panics::contained;
 use crate::value::{Codec, Value};
 
@@ -21,7 +23,7 @@ const SHOWN: usize = 60;
 pub(super) struct Params {
     /// In the workflow's order.
     pub(super) values: Vec<Value>,
-    /// By name, for a process that is asked to start the run.
+    /// By name, for the record and for a process that is asked to start the run.
     pub(super) json: BTreeMap<String, Json>,
 }
 
@@ -39,6 +41,11 @@ impl Params {
             json.insert(param.name.to_owned(), read);
         }
         Ok(Self { values, json })
+    }
+
+    /// A run with them.
+    pub(super) fn wanted(self, graph: &'static Graph, key: Option<String>, by: By) -> Wanted {
+        Wanted { graph, params: self.values, json: self.json, key, by }
     }
 }
 

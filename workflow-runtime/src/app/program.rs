@@ -6,6 +6,7 @@ use std::pin::Pin;
 
 use clap::ArgMatches;
 use clap::parser::ValueSource;
+use tokio::sync::mpsc::UnboundedSender;
 
 use super::keys::Keys;
 use super::problem::{Code, Problem};
@@ -14,7 +15,7 @@ use super::short::now;
 use super::style::plain;
 use super::suggest::similar;
 use crate::definition::Graph;
-use crate::engine::Engine;
+use crate::engine::{Engine, Passing};
 use crate::run::Timestamp;
 
 /// The user's program.
@@ -42,8 +43,8 @@ pub(super) enum Duty {
     Note,
 }
 
-/// Starts an engine on a file.
-pub(super) type Open = Box<dyn FnOnce(PathBuf, Duty) -> Opening>;
+/// Starts an engine on a file. Somebody may hear of its runs.
+pub(super) type Open = Box<dyn FnOnce(PathBuf, Duty, Option<UnboundedSender<Passing>>) -> Opening>;
 type Opening = Pin<Box<dyn Future<Output = Result<Engine, Problem>>>>;
 
 /// The store's file.
@@ -83,8 +84,17 @@ impl Program {
     /// An engine on the program's store, which this process then owns. Only
     /// once.
     pub(super) async fn engine(&mut self, duty: Duty) -> Result<Engine, Problem> {
+        self.engine_heard_by(duty, None).await
+    }
+
+    /// The same, with somebody who hears of its runs.
+    pub(super) async fn engine_heard_by(
+        &mut self,
+        duty: Duty,
+        listener: Option<UnboundedSender<Passing>>,
+    ) -> Result<Engine, Problem> {
         match self.open.take() {
-            Some(open) => open(self.place.path.clone(), duty).await,
+            Some(open) => open(self.place.path.clone(), duty, listener).await,
             None => Err(Problem::new(Code::Refused, "the program's engine was started already")),
         }
     }

@@ -49,10 +49,6 @@ impl Store for ReadOnly {
 
     fn close(&self) {}
 
-    fn foreign_writes(&self) -> Result<i64, StoreError> {
-        Ok(0)
-    }
-
     // What nobody asks of a store that is only looked at.
 
     fn awake(&self, _: Timestamp, _: Option<RunRef>, _: usize) -> Result<Vec<StoredRun>, StoreError> {
@@ -68,6 +64,10 @@ impl Store for ReadOnly {
     }
 
     fn remembered(&self, _: &[u8], _: Timestamp) -> Result<Option<Payload>, StoreError> {
+        refused()
+    }
+
+    fn foreign_writes(&self) -> Result<i64, StoreError> {
         refused()
     }
 

@@ -102,5 +102,6 @@ fn step(story: &StepStory) -> StepSnapshot {
         ended_at: story.ended_at,
         failure: story.failure.clone(),
         progress: None,
+        items: story.items,
     }
 }

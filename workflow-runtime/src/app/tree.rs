@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use super::short::{count, short};
 use super::style::{Paint, Style, plain};
 use crate::run::{StepState, Timestamp, Wait};
-use crate::view::{StepKind, StepSnapshot};
+use crate::view::{Items, StepKind, StepSnapshot};
 
 /// How many lines of one `for` are shown before the rest is counted.
 const ITEMS: usize = 8;
@@ -200,10 +200,10 @@ impl<'a> Tree<'a> {
                 }
             }
             let done = items.iter().filter(|(_, done)| *done).count();
-            return Some(if step.state.is_ended() {
-                count(items.len(), "item")
-            } else {
-                format!("{done} of {} done", items.len())
+            return Some(match step.items {
+                _ if step.state.is_ended() => count(items.len(), "item"),
+                Some(Items { done, all }) => format!("{done} of {all} done"),
+                None => format!("{done} of {} done", items.len()),
             });
         }
         None
@@ -261,6 +261,7 @@ mod tests {
             ended_at: state.is_ended().then_some(Timestamp(2_000_000)),
             failure: None,
             progress: None,
+            items: None,
         }
     }
 
@@ -277,7 +278,11 @@ mod tests {
         failed.failure = Some(Failure { cause: Cause::Error, messages: vec!["no\nroute".to_owned()] });
         vec![
             step("nightly/orders", StepKind::Task, DONE),
-            step("nightly/priced", StepKind::For, StepState::Running),
+            // One at a time, so that the last has not been opened.
+            StepSnapshot {
+                items: Some(Items { done: 3, all: 5 }),
+                ..step("nightly/priced", StepKind::For, StepState::Running)
+            },
             step("nightly/priced[0]/quote", StepKind::Task, DONE),
             step("nightly/priced[1]/quote", StepKind::Task, DONE),
             step("nightly/priced[2]/quote", StepKind::Task, StepState::Running),
@@ -295,7 +300,7 @@ mod tests {
             text(&priced(), Fold::Done),
             [
                 "✓ orders  2 ms",
-                "▸ priced  3 of 4 done, 3.0 s",
+                "▸ priced  3 of 5 done, 3.0 s",
                 "  ▸ [2]/quote  3.0 s",
                 "  ✗ [3]/quote  2 ms: no route",
                 "✓ if  2 ms",

@@ -1,8 +1,11 @@
 //! What a program's command line asks of an engine, which knows workflows by
 //! their names alone.
 
+use std::collections::BTreeMap;
 use std::marker::PhantomData;
+use std::sync::Arc;
 
+use serde_json::Value as Json;
 use tokio::sync::oneshot;
 
 use super::create::{self, Beginning, holder};
@@ -10,7 +13,7 @@ use super::handle::Engine;
 use super::host::RunHost;
 use super::journal::output_codec;
 use super::leftovers::find_step;
-use super::operate::blocking;
+use super::operate::{answer, blocking, note};
 use super::params::encode_params;
 use super::replay::{GoOn, Unread};
 use super::run::AnyRun;
@@ -18,9 +21,10 @@ use super::takeup::compared;
 use crate::blueprint::Comparison;
 use crate::definition::Graph;
 use crate::error::{Error, Result};
+use crate::operation::{By, Operation};
 use crate::resources::Resources;
 use crate::run::RunState;
-use crate::store::{Created, NewRun, StoreError, StoredRun};
+use crate::store::{Answer, Created, NewRun, Store, StoreError, StoredRun};
 use crate::value::{Codec, Value};
 
 /// How the value of the step of a path is read.
@@ -41,6 +45,27 @@ pub(crate) enum Outlook {
         /// How its workflow has changed, where it has and that is known.
         changes: Option<Comparison>,
     },
+}
+
+/// A run that somebody wants.
+pub(crate) struct Wanted {
+    pub(crate) graph: &'static Graph,
+    /// Of the parameters' types, in the workflow's order.
+    pub(crate) params: Vec<Value>,
+    /// The same by name, as it is recorded.
+    pub(crate) json: BTreeMap<String, Json>,
+    pub(crate) key: Option<String>,
+    pub(crate) by: By,
+}
+
+impl Wanted {
+    pub(crate) fn operation(&self) -> Operation {
+        Operation::Start {
+            workflow: self.graph.name.to_owned(),
+            params: self.json.clone(),
+            key: self.key.clone(),
+        }
+    }
 }
 
 impl<R: Resources> Engine<R> {
@@ -76,32 +101,37 @@ impl<R: Resources> Engine<R> {
         self.registry().live().into_iter().map(AnyRun::new).collect()
     }
 
-    /// Starts a run of a registered workflow, with values of its parameters'
-    /// types. Only for an engine with a store.
-    pub(crate) async fn start_with(
-        &self,
-        graph: &'static Graph,
-        params: Vec<Value>,
-        key: Option<String>,
-    ) -> Result<AnyRun> {
-        let Some(store) = &self.core().store else { return Err(Error::ShutDown) };
-        let beginning = Beginning { key, params, ..Beginning::default() };
-        create::start(self.core(), self.registry(), store, graph, beginning).await.map(AnyRun::new)
+    /// Starts a run, or finds the one that has the key. Only for an engine with
+    /// a store.
+    pub(crate) async fn start_with(&self, wanted: Wanted) -> Result<AnyRun> {
+        let (core, Some(store)) = (self.core(), &self.core().store) else { return Err(Error::ShutDown) };
+        let _alone = core.operating.lock().await;
+        let number = note(core, store, None, &wanted.operation(), &wanted.by).await?;
+        let Wanted { graph, params, key, .. } = wanted;
+        let beginning = Beginning { key, params, request: Some(number), ..Beginning::default() };
+        let started = create::start(core, self.registry(), store, graph, beginning).await.map(AnyRun::new);
+        let result = started.as_ref().map(|run| run.id().to_owned()).map_err(Clone::clone);
+        answer(core, store, number, &result).await?;
+        started
     }
 
     /// Creates a run without beginning it, or finds the one that has the key,
     /// and returns its id: whoever goes on with the store begins it. Only for
     /// an engine with a store.
-    pub(crate) async fn create_with(
-        &self,
-        graph: &'static Graph,
-        params: &[Value],
-        key: Option<String>,
-    ) -> Result<String> {
+    pub(crate) async fn create_with(&self, wanted: &Wanted) -> Result<String> {
         let (core, Some(store)) = (self.core(), &self.core().store) else { return Err(Error::ShutDown) };
-        let now = core.clock.now();
-        let encoded = encode_params(graph, params, core.largest_value)?;
-        let id = core.random.run_id(now);
+        let _alone = core.operating.lock().await;
+        let number = note(core, store, None, &wanted.operation(), &wanted.by).await?;
+        let result = self.create(store, wanted, number).await;
+        answer(core, store, number, &result).await?;
+        result
+    }
+
+    async fn create(&self, store: &Arc<dyn Store>, wanted: &Wanted, request: i64) -> Result<String> {
+        let Wanted { graph, params, key, .. } = wanted;
+        let now = self.core().clock.now();
+        let encoded = encode_params(graph, params, self.core().largest_value)?;
+        let id = self.core().random.run_id(now);
         let (known, _) = self.registry().introduce(graph);
         let new = NewRun {
             id: id.clone(),
@@ -112,6 +142,7 @@ impl<R: Resources> Engine<R> {
             params: encoded.clone(),
             created_at: now,
             state: RunState::Queued,
+            answer: Some((request, Answer { at: now, result: Ok(id.clone()) })),
             ..NewRun::default()
         };
         let (answer, answered) = oneshot::channel();
@@ -119,7 +150,7 @@ impl<R: Resources> Engine<R> {
         match answered.await.unwrap_or(Err(StoreError::Closed))? {
             Created::New(_) => Ok(id),
             Created::Existing(stored) => match holder(graph, &stored, &encoded) {
-                Some(holder) => Err(Error::KeyInUse { key: key.unwrap_or_default(), holder }),
+                Some(holder) => Err(Error::KeyInUse { key: key.clone().unwrap_or_default(), holder }),
                 None => Ok(stored.id),
             },
         }

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::mpsc::UnboundedSender;
+
 use super::again::Again;
 use super::cached::Results;
 use super::clock::Clock;
@@ -15,7 +17,7 @@ use super::handle::Engine;
 use super::limits::Limits;
 use super::random::Random;
 use super::recovery;
-use super::registry::Registry;
+use super::registry::{Passing, Registry};
 use super::requests;
 use super::retention;
 use super::schedules;
@@ -55,9 +57,8 @@ struct Settings {
     store: Keep,
     largest_value: usize,
     recover: bool,
-    /// Whether it sees to requests; as it recovers, unless said otherwise.
-    requests: Option<bool>,
     begins: bool,
+    heard_by: Option<UnboundedSender<Passing>>,
     keep: Option<Duration>,
     layer: Layer,
     schedules: bool,
@@ -96,8 +97,8 @@ impl EngineBuilder<NoResources> {
             store,
             largest_value: LARGEST_VALUE,
             recover: true,
-            requests: None,
             begins: true,
+            heard_by: None,
             keep: None,
             layer: Box::new(clear),
             schedules: true,
@@ -170,27 +171,28 @@ impl<R: Resources> EngineBuilder<R> {
         self
     }
 
-    /// Whether the engine goes on with the unfinished runs of its store, sees
-    /// to what other processes ask for, and fires schedules: yes unless set.
-    /// Without, it only goes on with what this process asks it for.
+    /// Whether the engine goes on with the unfinished runs of its store and
+    /// fires schedules: yes unless set. Without, it only goes on with what it is
+    /// asked for, by this process or by others: as long as it owns the store,
+    /// nobody else can see to their requests.
     pub fn recover(mut self, all: bool) -> Self {
         self.settings.recover = all;
         self
     }
 
-    /// Whether it sees to what other processes ask for, whatever becomes of the
-    /// unfinished runs.
-    #[cfg(feature = "app")]
-    pub(crate) fn requests(mut self, see_to: bool) -> Self {
-        self.settings.requests = Some(see_to);
-        self
-    }
-
     /// Whether attempts begin in this engine. One in which they do not commits
-    /// what is decided, and the next engine begins them.
+    /// what is decided and leaves the rest to the next engine: to begin them,
+    /// and to see to what other processes ask for.
     #[cfg(feature = "app")]
     pub(crate) fn begins(mut self, begins: bool) -> Self {
         self.settings.begins = begins;
+        self
+    }
+
+    /// Who hears of the runs that come and go.
+    #[cfg(feature = "app")]
+    pub(crate) fn heard_by(mut self, listener: Option<UnboundedSender<Passing>>) -> Self {
+        self.settings.heard_by = listener;
         self
     }
 
@@ -293,7 +295,7 @@ impl<R: Resources> EngineBuilder<R> {
             #[cfg(feature = "logs")]
             logs: Arc::default(),
         };
-        let (core, registry) = (Arc::new(core), Arc::new(Registry::default()));
+        let (core, registry) = (Arc::new(core), Arc::new(Registry::heard_by(settings.heard_by)));
         if let Some(store) = core.store.clone() {
             let (all, workflows) = (settings.recover, settings.workflows.clone());
             let (core_there, registry_there) = (core.clone(), registry.clone());
@@ -302,7 +304,7 @@ impl<R: Resources> EngineBuilder<R> {
                 if all { recovery::recover(&core_there, &registry_there, &store) } else { Ok(()) }
             };
             tokio::task::spawn_blocking(recover).await.map_err(|_| Error::ShutDown)??;
-            if settings.requests.unwrap_or(all) {
+            if settings.begins {
                 requests::watch(&core, &registry);
             }
             if let Some(time) = settings.keep {

@@ -112,7 +112,10 @@ impl Creation {
     fn end(&mut self, created: Result<Created, StoreError>) {
         let Some((host, first, answer)) = self.begun.take() else { return };
         let outcome = match created {
-            Ok(Created::New(run)) => host.created(run, first).map(|()| Ok(host)),
+            Ok(Created::New(run)) => {
+                self.registry.came(&host);
+                host.created(run, first).map(|()| Ok(host))
+            }
             Ok(Created::Existing(stored)) => {
                 self.registry.disown(&host);
                 crate::panics::discard((host, first));

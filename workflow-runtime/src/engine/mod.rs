@@ -64,7 +64,7 @@ mod transact;
 mod tests;
 
 #[cfg(feature = "app")]
-pub(crate) use self::app::{Outlook, step_codec};
+pub(crate) use self::app::{Outlook, Wanted, step_codec};
 pub(crate) use self::core::Begun;
 #[cfg(feature = "logs")]
 pub(crate) use self::core::Core;
@@ -74,4 +74,6 @@ pub(crate) use clock::from_system;
 pub use handle::{Engine, Start};
 pub use journal::Why;
 pub(crate) use journal::{StoredEvent, StoredRecalled};
+#[cfg(feature = "app")]
+pub(crate) use registry::Passing;
 pub use run::{AnyRun, Run};

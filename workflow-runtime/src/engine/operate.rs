@@ -93,15 +93,7 @@ async fn see_to(
     let Some(store) = core.store.clone() else {
         return perform(core, registry, run, operation, by, None).await;
     };
-    let request = Request {
-        run: run.map(str::to_owned),
-        operation: serde_json::to_string(&operation).unwrap_or_default(),
-        actor: by.actor.clone(),
-        reason: by.reason.clone(),
-        at: core.clock.now(),
-    };
-    let noted = store.clone();
-    let number = blocking(core, move || noted.request(request)).await;
+    let number = note(core, &store, run, &operation, &by).await;
     let number = number.map_err(|error| registry.explain(error))?;
     let result = perform(core, registry, run, operation, by, Some(number)).await;
     if let Err(error) = answer(core, &store, number, &result).await {
@@ -109,6 +101,25 @@ async fn see_to(
         tracing::warn!(%error, request = number, "what became of a request is not noted");
     }
     result
+}
+
+/// Notes who wants what, and returns the request's number.
+pub(super) async fn note(
+    core: &Arc<Core>,
+    store: &Arc<dyn Store>,
+    run: Option<&str>,
+    operation: &Operation,
+    by: &By,
+) -> Result<i64> {
+    let request = Request {
+        run: run.map(str::to_owned),
+        operation: serde_json::to_string(operation).unwrap_or_default(),
+        actor: by.actor.clone(),
+        reason: by.reason.clone(),
+        at: core.clock.now(),
+    };
+    let store = store.clone();
+    blocking(core, move || store.request(request)).await
 }
 
 /// Notes what became of a request.

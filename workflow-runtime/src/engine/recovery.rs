@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::again;
 use super::core::Core;
 use super::host::RunHost;
-use super::registry::{Adopted, Known, Registry};
+use super::registry::{Adopted, Known, Passing, Registry};
 use super::replay::{GoOn, Unread};
 use super::sleepers;
 use super::transact::Done;
@@ -85,6 +85,9 @@ fn restore(
     // Whoever finds it from now on waits until it has gone on.
     let adopted = host.with(|inner, after| {
         let adopted = registry.adopt(&host);
+        if matches!(adopted, Adopted::New) {
+            registry.came(&host);
+        }
         match (&adopted, go_on) {
             (Adopted::New, GoOn::From(open)) => host.go_on(inner, after, open, done, stored.state),
             (Adopted::New, GoOn::Anew(anew)) => host.begin_anew(inner, after, *anew),
@@ -204,7 +207,14 @@ fn tell(
         // The next engine goes on with it.
         Err(Error::ShutDown | Error::Store(StoreError::Closed)) => {}
         Err(Error::Store(error)) => return again::later(core, registry, known, id, &error),
-        Err(error) => tracing::error!(run = id, %error, "an unfinished run does not go on"),
+        Err(error) => {
+            tracing::error!(run = id, %error, "an unfinished run does not go on");
+            registry.tell(|| Passing::Stuck {
+                id: id.to_owned(),
+                workflow: known.graph.name.to_owned(),
+                why: error,
+            });
+        }
         Ok(()) => {}
     }
     core.again.over(id);

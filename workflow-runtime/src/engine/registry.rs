@@ -4,11 +4,13 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tokio::sync::Notify;
+use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::Instant;
 
 use super::core::Core;
 use super::host::{RunEnd, RunHost};
 use super::params::encode_params;
+use super::run::AnyRun;
 use crate::blueprint::Blueprint;
 use crate::definition::Graph;
 use crate::error::{Error, Result};
@@ -26,6 +28,20 @@ pub(crate) struct Registry {
     read: Condvar,
     /// Tells the schedules that a run of theirs has ended, or the engine.
     pub(crate) scheduled: Arc<Notify>,
+    /// Where somebody hears of the runs that come and go.
+    heard_by: Option<UnboundedSender<Passing>>,
+}
+
+/// What happens to the runs of an engine, for whoever looks after it.
+#[cfg_attr(not(feature = "app"), expect(dead_code, reason = "only a command line asks"))]
+pub(crate) enum Passing {
+    /// A run is here and goes on: a new one, one of an earlier process, or one
+    /// that has slept.
+    Came { id: String, workflow: &'static str },
+    /// One has ended, or the engine has before it.
+    Ended(AnyRun),
+    /// One cannot go on.
+    Stuck { id: String, workflow: String, why: Error },
 }
 
 /// Nobody else reads this run back.
@@ -122,6 +138,18 @@ pub(crate) enum Adopted {
 }
 
 impl Registry {
+    /// One whose runs somebody may hear of.
+    pub(super) fn heard_by(heard_by: Option<UnboundedSender<Passing>>) -> Self {
+        Self { heard_by, ..Self::default() }
+    }
+
+    pub(super) fn tell(&self, passing: impl FnOnce() -> Passing) {
+        if let Some(listener) = &self.heard_by {
+            // Who has gone away need not hear it.
+            let _ = listener.send(passing());
+        }
+    }
+
     /// Begins a run in memory, or finds the one that has the key.
     pub(crate) fn start(
         self: &Arc<Self>,
@@ -184,6 +212,11 @@ impl Registry {
         table.live.insert(address(host), host.clone());
         table.stored.insert(host.id.clone(), host.clone());
         Adopted::New
+    }
+
+    /// A run is here to stay: its store has it.
+    pub(super) fn came(&self, host: &RunHost) {
+        self.tell(|| Passing::Came { id: host.id.clone(), workflow: host.graph.name });
     }
 
     /// Lets go of a run that its store has not created.
@@ -273,6 +306,7 @@ impl Registry {
             table.stored.remove(&host.id);
         }
         drop(table);
+        self.tell(|| Passing::Ended(AnyRun::new(host.clone())));
         if host.key.as_deref().is_some_and(is_scheduled) {
             self.scheduled.notify_one();
         }

@@ -230,6 +230,7 @@ impl RunHost {
         let adopted = self.with(|inner, after| {
             let adopted = registry.adopt(self);
             if let Adopted::New = adopted {
+                registry.came(self);
                 inner.uncommitted.waiters.push(committed);
                 inner.uncommitted.answer = self.answer_to(request);
                 self.begin_anew(inner, after, anew);

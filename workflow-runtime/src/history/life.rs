@@ -10,8 +10,9 @@ use crate::engine::StoredRecalled;
 use crate::error::{Failure, StepError};
 use crate::run::{
     Action, Answer, AttemptEnd, Change, Effects, Event, FrameId, Key, Machine, Recalled, RunState, StepState,
-    Timestamp, Wait,
+    StepView, Timestamp, Wait,
 };
+use crate::view::Items;
 
 /// More items than any run has: an entry that says so is damaged.
 const ITEMS: usize = 10_000_000;
@@ -215,7 +216,13 @@ impl LifeReader {
     }
 
     pub fn stories(&self, life: usize) -> Vec<StepStory> {
-        self.places.stories(life)
+        let mut stories = self.places.stories(life);
+        let of = |view: StepView<'_>| Some((self.path(view.key)?, Items::of(&self.machine, view.key)?));
+        let items: HashMap<String, Items> = self.machine.steps().filter_map(of).collect();
+        if !items.is_empty() {
+            stories.iter_mut().for_each(|story| story.items = items.get(&story.path).copied());
+        }
+        stories
     }
 
     pub fn graph(&self) -> &'static Graph {

@@ -242,6 +242,7 @@ impl Place {
             attempts: record.attempts.iter().map(|(_, attempt)| attempt.clone()).collect(),
             failure: record.failure.clone(),
             output: record.output,
+            items: None,
             life,
         }
     }

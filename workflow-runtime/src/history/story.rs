@@ -8,7 +8,7 @@ use super::Why;
 use crate::error::{Cause, Failure};
 use crate::operation::By;
 use crate::run::{StepState, Timestamp};
-use crate::view::StepKind;
+use crate::view::{Items, StepKind};
 
 /// The story of a step.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -36,6 +36,8 @@ pub struct StepStory {
     pub failure: Option<Failure>,
     /// The number of the journal's entry that holds its value.
     pub output: Option<u64>,
+    /// Of a `for` that has not ended, how far it is.
+    pub items: Option<Items>,
     /// The number of the life that it was last heard of in, from 0.
     pub life: usize,
 }

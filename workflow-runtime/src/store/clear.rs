@@ -16,7 +16,9 @@ pub fn check_clear(keys: &[SealedKey]) -> Result<(), StoreError> {
     names.sort_unstable();
     names.dedup();
     let names = names.join(", ");
-    let help = if cfg!(feature = "encryption") {
+    let help = if cfg!(all(feature = "encryption", feature = "app")) {
+        "give it with `App::encrypt`, or with `EngineBuilder::encrypt`"
+    } else if cfg!(feature = "encryption") {
         "give it with `EngineBuilder::encrypt`"
     } else {
         "build the program with the feature `encryption` of `workflow-runtime`, and give it that key"

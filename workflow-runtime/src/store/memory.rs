@@ -130,7 +130,7 @@ impl Store for Memory {
 
     fn requests(&self, run: Option<&str>, at_most: usize) -> Result<Vec<StoredRequest>, StoreError> {
         let kept = self.kept()?;
-        let about = |request: &&StoredRequest| run.is_none() || request.request.run.as_deref() == run;
+        let about = |asked: &&StoredRequest| run.is_none() || asked.about() == run;
         Ok(kept.requests.values().rev().filter(about).take(at_most).cloned().collect())
     }
 

@@ -190,7 +190,8 @@ pub trait Store: Send + Sync + 'static {
     /// When the store cannot be read.
     fn open_requests(&self) -> Result<Vec<StoredRequest>, StoreError>;
 
-    /// The requests about a run, or about all, the newest first.
+    /// The requests about a run, with the one that started it, or about all;
+    /// the newest first.
     ///
     /// # Errors
     /// When the store cannot be read.

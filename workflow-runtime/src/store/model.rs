@@ -166,6 +166,15 @@ pub struct StoredRequest {
     pub answer: Option<Answer>,
 }
 
+impl StoredRequest {
+    /// The id of the run it is about: of a start, the run that it made.
+    #[must_use]
+    pub fn about(&self) -> Option<&str> {
+        let made = || self.answer.as_ref()?.result.as_deref().ok();
+        self.request.run.as_deref().or_else(made)
+    }
+}
+
 /// What became of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {

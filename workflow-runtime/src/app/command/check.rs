@@ -25,7 +25,7 @@ pub(super) async fn check(program: &Program, output: &mut Output<'_>) -> Result<
     // The judge is an engine that only looks: whoever owns the store, nothing
     // is written and nothing runs.
     let looking = Arc::new(ReadOnly(program.reader()?));
-    let engine = Engine::with_store(looking).recover(false).schedules(false).start().await?;
+    let engine = Engine::with_store(looking).recover(false).begins(false).start().await?;
     let (mut runs, mut blocked) = (0, 0);
     let mut after = None;
     loop {

@@ -15,7 +15,8 @@ pub(super) fn graph(
     output: &mut Output<'_>,
 ) -> Result<Code, Problem> {
     let graph = program.graph(text(matches, "workflow"))?;
-    let text = match text(matches, "format") {
+    let format = if output.json { "json" } else { text(matches, "format") };
+    let text = match format {
         "dot" => graph.dot(),
         "svg" => program.picture(graph).map(str::to_owned).ok_or_else(|| {
             Problem::new(Code::Refused, format!("the graph of `{}` is too large to be drawn", graph.name))

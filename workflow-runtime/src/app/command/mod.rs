@@ -15,6 +15,7 @@ mod watch;
 mod work;
 
 use clap::ArgMatches;
+use serde_json::json;
 
 use super::cli;
 use super::output::Output;
@@ -57,11 +58,16 @@ fn completions(program: &Program, matches: &ArgMatches, output: &mut Output<'_>)
     let Some(shell) = matches.get_one::<clap_complete::Shell>("shell") else {
         return Err(Problem::usage("no shell was named"));
     };
-    let mut command = cli::command(&program.workflows);
+    let mut command = cli::completed(&program.workflows);
     let name = command.get_name().to_owned();
     let mut script = Vec::new();
     clap_complete::generate(*shell, &mut command, name, &mut script);
-    output.line(String::from_utf8_lossy(&script).trim_end());
+    let script = String::from_utf8_lossy(&script);
+    if output.json {
+        output.json(&json!({ "shell": shell.to_string(), "script": script }));
+    } else {
+        output.line(script.trim_end());
+    }
     Ok(Code::Fine)
 }
 

@@ -168,7 +168,8 @@ pub(super) async fn backfill(
                     Some(creator) => creator,
                     none => none.insert(Creator::of(program).await?),
                 };
-                let id = creator.create(program, graph, params, Some(key.clone()), by.clone()).await?;
+                let wanted = params.wanted(graph, Some(key.clone()), by.clone());
+                let id = creator.create(program, wanted).await?;
                 ("created", Some(id))
             }
         };

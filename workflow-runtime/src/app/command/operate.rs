@@ -36,11 +36,11 @@ pub(super) async fn operate(
     let by = operator::by(matches);
     let duty = if shows { Duty::OneRun } else { Duty::Note };
     match operator::operate(program, &run.id, operation, by, duty).await? {
-        Done::Here { engine, id } if shows => {
+        Done::Here { engine, mut interrupts, id } if shows => {
             let run = engine.run(&id).await?;
-            show_until_end(program, &engine, run, wanted, output).await
+            show_until_end(program, &engine, run, wanted, &mut interrupts, output).await
         }
-        Done::Here { engine, id } => {
+        Done::Here { engine, id, .. } => {
             engine.shutdown().await;
             told(name, &id, output);
             // What it needed may have been all that was left to do.

@@ -9,14 +9,13 @@ use serde_json::json;
 use super::super::interrupt::Interrupts;
 use super::super::operator::{self, Creator};
 use super::super::output::Output;
-use super::super::params::{self, Params};
+use super::super::params;
 use super::super::problem::{Code, Problem};
 use super::super::program::{Duty, Program};
 use super::super::watch::{Followed, Follower};
 use super::ending::{self, Ending};
 use super::text;
-use crate::definition::Graph;
-use crate::engine::{AnyRun, Engine};
+use crate::engine::{AnyRun, Engine, Wanted};
 use crate::run::RunState;
 
 /// `run`: starts a run and shows it until it ends.
@@ -25,15 +24,15 @@ pub(super) async fn run(
     matches: &ArgMatches,
     output: &mut Output<'_>,
 ) -> Result<Code, Problem> {
-    let (graph, params, key) = asked(program, matches)?;
+    let wanted = wanted(program, matches)?;
     if program.is_owned()? {
-        let by = operator::by(matches);
-        let id = Creator::There.create(program, graph, params, key, by).await?;
+        let id = Creator::There.create(program, wanted).await?;
         return super::watch::watch_id(program, &id, RunState::Succeeded, output).await;
     }
     let engine = program.engine(Duty::OneRun).await?;
-    let run = engine.start_with(graph, params.values, key).await?;
-    show_until_end(program, &engine, run, RunState::Succeeded, output).await
+    let mut interrupts = Interrupts::new();
+    let run = engine.start_with(wanted).await?;
+    show_until_end(program, &engine, run, RunState::Succeeded, &mut interrupts, output).await
 }
 
 /// `start`: creates a run and leaves it to whoever works on the store.
@@ -42,12 +41,13 @@ pub(super) async fn start(
     matches: &ArgMatches,
     output: &mut Output<'_>,
 ) -> Result<Code, Problem> {
-    let (graph, params, key) = asked(program, matches)?;
+    let wanted = wanted(program, matches)?;
+    let workflow = wanted.graph.name;
     let creator = Creator::of(program).await?;
-    let created = creator.create(program, graph, params, key, operator::by(matches)).await;
+    let created = creator.create(program, wanted).await;
     let here = matches!(creator, Creator::Here(_));
     creator.end().await;
-    started(&created?, graph.name, output);
+    started(&created?, workflow, output);
     if here {
         output.say(&format!("`{}` goes on with it", program.command(&["work"])));
     }
@@ -62,36 +62,36 @@ fn started(id: &str, workflow: &str, output: &mut Output<'_>) {
     }
 }
 
-fn asked(
-    program: &Program,
-    matches: &ArgMatches,
-) -> Result<(&'static Graph, Params, Option<String>), Problem> {
+fn wanted(program: &Program, matches: &ArgMatches) -> Result<Wanted, Problem> {
     let graph = program.graph(text(matches, "workflow"))?;
     let args: Vec<String> = matches.get_many::<String>("params").unwrap_or_default().cloned().collect();
     let params = params::read(graph, &args, &mut stdin().lock())?;
-    Ok((graph, params, matches.get_one::<String>("key").cloned()))
+    let key = matches.get_one::<String>("key").cloned();
+    Ok(params.wanted(graph, key, operator::by(matches)))
 }
 
 /// Shows a run of this process until it ends or somebody stops it, and tells
 /// its result. A run that is cancelled is fine where that is `wanted`.
+/// Interrupts are heard from before the run began: one that came earlier would
+/// end the process in the middle of an attempt.
 pub(super) async fn show_until_end(
     program: &Program,
     engine: &Engine,
     run: AnyRun,
     wanted: RunState,
+    interrupts: &mut Interrupts,
     output: &mut Output<'_>,
 ) -> Result<Code, Problem> {
     let id = run.id().to_owned();
     output.say(&format!("run {id} of {}", run.workflow()));
-    let mut interrupts = Interrupts::new();
     let live = output.live;
     let mut follower = Follower::of(run.clone(), output.err(), live, program.since);
-    if follower.follow(&mut interrupts).await == Followed::Interrupted {
+    if follower.follow(interrupts).await == Followed::Interrupted {
         follower.screen.say("stopping: what runs is given time to end; ctrl-c again stops at once");
-        stop(engine, &mut interrupts).await;
+        stop(engine, interrupts).await;
         follower.leave();
     } else {
-        stop(engine, &mut interrupts).await;
+        stop(engine, interrupts).await;
     }
     drop(follower);
     run.wait().await;

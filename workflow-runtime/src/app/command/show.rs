@@ -63,7 +63,7 @@ pub(super) fn show(
     }
     if !requests.is_empty() {
         output.line("");
-        requests.iter().for_each(|request| output.line(&asked(request)));
+        requests.iter().for_each(|request| output.line(&asked(request, &run)));
     }
     ending(program, &reader, &run, output)
 }
@@ -153,13 +153,13 @@ fn params(program: &Program, run: &StoredRun) -> BTreeMap<String, Json> {
 }
 
 /// `2026-11-21 10:02:11 ada: signal review "approved" (looks fine): done`
-fn asked(request: &StoredRequest) -> String {
+fn asked(request: &StoredRequest, run: &StoredRun) -> String {
     let asked = &request.request;
     let why = asked.reason.as_ref().map(|reason| format!(" ({})", plain(reason))).unwrap_or_default();
     let became = match &request.answer {
         None => "not seen to yet".to_owned(),
         Some(answer) => match &answer.result {
-            Ok(id) if Some(id) == asked.run.as_ref() => "done".to_owned(),
+            Ok(id) if *id == run.id => "done".to_owned(),
             Ok(id) => format!("made {id}"),
             Err(refused) => format!("refused: {}", plain(refused)),
         },
@@ -171,6 +171,8 @@ fn asked(request: &StoredRequest) -> String {
 fn wish(wanted: &str) -> String {
     match operation(wanted) {
         Json::String(name) => name,
+        // What it is started with is told at the top.
+        Json::Object(fields) if fields.contains_key("start") => "start".to_owned(),
         Json::Object(fields) => {
             let mut words = Vec::new();
             for (name, about) in fields {
@@ -178,8 +180,8 @@ fn wish(wanted: &str) -> String {
                 match about {
                     Json::Object(about) => words.extend(
                         about.into_iter().filter(|(_, value)| !value.is_null()).map(|(name, value)| {
-                            let value = readable(&value).unwrap_or_default();
-                            format!("{name}={}", shortened(&value))
+                            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                            format!("{name}={}", shortened(&text))
                         }),
                     ),
                     other => words.extend(readable(&other)),
@@ -262,6 +264,7 @@ fn step(step: &StepStory) -> Json {
         "started_at": step.started_at.map(utc),
         "ended_at": step.ended_at.map(utc),
         "failure": step.failure,
+        "items": step.items,
         "attempts": step.attempts.iter().map(attempt).collect::<Vec<_>>(),
     })
 }
@@ -306,6 +309,8 @@ mod tests {
             "signal name=review value=approved"
         );
         assert_eq!(wish(r#"{"retry":{"step":null}}"#), "retry");
+        assert_eq!(wish(r#"{"set":{"step":"w/a","value":[1,2]}}"#), "set step=w/a value=[1,2]");
+        assert_eq!(wish(r#"{"start":{"workflow":"w","params":{"a":1},"key":null}}"#), "start");
         assert_eq!(wish("not json"), "not json");
     }
 }

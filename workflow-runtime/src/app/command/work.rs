@@ -1,23 +1,26 @@
 //! `work`: the process that goes on with everything.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::time::Duration;
 
 use clap::ArgMatches;
 use serde_json::json;
+use tokio::sync::mpsc;
 
 use super::super::interrupt::Interrupts;
 use super::super::output::Output;
 use super::super::problem::{Code, Problem};
 use super::super::program::{Duty, Program};
+use super::super::reader::Reader;
 use super::super::short::{count, now, short, utc};
 use super::super::style::{Style, plain};
 use super::run::stop;
-use crate::engine::{AnyRun, Engine};
+use crate::engine::{AnyRun, Engine, Passing};
 use crate::error::Error;
 use crate::run::RunState;
 
-/// How often this looks for runs that began or ended.
+/// How often `--drain` looks whether something is left to do: other processes
+/// may have asked for something.
 const LOOK: Duration = Duration::from_millis(200);
 
 /// Goes on with unfinished runs, fires schedules and sees to what operators
@@ -28,93 +31,91 @@ pub(super) async fn work(
     output: &mut Output<'_>,
 ) -> Result<Code, Problem> {
     let mut interrupts = Interrupts::new();
-    let engine = program.engine(Duty::Everything).await?;
+    let (listener, mut passing) = mpsc::unbounded_channel();
+    let engine = tokio::select! {
+        engine = program.engine_heard_by(Duty::Everything, Some(listener)) => engine?,
+        // The program's resources may take their time.
+        () = interrupts.next() => return Ok(Code::Interrupted),
+    };
     let reader = program.reader()?;
     let drain = matches.get_flag("drain");
-    let mut known = Known::default();
-    let here = known.look(&engine, output);
-    output.say(&format!("working on {}; ctrl-c stops", count(here, "run")));
+    output.say(&format!("working on {}; ctrl-c stops", count(engine.live().len(), "run")));
+    let mut told = Told::default();
     let mut looks = tokio::time::interval(LOOK);
-    loop {
+    let interrupted = loop {
         tokio::select! {
-            _ = looks.tick() => {
-                let here = known.look(&engine, output);
-                if drain && here == 0 && known.busy.is_empty() && reader.store.open_requests()?.is_empty() {
-                    stop(&engine, &mut interrupts).await;
-                    return Ok(Code::Fine);
-                }
+            Some(passing) = passing.recv() => told.tell(passing, output),
+            () = interrupts.next() => break true,
+            _ = looks.tick(), if drain => if is_idle(&engine, &reader)? {
+                break false;
             }
-            () = interrupts.next() => break,
         }
+    };
+    if interrupted {
+        output.say("stopping: what runs is given time to end; ctrl-c again stops at once");
     }
-    output.say("stopping: what runs is given time to end; ctrl-c again stops at once");
     stop(&engine, &mut interrupts).await;
-    known.look(&engine, output);
+    while let Ok(passing) = passing.try_recv() {
+        told.tell(passing, output);
+    }
     // What a service manager asked for is no failure.
     Ok(Code::Fine)
 }
 
+/// Whether nothing goes on by itself before a time comes or somebody asks.
+fn is_idle(engine: &Engine, reader: &Reader) -> Result<bool, Problem> {
+    Ok(reader.store.open_requests()?.is_empty() && engine.live().is_empty())
+}
+
 /// What was told of the runs under way.
 #[derive(Default)]
-struct Known {
+struct Told {
     /// The ids of runs of which it was told that they began, and not that they
-    /// ended.
+    /// ended. They may have slept since, and come again.
     begun: HashSet<String>,
-    /// Those that are at work. One that waits is not held, so that it may fall
-    /// asleep.
-    busy: HashMap<String, AnyRun>,
 }
 
-impl Known {
-    /// Tells of runs that began or ended. Says how many are here.
-    fn look(&mut self, engine: &Engine, output: &mut Output<'_>) -> usize {
-        let live = engine.live();
-        let here = live.len();
-        for run in live {
-            if self.begun.insert(run.id().to_owned()) {
-                tell(&run, "began", output);
+impl Told {
+    fn tell(&mut self, passing: Passing, output: &mut Output<'_>) {
+        match passing {
+            Passing::Came { id, workflow } => {
+                if self.begun.insert(id.clone()) {
+                    line(&id, workflow, "began", Style::Dim, "", output);
+                }
             }
-            if matches!(run.state(), RunState::Waiting | RunState::Paused) {
-                self.busy.remove(run.id());
-            } else {
-                self.busy.insert(run.id().to_owned(), run);
+            Passing::Ended(run) => {
+                // What is interrupted has not ended.
+                if !matches!(run.result(), Some(Err(Error::ShutDown))) {
+                    ended(&run, output);
+                }
+                self.begun.remove(run.id());
+            }
+            Passing::Stuck { id, workflow, why } => {
+                let why = format!(": {}", plain(&why.to_string()));
+                line(&id, &workflow, "does not go on", Style::Bad, &why, output);
             }
         }
-        self.busy.retain(|id, run| {
-            let state = run.state();
-            if !state.is_ended() {
-                return true;
-            }
-            // What is interrupted has not ended.
-            if !matches!(run.result(), Some(Err(Error::ShutDown))) {
-                tell(run, &state.to_string(), output);
-            }
-            self.begun.remove(id);
-            false
-        });
-        here
     }
 }
 
-fn tell(run: &AnyRun, what: &str, output: &mut Output<'_>) {
-    if output.json {
-        let line = json!({ "at": utc(now()), "id": run.id(), "workflow": run.workflow(), "event": what });
-        output.json(&line);
-        return;
-    }
+fn ended(run: &AnyRun, output: &mut Output<'_>) {
     let snapshot = run.snapshot();
     let took = snapshot.ended_at.map(|ended| format!(" in {}", short(ended.since(snapshot.started_at))));
-    let style = match run.state() {
-        RunState::Succeeded => Style::Good,
-        RunState::Failed | RunState::Cancelled => Style::Bad,
-        _ => Style::Dim,
+    let style = if run.state() == RunState::Succeeded { Style::Good } else { Style::Bad };
+    let why = match run.result() {
+        Some(Err(error)) if run.state() != RunState::Cancelled => format!(": {}", plain(&error.to_string())),
+        _ => String::new(),
     };
-    let failed = snapshot
-        .steps
-        .iter()
-        .find_map(|step| step.failure.as_ref())
-        .filter(|_| run.state() == RunState::Failed);
-    let why = failed.map(|failure| format!(": {}", plain(&failure.to_string()))).unwrap_or_default();
+    let more = took.unwrap_or_default() + &why;
+    line(run.id(), run.workflow(), &run.state().to_string(), style, &more, output);
+}
+
+fn line(id: &str, workflow: &str, what: &str, style: Style, more: &str, output: &mut Output<'_>) {
+    if output.json {
+        let (at, event) = (utc(now()), what.replace(' ', "_"));
+        output.json(&json!({ "at": at, "id": id, "workflow": workflow, "event": event }));
+        return;
+    }
     let what = output.paint.text(style, what);
-    output.line(&format!("{} {} {what}{}{why}", run.id(), run.workflow(), took.unwrap_or_default()));
+    output.line(&format!("{id} {} {what}{more}", plain(workflow)));
 }

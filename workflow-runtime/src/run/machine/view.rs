@@ -114,6 +114,15 @@ impl Machine {
         Some(view(key, self.step(key)?, self.frames.node(key)?))
     }
 
+    /// Of a `for`, how many items are done and how many there are, once that is
+    /// known.
+    #[must_use]
+    pub fn items(&self, key: Key) -> Option<(u32, u32)> {
+        let node = self.frames.node(key)?;
+        let is_for = matches!(self.step(key)?.kind, Kind::Map { .. });
+        (is_for && node.total > 0).then(|| (node.next - node.live, node.total))
+    }
+
     /// A step's path, such as `nightly/priced[3]/quote`.
     #[must_use]
     pub fn path(&self, key: Key) -> Option<String> {

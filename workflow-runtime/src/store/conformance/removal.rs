@@ -83,7 +83,8 @@ pub(super) fn what_belongs_to_a_run_goes(bench: &Bench<'_>) {
     // It is brought again by the next run that follows it.
     with("e", 1);
     assert_eq!(blueprints(), [true, false, true]);
-    assert!(store.requests(Some("a"), 10).unwrap().len() == 1);
+    let of_a = store.requests(Some("a"), 10).unwrap().into_iter().map(|stored| stored.number);
+    assert_eq!(of_a.collect::<Vec<_>>(), [open_of_a, late], "its answer says what it is about");
     answer(open_of_a, 60);
     assert_eq!(store.remove_ended_before(Timestamp(u64::MAX), 10).unwrap(), 0);
     assert_eq!(numbers(), [open, of_d]);

@@ -82,6 +82,10 @@ pub(super) fn requests_are_listed(bench: &Bench<'_>) {
     assert_eq!(list(None, 4), [8, 7, 6, 5], "the newest first");
     assert_eq!(list(Some("a"), 10), [6, 3, 0]);
     assert_eq!(list(Some("b"), 2), [7, 4]);
+    // What started a run is about it too.
+    let start = store.request(request(None, 9)).unwrap();
+    store.answer(start, Answer { at: at(9), result: Ok("a".to_owned()) }).unwrap();
+    assert_eq!(list(Some("a"), 10), [9, 6, 3, 0]);
     assert!(list(Some("c"), 10).is_empty() && list(Some(""), 10).is_empty() && list(None, 0).is_empty());
 }
 

@@ -64,7 +64,10 @@ impl Reader {
     ) -> Result<Vec<StoredRequest>, StoreError> {
         let (columns, at_most) = (rows::REQUEST_COLUMNS, count(at_most));
         let of_all = format!("SELECT {columns} FROM requests ORDER BY number DESC LIMIT ?1");
-        let of_one = format!("SELECT {columns} FROM requests WHERE run = ?2 ORDER BY number DESC LIMIT ?1");
+        let of_one = format!(
+            "SELECT {columns} FROM requests WHERE run = ?2 OR (run IS NULL AND done = ?2) \
+             ORDER BY number DESC LIMIT ?1"
+        );
         match run {
             None => self.readable(&of_all, params![at_most], "a request", rows::request),
             Some(run) => self.readable(&of_one, params![at_most, run], "a request", rows::request),
