@@ -12,7 +12,18 @@ use crate::{floor, ours};
 pub const REFERENCE: &str = floor::TRACKED.name;
 
 pub fn contestants() -> Vec<Contestant> {
-    vec![floor::COUNTERS, floor::TRACKED, ours::OURS]
+    #[cfg_attr(not(feature = "peers"), allow(unused_mut, reason = "the peers are added"))]
+    let mut contestants = vec![floor::COUNTERS, floor::TRACKED, ours::OURS];
+    #[cfg(feature = "peers")]
+    contestants.extend([
+        crate::async_dag::ASYNC_DAG,
+        crate::cano::CANO,
+        crate::dag_flow::DAG_FLOW,
+        crate::dagrs::DAGRS,
+        crate::dagx::DAGX,
+        crate::sayiir::SAYIIR,
+    ]);
+    contestants
 }
 
 /// How many allocations a step has, by shape and contestant.

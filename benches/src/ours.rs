@@ -1,12 +1,25 @@
-//! The engine, in memory.
+//! The engine, in memory and with a file.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use rusqlite::Connection;
 
 use workflow_runtime::{Engine, Invocation, NoResources, RunsOn, Workflow, task, workflow};
 
 use crate::contestant::{Boxed, Contestant, Once, once};
+use crate::durable::{Keeper, Load, Written, timed};
 use crate::shape::{ITEMS, OUTER, Shape};
 use crate::work::Work;
 
 pub const OURS: Contestant = Contestant { name: "ours", prepare };
+
+pub const DURABLE: Keeper = Keeper {
+    name: "ours",
+    durability: "SQLite WAL, FULL",
+    fewer: 1,
+    turn: |load, folder| Box::pin(kept(load, folder)),
+};
 
 #[task]
 async fn source() -> u64 {
@@ -86,8 +99,7 @@ mod generated {
 
     include!(concat!(env!("OUT_DIR"), "/workflows.rs"));
 }
-pub use generated::{chain, ten};
-use generated::{compute, diamond, fan_out, layered};
+use generated::{chain, compute, diamond, fan_out, layered, ten};
 
 fn prepare(shape: Shape) -> Boxed<Option<Once>> {
     Box::pin(async move {
@@ -106,10 +118,7 @@ fn prepare(shape: Shape) -> Boxed<Option<Once>> {
 }
 
 /// Runs a workflow on an engine.
-pub fn runs<W: Workflow<Ok = u64> + RunsOn<NoResources>>(
-    engine: Engine,
-    invoke: fn() -> Invocation<W>,
-) -> Once {
+fn runs<W: Workflow<Ok = u64> + RunsOn<NoResources>>(engine: Engine, invoke: fn() -> Invocation<W>) -> Once {
     once(move || {
         let engine = engine.clone();
         async move {
@@ -117,4 +126,26 @@ pub fn runs<W: Workflow<Ok = u64> + RunsOn<NoResources>>(
             run.await.expect("no step fails")
         }
     })
+}
+
+/// Makes the runs of a load with a file in the folder.
+pub async fn kept(load: Load, folder: PathBuf) -> Duration {
+    let engine = Engine::open(folder.join("runs.db")).start().await.expect("a new file can be made");
+    let once = if load.runs == 1 { runs(engine.clone(), chain) } else { runs(engine.clone(), ten) };
+    let took = timed(once, load).await;
+    engine.shutdown().await;
+    took
+}
+
+/// What the file has of the runs of a load: of each, a row and its journal.
+pub async fn written(load: Load, folder: PathBuf) -> Written {
+    kept(load, folder.clone()).await;
+    let file = Connection::open(folder.join("runs.db")).expect("the engine has made it");
+    let count = "SELECT count(*), sum(bytes) FROM (
+        SELECT length(event) + ifnull(length(value), 0) + ifnull(length(value_type), 0)
+            + ifnull(length(changes), 0) AS bytes FROM journal
+        UNION ALL SELECT length(id) + length(workflow) + length(params) + length(result) FROM runs)";
+    let count = file.query_row(count, [], |row| Ok((row.get::<_, u32>(0)?, row.get::<_, u32>(1)?)));
+    let (records, bytes) = count.expect("the file can be read");
+    Written { records: records as usize / load.runs, bytes: (bytes / records) as usize }
 }

@@ -1,6 +1,8 @@
 //! The graphs of the shapes, as data: the floors and the peers run them, and
 //! `build.rs` writes them down as workflows.
 
+use std::ops::Range;
+
 /// A graph: what each step needs. Needs come before those who need them; the
 /// first step is the source, the last one the join.
 pub struct Plan {
@@ -54,7 +56,20 @@ impl Plan {
         Self::between(width, layers, true, work)
     }
 
-    #[allow(dead_code, reason = "`build.rs` writes no loops")]
+    /// The steps, layer by layer: each layer after all of what it needs.
+    #[allow(dead_code, reason = "nothing for `build.rs`")]
+    pub fn layers(&self) -> Vec<Range<usize>> {
+        let mut layers: Vec<Range<usize>> = Vec::new();
+        for (step, needs) in self.needs.iter().enumerate() {
+            match layers.last_mut() {
+                Some(layer) if needs.iter().all(|need| *need < layer.start) => layer.end = step + 1,
+                _ => layers.push(step..step + 1),
+            }
+        }
+        layers
+    }
+
+    #[allow(dead_code, reason = "nothing for `build.rs`")]
     pub fn loops(items: usize, turns: usize) -> Self {
         Self::between(items, turns, false, Work::Collatz)
     }

@@ -67,6 +67,12 @@ impl Shape {
         }
     }
 
+    /// The graph, for those who have to know all of it before it runs: nothing
+    /// where items or turns are counted while it does.
+    pub fn known(self) -> Option<&'static Plan> {
+        (!matches!(self, Shape::Items | Shape::Nested)).then(|| self.plan())
+    }
+
     /// How many runs are one measurement, and how many of them at a time.
     pub fn runs(self) -> (usize, usize) {
         if self == Shape::Runs { (RUNS, AT_A_TIME) } else { (1, 1) }

@@ -6,7 +6,7 @@ impl Work {
     pub fn of(self, sum: u64) -> u64 {
         match self {
             Work::Add => sum.wrapping_add(1),
-            Work::Collatz if sum % 2 == 0 => sum / 2,
+            Work::Collatz if sum.is_multiple_of(2) => sum / 2,
             Work::Collatz => 3 * sum + 1,
             Work::Compute => compute(sum),
         }
