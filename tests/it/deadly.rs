@@ -4,10 +4,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::Notify;
-use workflow_runtime::run::Timestamp;
 use workflow_runtime::store::{
-    Answer, Batch, Created, Done, NewRun, Payload, Request, RunFilter, RunRef, SealedKey, Store, StoreError,
-    StoredEntry, StoredRequest, StoredRun, StoredSchedule, Tick, Transact, Transacted,
+    Batch, Created, Done, Layer, Memory, NewRun, Store, StoreError, Transact, Transacted,
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +21,8 @@ pub enum Death {
 
 pub struct Deadly {
     store: Arc<dyn Store>,
+    /// Closed.
+    gone: Memory,
     death: Death,
     /// At which write, from 1.
     last: usize,
@@ -47,8 +47,11 @@ impl Deadly {
     }
 
     fn of(store: Arc<dyn Store>, death: Death, last: usize) -> Self {
+        let gone = Memory::new();
+        gone.close();
         Self {
             store,
+            gone,
             death,
             last,
             writes: AtomicUsize::new(0),
@@ -66,10 +69,6 @@ impl Deadly {
 
     pub fn is_dead(&self) -> bool {
         self.dead.load(Ordering::SeqCst)
-    }
-
-    fn alive(&self) -> Result<(), StoreError> {
-        if self.is_dead() { Err(StoreError::Closed) } else { Ok(()) }
     }
 
     /// `write` does it, and `half` does what is not committed.
@@ -103,17 +102,12 @@ impl Deadly {
     }
 }
 
-/// Answers from the store below while the process lives.
-macro_rules! read {
-    ($($name:ident($($argument:ident: $ty:ty),*) -> $output:ty;)*) => {
-        $(fn $name(&self, $($argument: $ty),*) -> Result<$output, StoreError> {
-            self.alive()?;
-            self.store.$name($($argument),*)
-        })*
-    };
-}
+impl Layer for Deadly {
+    /// A closed store is as good as none, which is what the dead have.
+    fn below(&self) -> &dyn Store {
+        if self.is_dead() { &self.gone } else { &*self.store }
+    }
 
-impl Store for Deadly {
     fn create(&self, run: NewRun, done: Done<Result<Created, StoreError>>) {
         self.write(done, |done, half| match half {
             true => done(Err(StoreError::Closed)),
@@ -136,34 +130,10 @@ impl Store for Deadly {
         });
     }
 
-    fn has_transactions(&self) -> bool {
-        self.store.has_transactions()
+    /// A steered clock is not to wait for an answer that never comes.
+    fn answers_later(&self) -> bool {
+        false
     }
 
     fn close(&self) {}
-
-    read! {
-        unfinished(after: Option<RunRef>, at_most: usize) -> Vec<StoredRun>;
-        journal(run: RunRef) -> Vec<StoredEntry>;
-        list(filter: &RunFilter) -> Vec<StoredRun>;
-        remove_ended_before(time: Timestamp, at_most: usize) -> usize;
-        awake(now: Timestamp, after: Option<RunRef>, at_most: usize) -> Vec<StoredRun>;
-        due(now: Timestamp, after: Option<RunRef>, at_most: usize) -> Vec<StoredRun>;
-        next_wake(now: Timestamp) -> Option<Timestamp>;
-        blueprint(hash: u64) -> Option<String>;
-        remembered(key: &[u8], now: Timestamp) -> Option<Payload>;
-        forget(now: Timestamp, at_most: usize) -> usize;
-        request(request: Request) -> i64;
-        open_requests() -> Vec<StoredRequest>;
-        requests(run: Option<&str>, at_most: usize) -> Vec<StoredRequest>;
-        answer(number: i64, answer: Answer) -> ();
-        foreign_writes() -> i64;
-        schedules() -> Vec<StoredSchedule>;
-        mark(tick: Tick) -> ();
-        keys() -> Vec<SealedKey>;
-        put_keys(keys: Vec<SealedKey>) -> ();
-        effect(run: RunRef, key: &str) -> Option<Payload>;
-        find(id_or_prefix: &str) -> Vec<StoredRun>;
-        by_key(key: &str) -> Option<StoredRun>;
-    }
 }

@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex, mpsc};
 
 use workflow_runtime::run::Timestamp;
 use workflow_runtime::store::{
-    Answer, Batch, Created, Done, LogFilter, LogLine, Memory, NewRun, Payload, Request, RunFilter, RunRef,
-    SealedKey, Store, StoreError, StoredEntry, StoredLine, StoredRequest, StoredRun, StoredSchedule, Tick,
+    Answer, Batch, Created, Done, Layer, LogLine, Memory, NewRun, RunFilter, RunRef, Store, StoreError,
+    StoredEntry, StoredRequest, StoredRun,
 };
 
 /// What happens to a write.
@@ -187,6 +187,12 @@ impl Faulty {
         entries.into_iter().map(|entry| entry.event).collect()
     }
 
+    fn rewritten(&self, mut runs: Vec<StoredRun>) -> Vec<StoredRun> {
+        let plan = self.plan.lock().unwrap();
+        plan.rewrite_run.iter().for_each(|rewrite| runs.iter_mut().for_each(rewrite));
+        runs
+    }
+
     fn next(&self) -> Option<Fault> {
         let mut plan = self.plan.lock().unwrap();
         if plan.writes.is_empty() { plan.others } else { plan.writes.remove(0) }
@@ -213,7 +219,11 @@ impl Faulty {
     }
 }
 
-impl Store for Faulty {
+impl Layer for Faulty {
+    fn below(&self) -> &dyn Store {
+        &self.memory
+    }
+
     fn create(&self, run: NewRun, done: Done<Result<Created, StoreError>>) {
         let rewrite = self.plan.lock().unwrap().rewrite_found.take();
         let found = move |created: Result<Created, StoreError>| match (created, &rewrite) {
@@ -231,13 +241,10 @@ impl Store for Faulty {
     }
 
     fn unfinished(&self, after: Option<RunRef>, at_most: usize) -> Result<Vec<StoredRun>, StoreError> {
-        let plan = self.plan.lock().unwrap();
-        if plan.unfinished_fails {
+        if self.plan.lock().unwrap().unfinished_fails {
             return Err(broken());
         }
-        let mut runs = self.memory.unfinished(after, at_most)?;
-        plan.rewrite_run.iter().for_each(|rewrite| runs.iter_mut().for_each(rewrite));
-        Ok(runs)
+        Ok(self.rewritten(self.memory.unfinished(after, at_most)?))
     }
 
     fn journal(&self, run: RunRef) -> Result<Vec<StoredEntry>, StoreError> {
@@ -261,18 +268,7 @@ impl Store for Faulty {
     }
 
     fn list(&self, filter: &RunFilter) -> Result<Vec<StoredRun>, StoreError> {
-        let mut runs = self.memory.list(filter)?;
-        let plan = self.plan.lock().unwrap();
-        plan.rewrite_run.iter().for_each(|rewrite| runs.iter_mut().for_each(rewrite));
-        Ok(runs)
-    }
-
-    fn remove_ended_before(&self, time: Timestamp, at_most: usize) -> Result<usize, StoreError> {
-        self.memory.remove_ended_before(time, at_most)
-    }
-
-    fn close(&self) {
-        self.memory.close();
+        Ok(self.rewritten(self.memory.list(filter)?))
     }
 
     fn awake(
@@ -281,13 +277,10 @@ impl Store for Faulty {
         after: Option<RunRef>,
         at_most: usize,
     ) -> Result<Vec<StoredRun>, StoreError> {
-        let plan = self.plan.lock().unwrap();
-        if plan.unfinished_fails {
+        if self.plan.lock().unwrap().unfinished_fails {
             return Err(broken());
         }
-        let mut runs = self.memory.awake(now, after, at_most)?;
-        plan.rewrite_run.iter().for_each(|rewrite| runs.iter_mut().for_each(rewrite));
-        Ok(runs)
+        Ok(self.rewritten(self.memory.awake(now, after, at_most)?))
     }
 
     fn due(
@@ -305,29 +298,9 @@ impl Store for Faulty {
         self.memory.next_wake(now)
     }
 
-    fn blueprint(&self, hash: u64) -> Result<Option<String>, StoreError> {
-        self.memory.blueprint(hash)
-    }
-
-    fn remembered(&self, key: &[u8], now: Timestamp) -> Result<Option<Payload>, StoreError> {
-        self.memory.remembered(key, now)
-    }
-
-    fn forget(&self, now: Timestamp, at_most: usize) -> Result<usize, StoreError> {
-        self.memory.forget(now, at_most)
-    }
-
-    fn request(&self, request: Request) -> Result<i64, StoreError> {
-        self.memory.request(request)
-    }
-
     fn open_requests(&self) -> Result<Vec<StoredRequest>, StoreError> {
         self.look()?;
         self.memory.open_requests()
-    }
-
-    fn requests(&self, run: Option<&str>, at_most: usize) -> Result<Vec<StoredRequest>, StoreError> {
-        self.memory.requests(run, at_most)
     }
 
     fn answer(&self, number: i64, answer: Answer) -> Result<(), StoreError> {
@@ -337,33 +310,17 @@ impl Store for Faulty {
         self.memory.answer(number, answer)
     }
 
-    fn foreign_writes(&self) -> Result<i64, StoreError> {
-        self.memory.foreign_writes()
-    }
-
-    fn schedules(&self) -> Result<Vec<StoredSchedule>, StoreError> {
-        self.memory.schedules()
-    }
-
-    fn mark(&self, tick: Tick) -> Result<(), StoreError> {
-        self.memory.mark(tick)
-    }
-
-    fn keys(&self) -> Result<Vec<SealedKey>, StoreError> {
-        self.memory.keys()
-    }
-
-    fn put_keys(&self, keys: Vec<SealedKey>) -> Result<(), StoreError> {
-        self.memory.put_keys(keys)
-    }
-
     /// Whoever keeps lines says something itself.
     fn log(&self, lines: Vec<LogLine>, done: Done<Result<(), StoreError>>) {
         tracing::warn!("a line is kept");
         self.write(done, |done| self.memory.log(lines, done));
     }
 
-    fn logs(&self, run: RunRef, filter: &LogFilter) -> Result<Vec<StoredLine>, StoreError> {
-        self.memory.logs(run, filter)
+    fn find(&self, id_or_prefix: &str) -> Result<Vec<StoredRun>, StoreError> {
+        Ok(self.rewritten(self.memory.find(id_or_prefix)?))
+    }
+
+    fn by_key(&self, key: &str) -> Result<Option<StoredRun>, StoreError> {
+        Ok(self.rewritten(self.memory.by_key(key)?.into_iter().collect()).pop())
     }
 }

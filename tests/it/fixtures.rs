@@ -2,6 +2,7 @@
 //! `tests/fixtures/README.md`.
 
 mod migrate;
+mod operated;
 mod write;
 
 use std::collections::HashMap;
@@ -15,7 +16,7 @@ use workflow_runtime::testing::{FixtureReport, FixtureTest, resume_fixture};
 use workflow_runtime::{Cause, Engine, EngineBuilder, Error};
 
 /// Every folder of fixtures, with databases of the same names.
-const VERSIONS: [&str; 1] = ["v1"];
+const VERSIONS: [&str; 2] = ["v1", "v2"];
 
 fn fixture(version: &str, name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(version).join(name).with_extension("db")

@@ -8,9 +8,11 @@ mod invariants;
 mod ran;
 mod random;
 pub mod tasks;
-// Its workflows stand in stored runs as they are written.
+// Their workflows stand in stored runs as they are written.
 #[rustfmt::skip]
 pub mod v1;
+#[rustfmt::skip]
+pub mod v2;
 
 pub use invariants::{check, check_asked};
 pub use ran::{Ran, STEP_SUCCEEDED, drive, drive_on, run, run_on};

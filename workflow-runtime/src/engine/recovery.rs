@@ -63,6 +63,25 @@ fn restore(
     known: &Arc<Known>,
     stored: &StoredRun,
 ) -> Result<Arc<RunHost>, Error> {
+    go_on(registry, read(core, registry, store, known, stored)?)
+}
+
+/// A run that was read back and does nothing yet.
+struct Read {
+    host: Arc<RunHost>,
+    go_on: GoOn,
+    done: Done,
+    /// The state that the store has of it.
+    state: RunState,
+}
+
+fn read(
+    core: &Arc<Core>,
+    registry: &Arc<Registry>,
+    store: &Arc<dyn Store>,
+    known: &Arc<Known>,
+    stored: &StoredRun,
+) -> Result<Read, Error> {
     let not_read = |unread| {
         let reason = match unread {
             Unread::Blocked(reason) => reason,
@@ -73,15 +92,19 @@ fn restore(
         }
         Error::Blocked { workflow: stored.workflow.clone(), id: stored.id.clone(), reason }
     };
-    let read = RunHost::read_back(core, registry, known, store, stored);
-    let (host, go_on) = read.map_err(not_read)?;
-    if let GoOn::Ended = go_on {
-        return Ok(host);
-    }
+    let (host, go_on) = RunHost::read_back(core, registry, known, store, stored).map_err(not_read)?;
     let done = match &go_on {
         GoOn::From(open) => host.transacted(open),
         _ => Done::default(),
     };
+    Ok(Read { host, go_on, done, state: stored.state })
+}
+
+fn go_on(registry: &Arc<Registry>, read: Read) -> Result<Arc<RunHost>, Error> {
+    let Read { host, go_on, done, state } = read;
+    if let GoOn::Ended = go_on {
+        return Ok(host);
+    }
     // Whoever finds it from now on waits until it has gone on.
     let adopted = host.with(|inner, after| {
         let adopted = registry.adopt(&host);
@@ -89,7 +112,7 @@ fn restore(
             registry.came(&host);
         }
         match (&adopted, go_on) {
-            (Adopted::New, GoOn::From(open)) => host.go_on(inner, after, open, done, stored.state),
+            (Adopted::New, GoOn::From(open)) => host.go_on(inner, after, open, done, state),
             (Adopted::New, GoOn::Anew(anew)) => host.begin_anew(inner, after, *anew),
             _ => {}
         }
@@ -148,21 +171,35 @@ fn recover_all(
     store: &Arc<dyn Store>,
     only: Option<&str>,
 ) -> Result<(), Error> {
-    let recover = |stored: StoredRun| {
+    let known = |stored: &StoredRun| {
         if only.is_some_and(|only| only != stored.workflow) {
-            return;
+            return None;
         }
-        match registry.known(&stored.workflow) {
-            // As the engine starts, nobody else goes on with anything.
-            Some(known) if only.is_none() => {
-                tell(core, registry, &known, &stored.id, || restore(core, registry, store, &known, &stored));
-            }
-            Some(known) => recover_one(core, registry, store, &known, &stored.id),
-            None => tracing::warn!(
+        let known = registry.known(&stored.workflow);
+        if known.is_none() {
+            tracing::warn!(
                 run = stored.id,
                 workflow = stored.workflow,
                 "an unfinished run waits: its workflow is not registered with this engine"
-            ),
+            );
+        }
+        known
+    };
+    let recover = |page: Vec<StoredRun>| {
+        let ours = page.into_iter().filter_map(|stored| Some((known(&stored)?, stored)));
+        if only.is_some() {
+            return ours.for_each(|(known, stored)| recover_one(core, registry, store, &known, &stored.id));
+        }
+        // As the engine starts, nobody else goes on with anything. All are read
+        // before the first goes on: a store that is written to meanwhile is
+        // slower to read.
+        let read = ours.filter_map(|(known, stored)| {
+            let read = || read(core, registry, store, &known, &stored);
+            let read = told(core, registry, &known, &stored.id, read)?;
+            Some((known, stored.id, read))
+        });
+        for (known, id, read) in read.collect::<Vec<_>>() {
+            told(core, registry, &known, &id, || go_on(registry, read));
         }
     };
     let mut after = None;
@@ -170,7 +207,7 @@ fn recover_all(
         let page = store.awake(core.clock.now(), after, PAGE)?;
         let Some(last) = page.last() else { break };
         after = Some(last.run);
-        page.into_iter().filter(|stored| stored.state != RunState::Blocked).for_each(recover);
+        recover(page.into_iter().filter(|stored| stored.state != RunState::Blocked).collect());
     }
     let mut before = None;
     loop {
@@ -178,7 +215,7 @@ fn recover_all(
         let page = store.list(&RunFilter { states, before, at_most: PAGE, ..RunFilter::default() })?;
         let Some(last) = page.last() else { return Ok(()) };
         before = Some(last.run);
-        page.into_iter().for_each(recover);
+        recover(page);
     }
 }
 
@@ -190,34 +227,37 @@ pub(super) fn recover_one(
     known: &Arc<Known>,
     id: &str,
 ) {
-    tell(core, registry, known, id, || restore_now(core, registry, store, known, id));
+    told(core, registry, known, id, || restore_now(core, registry, store, known, id));
 }
 
-/// Restores a run, unless it is here already. Nobody waits for it, so it is
-/// told where that does not succeed.
-fn tell(
+/// Does something with a run that is not here yet. Nobody waits for it, so it
+/// is told where that does not succeed.
+fn told<T>(
     core: &Arc<Core>,
     registry: &Arc<Registry>,
     known: &Arc<Known>,
     id: &str,
-    restore: impl FnOnce() -> Result<Arc<RunHost>, Error>,
-) {
-    let restored = if registry.find(id).is_some() { Ok(()) } else { restore().map(drop) };
-    match restored {
-        // The next engine goes on with it.
-        Err(Error::ShutDown | Error::Store(StoreError::Closed)) => {}
-        Err(Error::Store(error)) => return again::later(core, registry, known, id, &error),
-        Err(error) => {
-            tracing::error!(run = id, %error, "an unfinished run does not go on");
-            registry.tell(|| Passing::Stuck {
-                id: id.to_owned(),
-                workflow: known.graph.name.to_owned(),
-                why: error,
-            });
-        }
-        Ok(()) => {}
+    restore: impl FnOnce() -> Result<T, Error>,
+) -> Option<T> {
+    let restored = if registry.find(id).is_some() { Ok(None) } else { restore().map(Some) };
+    if let Err(Error::Store(error)) = &restored
+        && !matches!(error, StoreError::Closed)
+    {
+        again::later(core, registry, known, id, error);
+        return None;
     }
     core.again.over(id);
+    match restored {
+        Ok(restored) => restored,
+        // The next engine goes on with it.
+        Err(Error::ShutDown | Error::Store(_)) => None,
+        Err(error) => {
+            tracing::error!(run = id, %error, "an unfinished run does not go on");
+            let (id, workflow) = (id.to_owned(), known.graph.name.to_owned());
+            registry.tell(|| Passing::Stuck { id, workflow, why: error });
+            None
+        }
+    }
 }
 
 /// Has the store say so, for whoever looks there. What goes on with the run

@@ -229,7 +229,12 @@ impl Registry {
     /// A run that is here and has not ended, by its id.
     pub(crate) fn find(&self, id: &str) -> Option<Arc<RunHost>> {
         let table = self.lock();
-        let in_memory = || table.live.values().find(|host| host.journal.is_none() && host.id == id);
+        // An engine has a store for all of its runs or for none, so this looks
+        // at one of many that have one.
+        let in_memory = || {
+            let mut live = table.live.values().take_while(|host| host.journal.is_none());
+            live.find(|host| host.id == id)
+        };
         let found = table.stored.get(id).or_else(in_memory).cloned();
         drop(table);
         found.filter(|host| !host.has_ended())

@@ -36,7 +36,7 @@ type Check = (&'static str, fn(&Bench<'_>));
 
 const KEYS: &str = "keys are replaced together";
 
-const CHECKS: [Check; 44] = [
+const CHECKS: [Check; 45] = [
     ("a run is found as it was created", runs::created_is_found),
     ("a run knows what it was made of", runs::parents_are_kept),
     ("a key names one run", runs::a_key_names_one_run),
@@ -46,6 +46,7 @@ const CHECKS: [Check; 44] = [
     ("an ended run leaves the unfinished ones", runs::ended_runs_leave),
     ("an ended run can be taken up again", runs::ended_runs_can_go_on),
     ("runs are found by a prefix, and listed", runs::runs_are_listed),
+    ("runs are found by the beginning of their keys", runs::runs_are_found_by_their_keys),
     ("a journal keeps its order", journals::a_journal_keeps_its_order),
     ("a journal has no gap", journals::a_journal_has_no_gap),
     ("a batch that contradicts itself is refused", journals::contradictions_are_refused),

@@ -186,8 +186,13 @@ fn lets_through(filter: &RunFilter, run: &StoredRun) -> bool {
     filter.id_prefix.as_ref().is_none_or(|prefix| run.id.starts_with(prefix))
         && filter.workflow.as_ref().is_none_or(|workflow| run.workflow == *workflow)
         && filter.key.as_ref().is_none_or(|key| run.key.as_ref() == Some(key))
+        && filter.key_prefix.as_ref().is_none_or(|prefix| begins(run.key.as_ref(), prefix))
         && (filter.states.is_empty() || filter.states.contains(&run.state))
         && filter.before.is_none_or(|before| run.run < before)
+}
+
+fn begins(key: Option<&String>, prefix: &str) -> bool {
+    key.is_some_and(|key| key.starts_with(prefix))
 }
 
 #[cfg(test)]

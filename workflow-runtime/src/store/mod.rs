@@ -7,7 +7,8 @@
 //! something that operators look for.
 //!
 //! [`Sqlite`] is the store of a real engine, [`Memory`] that of tests. Any
-//! other is a type that implements [`Store`] and passes [`conformance::check`].
+//! other is a type that implements [`Store`] and passes [`conformance::check`];
+//! one over another store, as in a test, is a [`Layer`].
 //! A [`Visitor`] looks at the store of another process.
 //!
 //! Never here: what an event means, or what happens next. A store keeps what
@@ -19,6 +20,7 @@ mod clear;
 #[cfg(feature = "encryption")]
 mod encrypted;
 mod error;
+mod layer;
 mod lines;
 mod memory;
 mod model;
@@ -29,6 +31,7 @@ pub use clear::check_clear;
 #[cfg(feature = "encryption")]
 pub use encrypted::{Cipher, Encrypted, Key, KeyRing, Place};
 pub use error::StoreError;
+pub use layer::Layer;
 pub use lines::{LogFilter, LogLevel, LogLine, StoredLine};
 pub use memory::Memory;
 pub use model::{

@@ -295,6 +295,8 @@ pub struct RunFilter {
     pub workflow: Option<String>,
     /// The run with this key.
     pub key: Option<String>,
+    /// Runs that have a key which begins like this.
+    pub key_prefix: Option<String>,
     /// Runs in one of these states; in any when empty.
     pub states: Vec<RunState>,
     /// Runs that were created before this one: for the next page.
@@ -305,7 +307,15 @@ pub struct RunFilter {
 
 impl Default for RunFilter {
     fn default() -> Self {
-        Self { id_prefix: None, workflow: None, key: None, states: Vec::new(), before: None, at_most: 100 }
+        Self {
+            id_prefix: None,
+            workflow: None,
+            key: None,
+            key_prefix: None,
+            states: Vec::new(),
+            before: None,
+            at_most: 100,
+        }
     }
 }
 

@@ -43,13 +43,13 @@ fn by() -> By {
 impl World {
     /// The unfinished runs of a workflow's schedule.
     pub(super) async fn earlier(&self, graph: &'static Graph) -> Result<Vec<Earlier>> {
-        let prefix = key_prefix(graph.name);
         let Some(store) = self.store() else {
+            let prefix = key_prefix(graph.name);
             let live = self.registry.live().into_iter();
             let ours = live.filter(|host| host.key.as_ref().is_some_and(|key| key.starts_with(&prefix)));
             return Ok(ours.map(Earlier::Here).collect());
         };
-        let stored = self.blocking(move || unfinished(&*store, graph.name, &prefix)).await?;
+        let stored = self.blocking(move || unfinished(&*store, graph.name)).await?;
         Ok(stored.into_iter().map(|stored| Earlier::Stored(Box::new(stored))).collect())
     }
 
@@ -91,18 +91,14 @@ const UNFINISHED: [RunState; 7] = [
     RunState::Undoing,
 ];
 
-fn unfinished(store: &dyn Store, workflow: &str, prefix: &str) -> Result<Vec<StoredRun>, StoreError> {
-    let mut filter = RunFilter {
-        workflow: Some(workflow.to_owned()),
-        states: UNFINISHED.to_vec(),
-        ..RunFilter::default()
-    };
+fn unfinished(store: &dyn Store, workflow: &str) -> Result<Vec<StoredRun>, StoreError> {
+    let key_prefix = Some(key_prefix(workflow));
+    let mut filter = RunFilter { key_prefix, states: UNFINISHED.to_vec(), ..RunFilter::default() };
     let mut found = Vec::new();
     loop {
         let page = store.list(&filter)?;
         let Some(last) = page.last() else { return Ok(found) };
         filter.before = Some(last.run);
-        let ours = |run: &StoredRun| run.key.as_ref().is_some_and(|key| key.starts_with(prefix));
-        found.extend(page.into_iter().filter(ours));
+        found.extend(page);
     }
 }

@@ -177,3 +177,38 @@ pub(super) fn runs_are_listed(bench: &Bench<'_>) {
     assert_eq!(list(filter), ["018f-aa"]);
     assert!(list(RunFilter { at_most: 0, ..all() }).is_empty());
 }
+
+pub(super) fn runs_are_found_by_their_keys(bench: &Bench<'_>) {
+    let store = bench.open();
+    let create_one = |(id, key): (&str, &str)| {
+        let key = Some(key.to_owned()).filter(|key| !key.is_empty());
+        create(&*store, NewRun { key, ..new_run(id) })
+    };
+    let new =
+        [("a", "at/1"), ("b", ""), ("c", "at/2"), ("d", "at"), ("e", "AT/1"), ("f", "at/%"), ("g", "au/1")];
+    let runs = new.map(create_one);
+    let begins = |prefix: &str| RunFilter { key_prefix: Some(prefix.to_owned()), ..RunFilter::default() };
+    let list = |filter| ids(store.list(&filter).unwrap());
+    assert_eq!(list(begins("at/")), ["f", "c", "a"], "the newest first, and case counts");
+    assert_eq!(list(begins("at/%")), ["f"], "nothing stands for anything else");
+    assert_eq!(list(begins("at")), ["f", "d", "c", "a"]);
+    assert!(list(begins("at/11")).is_empty() && list(begins("'; --")).is_empty());
+    assert_eq!(
+        list(begins("")),
+        ["g", "f", "e", "d", "c", "a"],
+        "a run without a key has no beginning of one"
+    );
+    assert_eq!(list(RunFilter { at_most: 2, ..begins("at/") }), ["f", "c"]);
+    assert_eq!(list(RunFilter { before: Some(runs[2]), ..begins("at/") }), ["a"]);
+    append(&*store, ending(runs[2], 0, 1)).unwrap();
+    append(&*store, Batch { state: Some(RunState::Waiting), ..batch(runs[5], 0, 1) }).unwrap();
+    let unfinished = vec![RunState::Queued, RunState::Waiting];
+    assert_eq!(list(RunFilter { states: unfinished.clone(), ..begins("at/") }), ["f", "a"]);
+    assert_eq!(list(RunFilter { states: vec![RunState::Waiting], ..begins("at/") }), ["f"]);
+    assert_eq!(list(RunFilter { states: vec![RunState::Succeeded], ..begins("at/") }), ["c"]);
+    let both = vec![RunState::Succeeded, RunState::Waiting];
+    assert_eq!(list(RunFilter { states: both, ..begins("at/") }), ["f", "c"]);
+    // One that is taken up again is unfinished again.
+    append(&*store, Batch { state: Some(RunState::Waiting), ..batch(runs[2], 1, 1) }).unwrap();
+    assert_eq!(list(RunFilter { states: unfinished, ..begins("at/") }), ["f", "c", "a"]);
+}

@@ -73,7 +73,7 @@ fn read_tables(conn: &Connection, values: &Values, found: &mut Vec<String>) -> r
         let run: i64 = row.get(row.as_ref().column_count() - 1).unwrap_or_default();
         last = if last.0 == run { (run, last.1 + 1) } else { (run, 0) };
         let id = ids.get(&run).map_or("?", String::as_str);
-        rows::entry(values, row, id, last.1).map(drop)
+        rows::entry(values, row, || id.to_owned(), last.1).map(drop)
     })?;
     table(rows::REQUEST_COLUMNS, "requests", &mut |row| rows::request(values, row).map(drop))?;
     table(rows::SCHEDULE_COLUMNS, "schedules", &mut |row| rows::schedule(values, row).map(drop))?;

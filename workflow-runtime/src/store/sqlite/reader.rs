@@ -1,7 +1,11 @@
 //! Reading, from any thread, beside whatever is being written.
 
+mod filter;
 mod others;
 mod runs;
+
+#[cfg(test)]
+pub(super) use filter::statement;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -65,7 +69,7 @@ impl Reader {
         mut read: impl FnMut(&Values, &Row<'_>) -> Result<T, StoreError>,
     ) -> Result<Vec<T>, StoreError> {
         self.with(|conn| {
-            let mut statement = conn.prepare(sql).map_err(|error| self.failed(&error))?;
+            let mut statement = conn.prepare_cached(sql).map_err(|error| self.failed(&error))?;
             let mut rows = statement.query(params).map_err(|error| self.failed(&error))?;
             let mut all = Vec::new();
             while let Some(row) = rows.next().map_err(|error| self.failed(&error))? {

@@ -74,9 +74,14 @@ pub(super) fn run(values: &Values, row: &Row<'_>) -> Result<StoredRun, StoreErro
     Ok(StoredRun { run, id, workflow, key, fingerprint, params, parent, created_at, state, end })
 }
 
-/// An entry of the run with this id, which has to be the one that follows
-/// those before it.
-pub(super) fn entry(values: &Values, row: &Row<'_>, id: &str, seq: u64) -> Result<StoredEntry, StoreError> {
+/// An entry of a run, which has to be the one that follows those before it.
+/// `id` is asked for the run's where there is something to say about it.
+pub(super) fn entry(
+    values: &Values,
+    row: &Row<'_>,
+    id: impl FnOnce() -> String,
+    seq: u64,
+) -> Result<StoredEntry, StoreError> {
     let mut cells = Cells::of(values, row, "journal")?;
     let found = cells.int("seq")?;
     if u64::try_from(found) != Ok(seq) {
@@ -84,7 +89,7 @@ pub(super) fn entry(values: &Values, row: &Row<'_>, id: &str, seq: u64) -> Resul
     }
     let at = cells.time("at")?;
     let event = cells.text("event")?;
-    let value = cells.payload("value", || format!("the value of entry {seq} of run {id}"))?;
+    let value = cells.payload("value", || format!("the value of entry {seq} of run {}", id()))?;
     Ok(StoredEntry { seq, at, event, value })
 }
 

@@ -6,8 +6,11 @@ ALTER TABLE runs ADD COLUMN parent_how TEXT;    -- what made it: `rerun`, `fork`
 ALTER TABLE runs ADD COLUMN wake_at INTEGER;    -- NULL: it is awake; 9223372036854775807: somebody has to wake it
 ALTER TABLE runs ADD COLUMN result_file TEXT;   -- where the result is, if it is beside the database
 
-CREATE INDEX runs_awake ON runs (run) WHERE ended_at IS NULL AND wake_at IS NULL;
-CREATE INDEX runs_asleep ON runs (wake_at) WHERE ended_at IS NULL AND wake_at IS NOT NULL;
+-- Those that are awake come first and by number; then those that sleep, by time.
+CREATE INDEX runs_by_wake ON runs (wake_at) WHERE ended_at IS NULL;
+-- Keys have a beginning in common where a schedule gives them, whose runs that
+-- have ended grow without end.
+CREATE INDEX runs_unfinished_by_key ON runs (key) WHERE ended_at IS NULL AND key IS NOT NULL;
 CREATE INDEX runs_by_fingerprint ON runs (fingerprint);
 CREATE INDEX runs_result_files ON runs (result_file) WHERE result_file IS NOT NULL;
 
@@ -80,6 +83,35 @@ CREATE TABLE keys (
     sealed_with TEXT NOT NULL,
     sealed      BLOB NOT NULL
 ) STRICT;
+
+-- What tasks have done to tables of their own, in transactions of this
+-- database: a row is written by the transaction that it is about.
+CREATE TABLE effects (
+    number     INTEGER PRIMARY KEY,
+    run        INTEGER NOT NULL REFERENCES runs (run),
+    key        TEXT NOT NULL UNIQUE,  -- the idempotency key of the step
+    value      ANY,                   -- what the task returned
+    value_type TEXT NOT NULL,
+    value_file TEXT
+) STRICT;
+
+CREATE INDEX effects_by_run ON effects (run);
+CREATE INDEX effects_value_files ON effects (value_file) WHERE value_file IS NOT NULL;
+
+-- What attempts said. Nothing is restored from it.
+CREATE TABLE log_lines (
+    number  INTEGER PRIMARY KEY,
+    run     INTEGER NOT NULL REFERENCES runs (run),
+    path    TEXT NOT NULL,
+    attempt INTEGER NOT NULL,
+    undo    INTEGER NOT NULL,        -- 1 where the attempt was to undo the step
+    seq     INTEGER NOT NULL,        -- within the attempt: 0, 1, 2, ..., with gaps where lines were dropped
+    at      INTEGER NOT NULL,
+    level   TEXT NOT NULL,
+    text    ANY NOT NULL
+) STRICT;
+
+CREATE INDEX log_lines_by_run ON log_lines (run);
 
 -- Everything from here on is for people.
 
@@ -227,3 +259,20 @@ SELECT
 FROM requests
 LEFT JOIN runs ON runs.id = requests.run
 ORDER BY requests.number;
+
+-- What attempts said, run by run, and in each in the order in which the lines
+-- were stored.
+CREATE VIEW logs AS
+SELECT
+    log_lines.run,
+    runs.id,
+    runs.workflow,
+    strftime('%Y-%m-%d %H:%M:%f', log_lines.at / 1e9, 'unixepoch') AS at,
+    upper(log_lines.level) AS level,
+    log_lines.path,
+    iif(log_lines.undo, 'undo', 'attempt') AS kind,
+    log_lines.attempt,
+    log_lines.text AS line
+FROM log_lines
+JOIN runs ON runs.run = log_lines.run
+ORDER BY log_lines.run, log_lines.number;

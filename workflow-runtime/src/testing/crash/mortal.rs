@@ -6,11 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 use super::evidence::Evidence;
-use crate::run::Timestamp;
-use crate::store::{
-    Answer, Batch, Created, Done, LogFilter, LogLine, Memory, NewRun, Payload, Request, RunFilter, RunRef,
-    SealedKey, Store, StoreError, StoredEntry, StoredLine, StoredRequest, StoredRun, StoredSchedule, Tick,
-};
+use crate::store::{Batch, Created, Done, Layer, LogLine, Memory, NewRun, Store, StoreError, Tick};
 
 /// When a process dies, by the number of the commit in that process, from 1.
 #[derive(Clone, Copy, Debug)]
@@ -36,6 +32,8 @@ impl fmt::Display for Death {
 /// nothing answered any more.
 pub(super) struct Mortal {
     memory: Memory,
+    /// The same, closed.
+    gone: Memory,
     evidence: Arc<Evidence>,
     death: Death,
     life: Mutex<Life>,
@@ -59,7 +57,9 @@ enum Fate {
 
 impl Mortal {
     pub(super) fn new(memory: Memory, evidence: Arc<Evidence>, death: Death) -> Self {
-        Self { memory, evidence, death, life: Mutex::default(), died: Notify::new() }
+        let gone = memory.clone();
+        gone.close();
+        Self { memory, gone, evidence, death, life: Mutex::default(), died: Notify::new() }
     }
 
     /// How many commits were written.
@@ -109,13 +109,14 @@ impl Mortal {
     fn keep<T: 'static>(&self, done: Done<T>) {
         self.life().unanswered.push(Box::new(done));
     }
-
-    fn alive(&self) -> Result<(), StoreError> {
-        if self.life().dead { Err(StoreError::Closed) } else { Ok(()) }
-    }
 }
 
-impl Store for Mortal {
+impl Layer for Mortal {
+    /// A closed store is as good as none, which is what the dead have.
+    fn below(&self) -> &dyn Store {
+        if self.life().dead { &self.gone } else { &self.memory }
+    }
+
     fn create(&self, run: NewRun, done: Done<Result<Created, StoreError>>) {
         let fate = self.next_fate();
         if matches!(fate, Fate::Lost) {
@@ -159,98 +160,8 @@ impl Store for Mortal {
         self.answer(fate, &written, done);
     }
 
-    fn unfinished(&self, after: Option<RunRef>, at_most: usize) -> Result<Vec<StoredRun>, StoreError> {
-        self.alive()?;
-        self.memory.unfinished(after, at_most)
-    }
-
-    fn journal(&self, run: RunRef) -> Result<Vec<StoredEntry>, StoreError> {
-        self.alive()?;
-        self.memory.journal(run)
-    }
-
-    fn list(&self, filter: &RunFilter) -> Result<Vec<StoredRun>, StoreError> {
-        self.alive()?;
-        self.memory.list(filter)
-    }
-
-    fn remove_ended_before(&self, time: Timestamp, at_most: usize) -> Result<usize, StoreError> {
-        self.alive()?;
-        self.memory.remove_ended_before(time, at_most)
-    }
-
     fn close(&self) {
         self.memory.close();
-    }
-
-    fn awake(
-        &self,
-        now: Timestamp,
-        after: Option<RunRef>,
-        at_most: usize,
-    ) -> Result<Vec<StoredRun>, StoreError> {
-        self.alive()?;
-        self.memory.awake(now, after, at_most)
-    }
-
-    fn due(
-        &self,
-        now: Timestamp,
-        after: Option<RunRef>,
-        at_most: usize,
-    ) -> Result<Vec<StoredRun>, StoreError> {
-        self.alive()?;
-        self.memory.due(now, after, at_most)
-    }
-
-    fn next_wake(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
-        self.alive()?;
-        self.memory.next_wake(now)
-    }
-
-    fn blueprint(&self, hash: u64) -> Result<Option<String>, StoreError> {
-        self.alive()?;
-        self.memory.blueprint(hash)
-    }
-
-    fn remembered(&self, key: &[u8], now: Timestamp) -> Result<Option<Payload>, StoreError> {
-        self.alive()?;
-        self.memory.remembered(key, now)
-    }
-
-    fn forget(&self, now: Timestamp, at_most: usize) -> Result<usize, StoreError> {
-        self.alive()?;
-        self.memory.forget(now, at_most)
-    }
-
-    fn request(&self, request: Request) -> Result<i64, StoreError> {
-        self.alive()?;
-        self.memory.request(request)
-    }
-
-    fn open_requests(&self) -> Result<Vec<StoredRequest>, StoreError> {
-        self.alive()?;
-        self.memory.open_requests()
-    }
-
-    fn requests(&self, run: Option<&str>, at_most: usize) -> Result<Vec<StoredRequest>, StoreError> {
-        self.alive()?;
-        self.memory.requests(run, at_most)
-    }
-
-    fn answer(&self, number: i64, answer: Answer) -> Result<(), StoreError> {
-        self.alive()?;
-        self.memory.answer(number, answer)
-    }
-
-    fn foreign_writes(&self) -> Result<i64, StoreError> {
-        self.alive()?;
-        self.memory.foreign_writes()
-    }
-
-    fn schedules(&self) -> Result<Vec<StoredSchedule>, StoreError> {
-        self.alive()?;
-        self.memory.schedules()
     }
 
     fn mark(&self, tick: Tick) -> Result<(), StoreError> {
@@ -261,27 +172,9 @@ impl Store for Mortal {
         }
     }
 
-    fn keys(&self) -> Result<Vec<SealedKey>, StoreError> {
-        self.alive()?;
-        self.memory.keys()
-    }
-
-    fn put_keys(&self, keys: Vec<SealedKey>) -> Result<(), StoreError> {
-        self.alive()?;
-        self.memory.put_keys(keys)
-    }
-
     /// No commit: nothing depends on it.
     fn log(&self, lines: Vec<LogLine>, done: Done<Result<(), StoreError>>) {
-        match self.alive() {
-            Ok(()) => self.memory.log(lines, done),
-            Err(_) => self.keep(done),
-        }
-    }
-
-    fn logs(&self, run: RunRef, filter: &LogFilter) -> Result<Vec<StoredLine>, StoreError> {
-        self.alive()?;
-        self.memory.logs(run, filter)
+        if self.is_dead() { self.keep(done) } else { self.memory.log(lines, done) }
     }
 }
 

@@ -6,9 +6,8 @@ use std::sync::{Arc, mpsc};
 use super::super::{Encrypted, Key, KeyRing};
 use crate::run::{RunState, Timestamp};
 use crate::store::{
-    Answer, Batch, Created, Done, Entry, LogFilter, LogLine, Memory, NewRun, Payload, Remembered, Request,
-    RunEnd, RunFilter, RunRef, SealedKey, Store, StoreError, StoredEntry, StoredLine, StoredRequest,
-    StoredRun, StoredSchedule, Tick,
+    Batch, Created, Done, Entry, Layer, LogFilter, Memory, NewRun, Payload, Remembered, Request, RunEnd,
+    RunFilter, RunRef, SealedKey, Store, StoreError, StoredEntry, StoredLine, StoredRequest, StoredRun,
 };
 
 pub(super) fn key(byte: u8) -> Key {
@@ -190,30 +189,25 @@ impl Tampered {
     }
 }
 
-impl Store for Tampered {
-    fn create(&self, run: NewRun, done: Done<Result<Created, StoreError>>) {
-        self.memory.create(run, done);
+impl Layer for Tampered {
+    fn below(&self) -> &dyn Store {
+        &self.memory
     }
-    fn append(&self, batch: Batch, done: Done<Result<(), StoreError>>) {
-        self.memory.append(batch, done);
-    }
+
     fn unfinished(&self, after: Option<RunRef>, at_most: usize) -> Result<Vec<StoredRun>, StoreError> {
         Ok(self.runs(self.memory.unfinished(after, at_most)?))
     }
+
     fn journal(&self, run: RunRef) -> Result<Vec<StoredEntry>, StoreError> {
         let mut entries = self.memory.journal(run)?;
         (self.journal)(&mut entries);
         Ok(entries)
     }
+
     fn list(&self, filter: &RunFilter) -> Result<Vec<StoredRun>, StoreError> {
         Ok(self.runs(self.memory.list(filter)?))
     }
-    fn remove_ended_before(&self, time: Timestamp, at_most: usize) -> Result<usize, StoreError> {
-        self.memory.remove_ended_before(time, at_most)
-    }
-    fn close(&self) {
-        self.memory.close();
-    }
+
     fn awake(
         &self,
         now: Timestamp,
@@ -222,67 +216,37 @@ impl Store for Tampered {
     ) -> Result<Vec<StoredRun>, StoreError> {
         Ok(self.runs(self.memory.awake(now, after, at_most)?))
     }
-    fn due(
-        &self,
-        now: Timestamp,
-        after: Option<RunRef>,
-        at_most: usize,
-    ) -> Result<Vec<StoredRun>, StoreError> {
-        self.memory.due(now, after, at_most)
-    }
 
-    fn next_wake(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
-        self.memory.next_wake(now)
-    }
-    fn blueprint(&self, hash: u64) -> Result<Option<String>, StoreError> {
-        self.memory.blueprint(hash)
-    }
     fn remembered(&self, key: &[u8], now: Timestamp) -> Result<Option<Payload>, StoreError> {
         let mut found = self.memory.remembered(key, now)?;
         found.iter_mut().for_each(&*self.remembered);
         Ok(found)
     }
-    fn forget(&self, now: Timestamp, at_most: usize) -> Result<usize, StoreError> {
-        self.memory.forget(now, at_most)
-    }
-    fn request(&self, request: Request) -> Result<i64, StoreError> {
-        self.memory.request(request)
-    }
+
     fn open_requests(&self) -> Result<Vec<StoredRequest>, StoreError> {
         let mut found = self.memory.open_requests()?;
         found.iter_mut().for_each(&*self.request);
         Ok(found)
     }
-    fn requests(&self, run: Option<&str>, at_most: usize) -> Result<Vec<StoredRequest>, StoreError> {
-        self.memory.requests(run, at_most)
-    }
-    fn answer(&self, number: i64, answer: Answer) -> Result<(), StoreError> {
-        self.memory.answer(number, answer)
-    }
-    fn foreign_writes(&self) -> Result<i64, StoreError> {
-        self.memory.foreign_writes()
-    }
-    fn schedules(&self) -> Result<Vec<StoredSchedule>, StoreError> {
-        self.memory.schedules()
-    }
-    fn mark(&self, tick: Tick) -> Result<(), StoreError> {
-        self.memory.mark(tick)
-    }
-    fn keys(&self) -> Result<Vec<SealedKey>, StoreError> {
-        self.memory.keys()
-    }
+
     fn put_keys(&self, keys: Vec<SealedKey>) -> Result<(), StoreError> {
         if self.read_only {
             return Err(StoreError::Closed);
         }
         self.memory.put_keys(keys)
     }
-    fn log(&self, lines: Vec<LogLine>, done: Done<Result<(), StoreError>>) {
-        self.memory.log(lines, done);
-    }
+
     fn logs(&self, run: RunRef, filter: &LogFilter) -> Result<Vec<StoredLine>, StoreError> {
         let mut lines = self.memory.logs(run, filter)?;
         lines.iter_mut().for_each(&*self.line);
         Ok(lines)
+    }
+
+    fn find(&self, id_or_prefix: &str) -> Result<Vec<StoredRun>, StoreError> {
+        Ok(self.runs(self.memory.find(id_or_prefix)?))
+    }
+
+    fn by_key(&self, key: &str) -> Result<Option<StoredRun>, StoreError> {
+        Ok(self.runs(self.memory.by_key(key)?.into_iter().collect()).pop())
     }
 }

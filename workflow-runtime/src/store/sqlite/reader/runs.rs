@@ -3,9 +3,8 @@
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 
-use super::Reader;
+use super::{Reader, filter};
 use crate::run::Timestamp;
-use crate::store::model::run_state_name;
 use crate::store::sqlite::encode::{FOREVER, count, time};
 use crate::store::sqlite::rows;
 use crate::store::{RunFilter, RunRef, StoreError, StoredEntry, StoredRun};
@@ -41,10 +40,10 @@ impl Reader {
         // The awake ones come by number, the sleeping ones by time: a million
         // that sleep are not looked at to find the few that wake.
         let awake = "SELECT run FROM ( \
-                         SELECT run FROM runs INDEXED BY runs_awake \
+                         SELECT run FROM runs INDEXED BY runs_by_wake \
                          WHERE ended_at IS NULL AND wake_at IS NULL AND run > ?1 ORDER BY run LIMIT ?3 \
                      ) UNION ALL SELECT run FROM ( \
-                         SELECT run FROM runs INDEXED BY runs_asleep \
+                         SELECT run FROM runs INDEXED BY runs_by_wake \
                          WHERE ended_at IS NULL AND wake_at <= ?2 AND wake_at < ?4 AND run > ?1 \
                          ORDER BY run LIMIT ?3 \
                      ) ORDER BY run LIMIT ?3";
@@ -57,7 +56,7 @@ impl Reader {
         after: Option<RunRef>,
         at_most: usize,
     ) -> Result<Vec<StoredRun>, StoreError> {
-        let due = "SELECT run FROM runs INDEXED BY runs_asleep \
+        let due = "SELECT run FROM runs INDEXED BY runs_by_wake \
                    WHERE ended_at IS NULL AND wake_at <= ?2 AND wake_at < ?4 AND run > ?1 \
                    ORDER BY run LIMIT ?3";
         self.waking(due, now, after, at_most)
@@ -75,7 +74,7 @@ impl Reader {
         self.tolerant(|conn, runs| {
             let mut after = after.map_or(i64::MIN, |run| run.0);
             loop {
-                let mut numbers = conn.prepare(numbers)?;
+                let mut numbers = conn.prepare_cached(numbers)?;
                 let found = numbers
                     .query_map(params![after, time(now), count(at_most), FOREVER], |row| row.get(0))?
                     .collect::<rusqlite::Result<Vec<i64>>>()?;
@@ -95,7 +94,7 @@ impl Reader {
         &self,
         now: Timestamp,
     ) -> Result<Option<Timestamp>, StoreError> {
-        let sql = "SELECT min(wake_at) FROM runs INDEXED BY runs_asleep \
+        let sql = "SELECT min(wake_at) FROM runs INDEXED BY runs_by_wake \
                    WHERE ended_at IS NULL AND wake_at > ?1 AND wake_at < ?2";
         let next: Option<i64> = self.with(|conn| {
             let next = conn.query_row(sql, [time(now), FOREVER], |row| row.get(0));
@@ -133,36 +132,7 @@ impl Reader {
     }
 
     fn filtered(&self, conn: &Connection, filter: &RunFilter, runs: &mut Runs) -> rusqlite::Result<()> {
-        let (mut wheres, mut values) = (Vec::new(), Vec::new());
-        let prefix = filter.id_prefix.as_ref().filter(|prefix| !prefix.is_empty());
-        if let Some(prefix) = prefix {
-            // What begins with the prefix lies between it and its followers.
-            wheres.push("id >= ? AND id <= ?".to_owned());
-            values.push(Value::Text(prefix.clone()));
-            values.push(Value::Text(format!("{prefix}{}", char::MAX)));
-        }
-        if let Some(workflow) = &filter.workflow {
-            wheres.push("workflow = ?".to_owned());
-            values.push(Value::Text(workflow.clone()));
-        }
-        if let Some(key) = &filter.key {
-            wheres.push("key = ?".to_owned());
-            values.push(Value::Text(key.clone()));
-        }
-        if !filter.states.is_empty() {
-            wheres.push(format!("state IN ({})", vec!["?"; filter.states.len()].join(", ")));
-            values.extend(filter.states.iter().map(|state| Value::Text(run_state_name(*state).to_owned())));
-        }
-        if let Some(before) = filter.before {
-            wheres.push("run < ?".to_owned());
-            values.push(Value::Integer(before.0));
-        }
-        let wheres = if wheres.is_empty() { "1".to_owned() } else { wheres.join(" AND ") };
-        // Few runs share a prefix: better to sort those than to walk all runs
-        // in order, which the plus sign keeps SQLite from.
-        let order = if prefix.is_some() { "+run" } else { "run" };
-        let columns = rows::RUN_COLUMNS;
-        let sql = format!("SELECT {columns} FROM runs WHERE {wheres} ORDER BY {order} DESC");
+        let (sql, values) = filter::statement(filter);
         self.take(conn, &sql, &values, filter.at_most, runs)
     }
 
@@ -176,24 +146,25 @@ impl Reader {
     }
 
     fn journal_now(&self, run: RunRef) -> Result<Vec<StoredEntry>, StoreError> {
+        let sql = format!("SELECT {} FROM journal WHERE run = ?1 ORDER BY seq", rows::ENTRY_COLUMNS);
         self.with(|conn| {
             let failed = |error| self.failed(&error);
-            // One snapshot for both questions.
-            let tx = conn.unchecked_transaction().map_err(failed)?;
-            let known = "SELECT CAST(id AS BLOB) FROM runs WHERE run = ?1";
-            let id: Option<Vec<u8>> =
-                tx.query_row(known, [run.0], |row| row.get(0)).optional().map_err(failed)?;
-            let Some(id) = id else { return Err(StoreError::UnknownRun { run }) };
-            let id = String::from_utf8_lossy(&id);
-            let columns = rows::ENTRY_COLUMNS;
-            let sql = format!("SELECT {columns} FROM journal WHERE run = ?1 ORDER BY seq");
-            let mut statement = tx.prepare(&sql).map_err(failed)?;
+            let id = || {
+                let sql = "SELECT CAST(id AS BLOB) FROM runs WHERE run = ?1";
+                conn.query_row(sql, [run.0], |row| row.get::<_, Vec<u8>>(0)).optional()
+            };
+            // For messages alone.
+            let name = || String::from_utf8_lossy(&id().ok().flatten().unwrap_or_default()).into_owned();
+            let mut statement = conn.prepare_cached(&sql).map_err(failed)?;
             let mut rows = statement.query([run.0]).map_err(failed)?;
             let mut entries = Vec::new();
             while let Some(row) = rows.next().map_err(failed)? {
-                entries.push(rows::entry(&self.values, row, &id, entries.len() as u64)?);
+                entries.push(rows::entry(&self.values, row, name, entries.len() as u64)?);
             }
-            Ok(entries)
+            match entries.is_empty() && id().map_err(failed)?.is_none() {
+                true => Err(StoreError::UnknownRun { run }),
+                false => Ok(entries),
+            }
         })
     }
 
@@ -223,7 +194,7 @@ impl Reader {
         at_most: usize,
         runs: &mut Runs,
     ) -> rusqlite::Result<()> {
-        let mut statement = conn.prepare(sql)?;
+        let mut statement = conn.prepare_cached(sql)?;
         let mut rows = statement.query(params_from_iter(values))?;
         while runs.good.len() < at_most
             && let Some(row) = rows.next()?

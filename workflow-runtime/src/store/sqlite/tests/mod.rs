@@ -7,6 +7,7 @@ mod failing;
 mod lines;
 mod migrating;
 mod opening;
+mod plans;
 mod support;
 mod transact;
 mod values;
