@@ -3,6 +3,9 @@
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote};
 
+/// Where it is.
+pub(crate) const PRIVATE: &str = "::workflow_runtime::__private";
+
 /// Stands for `::workflow_runtime::__private` in a `quote!`: `#Private::Task`.
 ///
 /// The path is absolute and its spans are the macro's own, so that it means

@@ -20,6 +20,7 @@ mod pattern;
 mod picture;
 mod rewrite;
 mod schedule;
+mod scope;
 mod tasks;
 mod tokens;
 

@@ -155,16 +155,72 @@ pub fn collect<T: Durable>(values: Vec<Value>, take: impl FnMut(Value) -> T) -> 
     Value::new(values.into_iter().map(take).collect::<Vec<T>>())
 }
 
-/// What a failure of a step without `?` means: the task decides. A constant
-/// of the task's type, since rustc says more of an argument that is no type.
-pub trait AskFailure {
-    /// The meaning.
-    const ON_FAILURE: OnFailure;
+/// What all steps of a workflow share that use one task in one way.
+#[derive(Clone, Copy)]
+pub struct TaskUse {
+    /// The task's contract.
+    pub task: &'static TaskDef,
+    /// The task's policy, or what the step makes of it.
+    pub policy: &'static Policy,
+    /// What a failure means.
+    pub on_failure: OnFailure,
+    /// How the output is saved.
+    pub codecs: &'static [Codec],
 }
 
-impl<T: Task> AskFailure for T {
-    const ON_FAILURE: OnFailure =
-        if T::DEF.fallible { failure_as_value::<T::Ok>() } else { OnFailure::FailRun };
+/// How a task is used. Constants of the task's type, since rustc says more of
+/// a path than of an argument that is no type.
+pub trait Used {
+    /// With `?`, or at a workflow's end: a failure ends the run.
+    const ENDING: TaskUse;
+    /// Without `?`: the task decides what a failure means. How its outcome is
+    /// saved is known only where the type is.
+    const ASKING: TaskUse;
+}
+
+impl<T: Task> Used for T {
+    const ENDING: TaskUse = TaskUse {
+        task: T::CONTRACT,
+        policy: &T::CONTRACT.policy,
+        on_failure: OnFailure::FailRun,
+        // Through the task, which itself says if its output cannot be saved.
+        codecs: &[output::<T>()],
+    };
+    const ASKING: TaskUse = TaskUse {
+        on_failure: if T::DEF.fallible { failure_as_value::<T::Ok>() } else { OnFailure::FailRun },
+        ..T::ENDING
+    };
+}
+
+/// One row of a workflow's table: a use of a task. What it needs, who depends
+/// on it, what it reads and what it moves follow each other in `numbers`, each
+/// up to where it says.
+#[expect(clippy::too_many_arguments, reason = "one for each column that differs from step to step")]
+#[must_use]
+pub const fn row(
+    used: TaskUse,
+    name: &'static str,
+    numbers: &'static [u16],
+    [from, needs, dependents, reads, moves]: [usize; 5],
+    (start, arm): (Start, u16),
+    output: u16,
+    line: u32,
+    fingerprint: u64,
+) -> Step {
+    let TaskUse { task, policy, on_failure, codecs } = used;
+    let (reads, moves) = (Numbers::part(numbers, dependents, reads), Numbers::part(numbers, reads, moves));
+    Step {
+        name,
+        needs: Numbers::part(numbers, from, needs),
+        dependents: Numbers::part(numbers, needs, dependents),
+        output,
+        kind: Kind::Task(TaskStep { task, policy, reads, moves, start, arm }),
+        on_failure,
+        always: false,
+        codecs,
+        line,
+        fingerprint,
+    }
 }
 
 /// The failure of a step as a value.

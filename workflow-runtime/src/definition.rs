@@ -11,6 +11,8 @@
 //! then one slot per value that the region's own steps produce.
 
 use std::fmt;
+use std::ops::Deref;
+use std::slice;
 use std::time::Duration;
 
 use crate::policy::{Policy, Rate};
@@ -98,16 +100,69 @@ impl<T> Clone for Expr<T> {
 }
 impl<T> Copy for Expr<T> {}
 
+/// Numbers of steps or slots: a part of one long list, since rustc takes longer
+/// over many short ones. To be read as a slice.
+#[derive(Clone, Copy)]
+pub struct Numbers {
+    list: &'static [u16],
+    from: usize,
+    to: usize,
+}
+
+impl Numbers {
+    /// No numbers.
+    pub const NONE: Self = Self::of(&[]);
+
+    /// A list of its own.
+    #[must_use]
+    pub const fn of(list: &'static [u16]) -> Self {
+        Self { list, from: 0, to: list.len() }
+    }
+
+    /// A part of a list. Empty where the list has no such part.
+    #[must_use]
+    pub const fn part(list: &'static [u16], from: usize, to: usize) -> Self {
+        Self { list, from, to }
+    }
+
+    fn get(self) -> &'static [u16] {
+        self.list.get(self.from..self.to).unwrap_or_default()
+    }
+}
+
+impl Deref for Numbers {
+    type Target = [u16];
+
+    fn deref(&self) -> &[u16] {
+        self.get()
+    }
+}
+
+impl IntoIterator for Numbers {
+    type Item = &'static u16;
+    type IntoIter = slice::Iter<'static, u16>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.get().iter()
+    }
+}
+
+impl fmt::Debug for Numbers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.get().fmt(f)
+    }
+}
+
 /// One use of a task, or a built-in step, in a region.
 #[derive(Debug)]
 pub struct Step {
     /// Its name, unique in its region.
     pub name: &'static str,
     /// The steps of the same region that must end first, ascending, each once.
-    pub needs: &'static [u16],
+    pub needs: Numbers,
     /// The steps of the same region that wait for this one, ascending: the
     /// other direction of `needs`, written down so that nobody computes it.
-    pub dependents: &'static [u16],
+    pub dependents: Numbers,
     /// The first slot it fills. A `while` fills one per loop variable, every
     /// other step fills one.
     pub output: u16,
@@ -219,15 +274,19 @@ pub struct TaskStep {
     /// The task's policy with this step's overrides.
     pub policy: &'static Policy,
     /// The slots whose values the step shares.
-    pub reads: &'static [u16],
+    pub reads: Numbers,
     /// The slots whose values this step alone uses, and may consume.
-    pub moves: &'static [u16],
+    pub moves: Numbers,
     /// Evaluates the arguments as written and starts the task.
     pub start: Start,
+    /// Which arm of `start` is this step's: steps share a function, since
+    /// rustc takes longer over many small ones.
+    pub arm: u16,
 }
 
-/// The function that `workflow!` writes for a use of a task: it evaluates the
-/// arguments, rustc's coercions included, and hands them to the task.
+/// The function that `workflow!` writes for some uses of tasks: its arm for a
+/// step evaluates the arguments, rustc's coercions included, and hands them to
+/// the task.
 pub type Start = for<'a, 'b> fn(&'a Env, &'b mut Moved) -> Running<'a>;
 
 /// A task's contract, as its attribute states it.

@@ -189,6 +189,7 @@ pub struct Env {
     purpose: Purpose,
     /// `None` for an expression.
     context: Option<Context>,
+    arm: u16,
 }
 
 /// Why a step's arguments are evaluated.
@@ -201,12 +202,12 @@ pub(crate) enum Purpose {
 
 impl Env {
     pub(crate) fn new(values: SmallVec<[Value; 6]>, purpose: Purpose, context: Context) -> Self {
-        Self { values, purpose, context: Some(context) }
+        Self { values, purpose, context: Some(context), arm: 0 }
     }
 
     /// For an expression, which belongs to no attempt.
     pub(crate) fn plain(values: SmallVec<[Value; 6]>) -> Self {
-        Self { values, purpose: Purpose::Attempt, context: None }
+        Self { values, purpose: Purpose::Attempt, context: None, arm: 0 }
     }
 
     /// For the attempts of a worker, one after the other, of one run.
@@ -216,14 +217,24 @@ impl Env {
     }
 
     /// What the next attempt is given.
-    pub(crate) fn give(&mut self, values: SmallVec<[Value; 6]>, purpose: Purpose) {
-        (self.values, self.purpose) = (values, purpose);
+    pub(crate) fn give(&mut self, values: SmallVec<[Value; 6]>, purpose: Purpose, arm: u16) {
+        (self.values, self.purpose, self.arm) = (values, purpose, arm);
     }
 
     /// Lets go of the values.
     pub(crate) fn clear(&mut self) {
         self.values.clear();
         self.purpose = Purpose::Attempt;
+    }
+
+    /// For a step whose function is shared.
+    pub(crate) fn at(self, arm: u16) -> Self {
+        Self { arm, ..self }
+    }
+
+    /// The step's arm of the function that it shares with others.
+    pub fn arm(&self) -> u16 {
+        self.arm
     }
 
     pub(crate) fn context(&self) -> &Context {

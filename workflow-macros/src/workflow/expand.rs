@@ -2,40 +2,51 @@
 //!
 //! ```text
 //! pub const GRAPH: &Graph = {
-//!     fn __workflow_0(env: &Env, moved: &mut Moved) -> Running<'_> {
-//!         let page = env.lend::<<fetch as Task>::Ok>(0);
-//!         env.begin(<count>::call(&(*page)))
-//!     }
-//!     &Graph { name: "ingest", regions: &[Region { steps: &[Step { .. }], .. }], .. }
+//!     fn __workflow_1(env: &Env, moved: &mut Moved) -> Running<'_> { .. }
+//!     const __WORKFLOW_STEPS_0: [Step; 2] = [row(..), row(..)];
+//!     &Graph { name: "ingest", regions: &[Region { steps: &__WORKFLOW_STEPS_0, .. }], .. }
 //! };
 //! ```
 //!
-//! Each expression of the user's becomes one small function that is not
-//! async; everything else is data. The functions repeat, in their prelude,
-//! the names that the expression uses.
+//! The arguments of a step become an arm of a function, each other expression
+//! of the user's a small function, none of them async; everything else is
+//! data. What repeats the user's code repeats, in its prelude, the names that
+//! the code uses.
+
+use std::collections::HashMap;
 
 use proc_macro2::{Span, TokenStream};
-use quote::quote;
-use syn::Ident;
+use quote::{format_ident, quote};
 
-use super::ast::{Missed, Overlap, Workflow};
+use super::ast::Workflow;
 use super::check::{Checked, is_numbered};
 use super::graph::*;
 use super::lower::plain;
 use super::parse::type_text;
-use crate::duration::expand_duration;
 use crate::private::Private;
 
 mod call;
 mod function;
+mod schedule;
+mod uses;
 
+use call::Arms;
 use function::hidden;
+use uses::Uses;
 
 /// The expression of the workflow's [`Graph`] table.
 pub(crate) fn tables(workflow: &Workflow, checked: &Checked) -> TokenStream {
-    let mut tables = Tables { graph: checked.graph(), functions: TokenStream::new(), count: 0 };
-    let regions: Vec<TokenStream> =
-        (0..tables.graph.regions.len()).map(|id| tables.region(id, workflow)).collect();
+    let graph = checked.graph();
+    let mut tables = Tables {
+        graph,
+        uses: Uses::new(graph),
+        functions: TokenStream::new(),
+        arms: Arms::default(),
+        numbers: Vec::new(),
+        count: 0,
+    };
+    let regions: Vec<TokenStream> = (0..graph.regions.len()).map(|id| tables.region(id, workflow)).collect();
+    tables.end_arms();
     // Runs of the first schema know their graph by this, so it stays as it was.
     let fingerprint = tables
         .graph
@@ -47,9 +58,10 @@ pub(crate) fn tables(workflow: &Workflow, checked: &Checked) -> TokenStream {
         Some(_) => tables.schedule(workflow),
         None => quote!(#Private::Option::None),
     };
-    let functions = tables.functions;
+    let Tables { functions, uses: Uses { items, .. }, numbers, .. } = tables;
+    let numbers = parsed(&format!("const {NUMBERS}: &[::core::primitive::u16] = &{numbers:?};"));
     let head = head(workflow, &quote!(#(#regions),*), fingerprint, &schedule);
-    quote!({ #functions #head })
+    quote!({ #items #numbers #functions #head })
 }
 
 /// A table without steps, for a workflow with mistakes: whatever uses the
@@ -112,8 +124,22 @@ fn fingerprint(seed: u64, text: &str) -> u64 {
 
 struct Tables<'a> {
     graph: &'a Graph,
+    uses: Uses,
     functions: TokenStream,
+    arms: Arms,
+    /// The numbers of all rows of calls, one list after the other.
+    numbers: Vec<usize>,
     count: usize,
+}
+
+/// What the table says of a step of any kind.
+struct Columns {
+    name: String,
+    needs: Vec<usize>,
+    dependents: Vec<usize>,
+    output: usize,
+    line: u32,
+    fingerprint: u64,
 }
 
 impl Tables<'_> {
@@ -125,11 +151,11 @@ impl Tables<'_> {
             step.needs.iter().for_each(|need| dependents[*need].push(index));
         }
         let mut fingerprints: Vec<u64> = Vec::new();
-        let mut steps = Vec::new();
-        for (index, step) in region.steps.iter().enumerate() {
+        let mut steps = TokenStream::new();
+        let mut rows = String::new();
+        for (index, (step, name)) in region.steps.iter().zip(names).enumerate() {
             // A step means what it says on what it is given.
-            let own =
-                fingerprint(SEED, &format!("{} {} {}", plain(&workflow.name), names[index], step.source));
+            let own = fingerprint(SEED, &format!("{} {name} {}", plain(&workflow.name), step.source));
             let beneath = self.graph.beneath(step);
             let own = if beneath.is_empty() { own } else { fingerprint(own, &format!(" where {beneath}")) };
             let own = step.needs.iter().fold(own, |hash, need| {
@@ -137,8 +163,23 @@ impl Tables<'_> {
                 fingerprint(hash, &needed.to_string())
             });
             fingerprints.push(own);
-            steps.push(self.step(id, index, &dependents[index], &names[index], own));
+            let columns = Columns {
+                name,
+                needs: step.needs.iter().copied().collect(),
+                dependents: std::mem::take(&mut dependents[index]),
+                output: self.graph.number(id, Slot::Output(step.output)),
+                line: line(step.span),
+                fingerprint: own,
+            };
+            match self.call(id, index, &columns) {
+                Some(row) => rows.push_str(&row),
+                None => {
+                    steps.extend(parsed(&std::mem::take(&mut rows)));
+                    steps.extend(self.step(id, index, columns));
+                }
+            }
         }
+        steps.extend(parsed(&rows));
         let region = &self.graph.regions[id];
         let label = &region.label;
         let slots = short(region.slots());
@@ -158,52 +199,41 @@ impl Tables<'_> {
                 quote!(#Private::Yield::Compute(#expr))
             }
         };
+        // A constant by itself: rustc takes long over a large one with calls
+        // inside another.
+        let table = format_ident!("__WORKFLOW_STEPS_{id}");
+        let count = region.steps.len();
+        self.functions.extend(quote!(const #table: [#Private::Step; #count] = [#steps];));
         quote! {
             #Private::Region {
                 label: #label,
                 captures: #captures,
                 slots: #slots,
-                steps: &[#(#steps),*],
+                steps: &#table,
                 result: #result,
                 carried: #carried,
             }
         }
     }
 
-    fn step(
-        &mut self,
-        region: RegionId,
-        id: StepId,
-        dependents: &[StepId],
-        name: &str,
-        fingerprint: u64,
-    ) -> TokenStream {
-        let step = &self.graph.regions[region].steps[id];
-        let needs = step.needs.iter().map(|need| short(*need));
-        let dependents = dependents.iter().map(|dependent| short(*dependent));
-        let (needs, dependents) = (quote!(&[#(#needs),*]), quote!(&[#(#dependents),*]));
-        let output = short(self.graph.number(region, Slot::Output(step.output)));
+    /// The row of a step that calls no task.
+    fn step(&mut self, region: RegionId, id: StepId, columns: Columns) -> TokenStream {
+        let Columns { name, needs, dependents, output, line, fingerprint } = columns;
+        let (needs, dependents) = (needs.into_iter().map(short), dependents.into_iter().map(short));
+        let output = short(output);
         let kind = self.kind(region, id);
         let step = &self.graph.regions[region].steps[id];
         let on_failure = match (&step.failure, &step.kind) {
-            (Failure::AskTask, Kind::Call { path, .. }) => {
-                quote!(<#path as #Private::AskFailure>::ON_FAILURE)
-            }
             (Failure::OfSignal, Kind::Signal { ty, .. }) => quote!(#Private::failure_as_value::<#ty>()),
             _ => quote!(#Private::OnFailure::FailRun),
         };
         let always = step.always.is_some();
-        let codecs: Vec<TokenStream> = match (&step.failure, &step.kind) {
-            // Through the task, which itself says if its output cannot be saved.
-            (Failure::FailRun, Kind::Call { path, .. }) => vec![quote!(#Private::output::<#path>())],
-            _ => step.types.iter().map(|ty| quote!(#Private::Codec::of::<#ty>())).collect(),
-        };
-        let line = line(step.span);
+        let codecs = step.types.iter().map(|ty| quote!(#Private::Codec::of::<#ty>()));
         quote! {
             #Private::Step {
                 name: #name,
-                needs: #needs,
-                dependents: #dependents,
+                needs: #Private::Numbers::of(&[#(#needs),*]),
+                dependents: #Private::Numbers::of(&[#(#dependents),*]),
                 output: #output,
                 kind: #kind,
                 on_failure: #on_failure,
@@ -211,14 +241,14 @@ impl Tables<'_> {
                 codecs: &[#(#codecs),*],
                 line: #line,
                 fingerprint: #fingerprint,
-            }
+            },
         }
     }
 
     fn kind(&mut self, region: RegionId, id: StepId) -> TokenStream {
         let graph = self.graph;
         match &graph.regions[region].steps[id].kind {
-            Kind::Call { path, paren, args, policy } => self.call(region, path, paren, args, policy.as_ref()),
+            Kind::Call { .. } => unreachable!("a call has a row of its own kind"),
             Kind::Signal { name, ty, within } => {
                 let within = match within {
                     Some(code) => {
@@ -305,67 +335,36 @@ impl Tables<'_> {
         let body = quote!(<[_]>::into_vec(#Private::Box::new([#(#values),*])));
         self.function(prelude, &quote!(#Private::Vec<#Private::Value>), body)
     }
-
-    /// The function that fills the parameters at a tick.
-    fn schedule(&mut self, workflow: &Workflow) -> TokenStream {
-        let Some(schedule) = &workflow.schedule else { return quote!(#Private::Option::None) };
-        let timezone = schedule.timezone.as_ref().map_or_else(|| "UTC".to_owned(), syn::LitStr::value);
-        let values = workflow.params.iter().map(|param| {
-            let ty = &param.ty;
-            let value = schedule.fills.iter().find(|(name, _)| *name == param.name).map(|(_, value)| value);
-            quote!({ let value: #ty = #value; #Private::Value::new(value) })
-        });
-        let tick = Ident::new("tick", Span::call_site());
-        let function = self.name();
-        self.functions.extend(quote! {
-            fn #function(#tick: &#Private::Zoned) -> #Private::Vec<#Private::Value> {
-                let _ = #tick;
-                <[_]>::into_vec(#Private::Box::new([#(#values),*]))
-            }
-        });
-        let when = match (&schedule.cron, schedule.every) {
-            (_, Some((period, _))) => {
-                let period = expand_duration(period);
-                quote!(#Private::When::Every(#period))
-            }
-            (cron, None) => quote!(#Private::When::Cron(#cron)),
-        };
-        let missed = match schedule.missed {
-            Some((Missed::None, _)) => quote!(None),
-            Some((Missed::All(count), _)) => quote!(All(#count)),
-            Some((Missed::Latest, _)) | None => quote!(Latest),
-        };
-        let overlap = match schedule.overlap {
-            Some(Overlap::Skip) => quote!(Skip),
-            Some(Overlap::CancelOld) => quote!(CancelOld),
-            Some(Overlap::Allow) => quote!(Allow),
-            Some(Overlap::Queue) | None => quote!(Queue),
-        };
-        quote! {
-            #Private::Option::Some(#Private::Schedule {
-                when: #when,
-                timezone: #timezone,
-                missed: #Private::Missed::#missed,
-                overlap: #Private::Overlap::#overlap,
-                fill: #function,
-            })
-        }
-    }
 }
 
 /// The names of a region's steps. Steps named after their keyword are told
 /// apart by numbers: `if`, `if-2`.
 pub(crate) fn numbered(region: &Region) -> Vec<String> {
-    let mut names: Vec<String> = Vec::new();
-    for (index, step) in region.steps.iter().enumerate() {
-        let earlier = region.steps[..index].iter().filter(|other| other.name == step.name).count();
-        if earlier > 0 && is_numbered(&step.kind, &step.name) {
-            names.push(format!("{}-{}", step.name, earlier + 1));
+    let mut found: HashMap<&str, usize> = HashMap::new();
+    let names = region.steps.iter().map(|step| {
+        let number = found.entry(&step.name).or_default();
+        *number += 1;
+        if *number > 1 && is_numbered(&step.kind, &step.name) {
+            format!("{}-{number}", step.name)
         } else {
-            names.push(step.name.clone());
+            step.name.clone()
         }
-    }
-    names
+    });
+    names.collect()
+}
+
+/// The constant that the rows of calls have their numbers from.
+const NUMBERS: &str = "__WORKFLOW_NUMBERS";
+
+/// The tokens of what is nothing but names and numbers.
+fn parsed(text: &str) -> TokenStream {
+    // By rustc itself: `proc_macro2` would look at all of it first.
+    let tokens = if proc_macro::is_available() {
+        text.parse::<proc_macro::TokenStream>().map(TokenStream::from).ok()
+    } else {
+        text.parse().ok()
+    };
+    tokens.expect("names and numbers are tokens")
 }
 
 fn position(reads: &mut Vec<usize>, slot: usize) -> usize {

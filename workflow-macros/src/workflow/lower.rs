@@ -12,6 +12,7 @@ use super::graph::*;
 use super::parse::path_ident;
 use super::pattern::{check_pattern, pattern_names};
 use super::rewrite::{Mode, Names};
+use super::scope::Scope;
 use crate::diagnostics::Errors;
 use declared::Declared;
 
@@ -30,7 +31,7 @@ pub(crate) fn lower(workflow: &ast::Workflow, errors: &mut Errors) -> Graph {
         workflow: &workflow.name,
         graph: Graph::default(),
         errors,
-        scope: Vec::new(),
+        scope: Scope::default(),
         seen: HashSet::new(),
         declared,
         loops: Vec::new(),
@@ -61,8 +62,7 @@ struct Lower<'a> {
     workflow: &'a Ident,
     graph: Graph,
     errors: &'a mut Errors,
-    /// The names in scope, innermost last.
-    scope: Vec<(String, BindingId)>,
+    scope: Scope<BindingId>,
     /// All names that have been in scope so far.
     seen: HashSet<String>,
     declared: Declared,
@@ -91,7 +91,7 @@ impl Names for Lower<'_> {
 
 impl Lower<'_> {
     fn lookup(&self, name: &str) -> Option<BindingId> {
-        self.scope.iter().rev().find(|(bound, _)| bound == name).map(|(_, binding)| *binding)
+        self.scope.find(name)
     }
 
     fn error(&mut self, span: Span, message: impl std::fmt::Display) {
@@ -117,7 +117,7 @@ impl Lower<'_> {
         let id = self.graph.bindings.len();
         for name in &binding.names {
             self.seen.insert(name.to_string());
-            self.scope.push((name.to_string(), id));
+            self.scope.push(name.to_string(), id);
         }
         self.graph.bindings.push(binding);
         id
@@ -170,7 +170,7 @@ impl Lower<'_> {
             statement.broken.set(self.failed);
         }
         self.failed = failed;
-        self.scope.truncate(outside);
+        self.scope.leave(outside);
         value
     }
 

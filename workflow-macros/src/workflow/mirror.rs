@@ -26,6 +26,7 @@ use syn::{Expr, Ident, Pat};
 use super::ast::{Arg, Binding, Block, Branch, Call, Statement, Test, Value, Workflow};
 use super::pattern::pattern_names;
 use super::rewrite::{Mode, Names, is_place, rewrite};
+use super::scope::Scope;
 use super::tokens::{Ends, Owned, call_tokens, duration, iterator, matched, moment, private_at, referenced};
 use crate::private::Private;
 
@@ -37,10 +38,15 @@ pub(crate) fn mirror(workflow: &Workflow, quiet: bool) -> TokenStream {
     let Some(result) = workflow.result.as_ref().filter(|_| !workflow.broken) else {
         return TokenStream::new();
     };
-    let mut mirror =
-        Mirror { scope: Vec::new(), moves: TokenStream::new(), count: 0, broken: HashSet::new(), result };
+    let mut mirror = Mirror {
+        scope: Scope::default(),
+        moves: TokenStream::new(),
+        count: 0,
+        broken: HashSet::new(),
+        result,
+    };
     let params = workflow.params.iter().map(|param| {
-        mirror.scope.push((param.name.to_string(), Mode::Ref));
+        mirror.scope.push(param.name.to_string(), Mode::Ref);
         let (name, ty) = (&param.name, &param.ty);
         quote!(let #name = #Private::anything::<&'static #ty>();)
     });
@@ -66,7 +72,7 @@ pub(crate) fn mirror(workflow: &Workflow, quiet: bool) -> TokenStream {
 }
 
 struct Mirror<'a> {
-    scope: Vec<(String, Mode)>,
+    scope: Scope<Mode>,
     /// Arguments of the current statement that are handed over.
     moves: TokenStream,
     count: usize,
@@ -77,7 +83,7 @@ struct Mirror<'a> {
 
 impl Names for Mirror<'_> {
     fn mode(&self, name: &Ident) -> Option<Mode> {
-        self.scope.iter().rev().find(|(bound, _)| name == bound).map(|(_, mode)| *mode)
+        self.scope.find(&name.to_string())
     }
 
     // Lowering has reported steps in closures.
@@ -107,7 +113,7 @@ impl Mirror<'_> {
                 }
             }
         }
-        self.scope.truncate(outside);
+        self.scope.leave(outside);
         (tokens, complete)
     }
 
@@ -153,7 +159,7 @@ impl Mirror<'_> {
         for name in &names {
             self.broken.remove(&name.to_string());
         }
-        self.scope.extend(names.iter().map(|name| (name.to_string(), mode)));
+        names.iter().for_each(|name| self.scope.push(name.to_string(), mode));
     }
 
     fn pure(&mut self, binding: &Binding, expr: &Expr) -> TokenStream {
@@ -242,7 +248,7 @@ impl Mirror<'_> {
                 let outside = self.scope.len();
                 self.bind(&value.pat, Mode::Ref);
                 let body = self.block(&value.body, false);
-                self.scope.truncate(outside);
+                self.scope.leave(outside);
                 let body = body?;
                 let pat = &value.pat;
                 // A hygienic name: the user's statements cannot see it.
@@ -276,7 +282,7 @@ impl Mirror<'_> {
                     let outside = self.scope.len();
                     self.bind(&arm.pat, Mode::Ref);
                     let body = self.block(&arm.body, ends_workflow);
-                    self.scope.truncate(outside);
+                    self.scope.leave(outside);
                     let Some(body) = body else { continue };
                     let pat = &arm.pat;
                     let test = if index + 1 == select.arms.len() { quote!(_) } else { quote!(#index) };
@@ -337,7 +343,7 @@ impl Mirror<'_> {
                     quote!(if #guard)
                 });
                 let body = self.block(&arm.body, ends_workflow);
-                self.scope.truncate(outside);
+                self.scope.leave(outside);
                 let body = braced(arm.body.span, body?);
                 arms.extend(quote!(#pat #guard => #body));
             }
@@ -360,7 +366,7 @@ impl Mirror<'_> {
                 tokens.extend(quote!(#keyword #condition));
             }
             let body = self.block(&arm.body, ends_workflow);
-            self.scope.truncate(outside);
+            self.scope.leave(outside);
             tokens.extend(braced(arm.body.span, body?));
         }
         Some(tokens)

@@ -6,7 +6,9 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 use super::plan::{Kind, Region, Step, Task, Workflow, Yield};
 use super::policy::{Due, Schedule};
 use super::{Blueprint, inert};
-use crate::definition::{self, Graph, OnFailure, Param, ReconcileDef, TaskDef, TaskStep, UndoDef, When};
+use crate::definition::{
+    self, Graph, Numbers, OnFailure, Param, ReconcileDef, TaskDef, TaskStep, UndoDef, When,
+};
 use crate::policy::Rate;
 use crate::value::Codec;
 
@@ -94,8 +96,8 @@ impl Maker<'_> {
     fn step(&self, step: &Step, dependents: Vec<u16>) -> definition::Step {
         definition::Step {
             name: text(&step.name),
-            needs: numbers(&step.needs),
-            dependents: dependents.leak(),
+            needs: Numbers::of(numbers(&step.needs)),
+            dependents: Numbers::of(dependents.leak()),
             output: step.output,
             kind: self.kind(&step.kind),
             on_failure: match step.fails_softly {
@@ -118,9 +120,10 @@ impl Maker<'_> {
                 Made::Task(TaskStep {
                     task,
                     policy: policy.as_ref().map_or(&task.policy, |policy| leak(policy.make())),
-                    reads: numbers(reads),
-                    moves: numbers(moves),
+                    reads: Numbers::of(numbers(reads)),
+                    moves: Numbers::of(numbers(moves)),
                     start: inert::start,
+                    arm: 0,
                 })
             }
             Kind::Signal { name, within } => Made::Signal {

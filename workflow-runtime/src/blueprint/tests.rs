@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::plan::{Kind, Task};
 use super::*;
 use crate::definition::{
-    Expr, Kind as Made, Missed, OnFailure, Outcome, Overlap, Param, ReconcileDef, Region, Schedule, Step,
-    TaskDef, TaskStep, UndoDef, When, Yield,
+    Expr, Kind as Made, Missed, Numbers, OnFailure, Outcome, Overlap, Param, ReconcileDef, Region, Schedule,
+    Step, TaskDef, TaskStep, UndoDef, When, Yield,
 };
 use crate::policy::{Backoff, Policy, Rate, Retry};
 use crate::value::{Codec, Value};
@@ -43,8 +43,8 @@ fn task(name: &'static str) -> TaskDef {
 fn step(name: &'static str, kind: Made) -> Step {
     Step {
         name,
-        needs: &[],
-        dependents: &[],
+        needs: Numbers::NONE,
+        dependents: Numbers::NONE,
         output: 0,
         kind,
         on_failure: OnFailure::FailRun,
@@ -58,7 +58,14 @@ fn step(name: &'static str, kind: Made) -> Step {
 fn call(def: TaskDef) -> Made {
     let task = leak(def);
     let start = |_: &_, _: &mut _| unreachable!("no blueprint starts");
-    Made::Task(TaskStep { task, policy: &task.policy, reads: &[1], moves: &[0], start })
+    Made::Task(TaskStep {
+        task,
+        policy: &task.policy,
+        reads: Numbers::of(&[1]),
+        moves: Numbers::of(&[0]),
+        start,
+        arm: 0,
+    })
 }
 
 fn region(label: &'static str, steps: Vec<Step>) -> Region {
@@ -119,15 +126,20 @@ fn everything() -> &'static Graph {
     };
     let soft = OnFailure::Value(Outcome { ok: |value| value, err: Value::new });
     let body = vec![
-        Step { dependents: &[1, 2], ..step("a", charge) },
-        Step { needs: &[0], dependents: &[3], on_failure: soft, ..step("b", overridden) },
+        Step { dependents: Numbers::of(&[1, 2]), ..step("a", charge) },
         Step {
-            needs: &[0],
+            needs: Numbers::of(&[0]),
+            dependents: Numbers::of(&[3]),
+            on_failure: soft,
+            ..step("b", overridden)
+        },
+        Step {
+            needs: Numbers::of(&[0]),
             codecs: leak([Codec::of::<u8>()]),
             ..step("c", call(TaskDef { child: Some(child), ..task("inner") }))
         },
         Step {
-            needs: &[1],
+            needs: Numbers::of(&[1]),
             always: true,
             ..step("d", call(TaskDef { child: Some(child), ..task("inner") }))
         },

@@ -118,7 +118,8 @@ impl RunHost {
         task: &TaskStep,
     ) -> Result<Vec<Value>, Failure> {
         let mut moved = frame.shared(task);
-        let env = Env::new(frame.read_all(task.reads), Purpose::Attempt, self.context(key, 0, 1));
+        let env =
+            Env::new(frame.read_all(&task.reads), Purpose::Attempt, self.context(key, 0, 1)).at(task.arm);
         let ended = contained(|| {
             let running = pin!((task.start)(&env, &mut moved));
             running.poll(&mut TaskContext::from_waker(Waker::noop()))
@@ -268,12 +269,12 @@ impl Frame {
     /// The values that only this step uses, for an attempt that may not be the
     /// last to ask for them.
     pub(crate) fn shared(&self, task: &TaskStep) -> Moved {
-        Moved::of(task.moves, |slot| self.read(slot))
+        Moved::of(&task.moves, |slot| self.read(slot))
     }
 
     /// The same, when nobody will ask for them again.
     pub(crate) fn consumed(&mut self, task: &TaskStep) -> Moved {
-        Moved::of(task.moves, |slot| self.take(slot))
+        Moved::of(&task.moves, |slot| self.take(slot))
     }
 }
 

@@ -187,7 +187,7 @@ impl RunHost {
         let (env, moved) = given.get_or_insert_with(|| (Env::of(self.clone()), Moved::default()));
         // Read before anything is taken: both lists may name the same slot
         // when the graph says so, and neither may then find it empty.
-        env.give(frame.read_all(task.reads), purpose);
+        env.give(frame.read_all(&task.reads), purpose, task.arm);
         if let Some(context) = env.context_mut() {
             context.renew(key, epoch, attempt, goal == Goal::Undo, &frame.scope);
         }

@@ -1,24 +1,46 @@
-//! The function of a step that calls a task.
+//! Steps that call a task: a row of the table each, and an arm of a function.
+//!
+//! ```text
+//! fn __workflow_1<'env>(env: &'env Env, moved: &mut Moved) -> Running<'env> {
+//!     match env.arm() {
+//!         0 => env.begin(<fetch>::call()),
+//!         _ => {
+//!             let page = env.lend::<__WorkflowOutput0>(0);
+//!             env.begin(<count>::call(&(*page)))
+//!         }
+//!     }
+//! }
+//! row(__WORKFLOW_TASK_1, "words", __WORKFLOW_NUMBERS, [1, 2, 2, 3, 3], (__workflow_1, 1), 1, 12, 4711)
+//! ```
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
 
 use super::function::{Prelude, hidden};
-use super::{Tables, short};
-use crate::private::Private;
+use super::{Columns, NUMBERS, Tables};
+use crate::private::{PRIVATE, Private};
 use crate::workflow::graph::*;
 use crate::workflow::tokens::{Ends, Owned, call_tokens, private_at};
 
+/// How many steps share a function: rustc's work for each function is spread,
+/// and none gets large.
+const ARMS: usize = 32;
+
+/// The function under way.
+#[derive(Default)]
+pub(super) struct Arms {
+    name: Option<Ident>,
+    bodies: Vec<TokenStream>,
+}
+
 impl Tables<'_> {
-    pub(super) fn call(
-        &mut self,
-        region: RegionId,
-        path: &syn::Path,
-        paren: &syn::token::Paren,
-        args: &[Arg],
-        policy: Option<&StepPolicy>,
-    ) -> TokenStream {
+    /// The row of a step that calls a task, as text: rustc reads numbers from
+    /// text faster than this macro makes tokens of them.
+    pub(super) fn call(&mut self, region: RegionId, id: StepId, columns: &Columns) -> Option<String> {
+        let step = &self.graph.regions[region].steps[id];
+        let Kind::Call { path, paren, args, policy } = &step.kind else { return None };
+        let mut used = self.uses.constant(region, id)?.to_string();
         let mut lent = Vec::new();
         let mut moves: Vec<usize> = Vec::new();
         let mut consumed: Vec<(usize, TokenStream)> = Vec::new();
@@ -71,7 +93,7 @@ impl Tables<'_> {
         let args = args.collect::<Vec<_>>();
         let call = call_tokens(path, paren, args.into_iter());
         let Prelude { statements, reads } = prelude;
-        let (env, moved) = (hidden("env"), hidden("moved"));
+        let env = hidden("env");
         let begin = if local {
             // The task borrows what only this function holds, so the function
             // waits for it. This costs some compile time.
@@ -81,40 +103,69 @@ impl Tables<'_> {
         } else {
             quote!(#statements #copies #env.begin(#call))
         };
-        let function = self.name();
-        self.functions.extend(quote! {
-            fn #function<'env>(#env: &'env #Private::Env, #moved: &mut #Private::Moved) -> #Private::Running<'env> {
-                use #Private::TakeByCodec as _;
-                #taken
-                #begin
-            }
+        let (function, arm) = self.arm(quote!(#taken #begin));
+        if let Some(StepPolicy { policy, span }) = policy {
+            let name = self.name();
+            let private = private_at(*span);
+            let task = quote!(<#path as #Private::Task>::CONTRACT);
+            let check = quote_spanned!(*span=> #private::check_policy(#task, &#name));
+            self.functions.extend(quote! {
+                #[allow(non_upper_case_globals)]
+                const #name: #Private::Policy = #policy;
+                const _: () = #check;
+            });
+            used = format!("{PRIVATE}::TaskUse {{ policy: &{name}, ..{used} }}");
+        }
+        let Columns { name, needs, dependents, output, line, fingerprint } = columns;
+        let from = self.numbers.len();
+        let ends = [needs, dependents, &reads, &moves].map(|numbers| {
+            self.numbers.extend(numbers);
+            self.numbers.len()
         });
-        let reads = reads.iter().map(|slot| short(*slot));
-        let moves = moves.iter().map(|slot| short(*slot));
-        let policy = match policy {
-            None => quote!(&<#path as #Private::Task>::CONTRACT.policy),
-            Some(StepPolicy { policy, span }) => {
+        let [needs, dependents, reads, moves] = ends;
+        let row = format!(
+            "{PRIVATE}::row({used}, {name:?}, {NUMBERS}, [{from}, {needs}, {dependents}, {reads}, {moves}], \
+             ({function}, {arm}), {output}, {line}, {fingerprint})"
+        );
+        Some(if step.always.is_some() {
+            format!("{PRIVATE}::Step {{ always: true, ..{row} }},")
+        } else {
+            format!("{row},")
+        })
+    }
+
+    /// Adds an arm to the function under way.
+    fn arm(&mut self, body: TokenStream) -> (Ident, usize) {
+        if self.arms.bodies.len() == ARMS {
+            self.end_arms();
+        }
+        let function = match &self.arms.name {
+            Some(name) => name.clone(),
+            None => {
                 let name = self.name();
-                let private = private_at(*span);
-                let task = quote!(<#path as #Private::Task>::CONTRACT);
-                let check = quote_spanned!(*span=> #private::check_policy(#task, &#name));
-                self.functions.extend(quote! {
-                    #[allow(non_upper_case_globals)]
-                    const #name: #Private::Policy = #policy;
-                    const _: () = #check;
-                });
-                quote!(&#name)
+                self.arms.name.insert(name).clone()
             }
         };
-        quote! {
-            #Private::Kind::Task(#Private::TaskStep {
-                task: <#path as #Private::Task>::CONTRACT,
-                policy: #policy,
-                reads: &[#(#reads),*],
-                moves: &[#(#moves),*],
-                start: #function,
-            })
-        }
+        self.arms.bodies.push(body);
+        (function, self.arms.bodies.len() - 1)
+    }
+
+    /// Writes the function under way.
+    pub(super) fn end_arms(&mut self) {
+        let Arms { name: Some(name), bodies } = std::mem::take(&mut self.arms) else { return };
+        let (env, moved) = (hidden("env"), hidden("moved"));
+        let last = bodies.len() - 1;
+        let arms = bodies.iter().enumerate().map(|(arm, body)| {
+            let arm = u16::try_from(arm).ok().filter(|arm| usize::from(*arm) < last);
+            let arm = arm.map_or_else(|| quote!(_), |arm| quote!(#arm));
+            quote!(#arm => { #body })
+        });
+        self.functions.extend(quote! {
+            fn #name<'env>(#env: &'env #Private::Env, #moved: &mut #Private::Moved) -> #Private::Running<'env> {
+                use #Private::TakeByCodec as _;
+                match #env.arm() { #(#arms)* }
+            }
+        });
     }
 
     /// Whether this is the one use of a value of this very region, so that it

@@ -1,8 +1,10 @@
 //! The functions of expressions: each repeats, in its prelude, the names that
 //! the expression uses.
 
+use std::borrow::Cow;
+
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{format_ident, quote};
+use quote::{ToTokens, format_ident, quote};
 
 use super::{Tables, position, short};
 use crate::private::Private;
@@ -62,6 +64,7 @@ impl Tables<'_> {
                 Form::Slot { slot, ty, pat } => {
                     let slot = self.find(region, binding.region, *slot);
                     let index = position(&mut prelude.reads, self.graph.number(region, slot));
+                    let ty = self.type_of(binding, ty);
                     match (pat, binding.names.first()) {
                         // The mirror has rustc check that the pattern always fits.
                         (Some(pat), _) => {
@@ -83,6 +86,16 @@ impl Tables<'_> {
             });
         }
         prelude
+    }
+
+    /// The type of what a binding is bound to, by a short name if it has one.
+    fn type_of<'t>(&self, binding: &Binding, ty: &'t TokenStream) -> Cow<'t, TokenStream> {
+        let Form::Slot { slot: Slot::Output(output), .. } = &binding.form else { return Cow::Borrowed(ty) };
+        let step = self.graph.regions[binding.region].outputs[*output];
+        match self.uses.output(binding.region, step) {
+            Some(name) => Cow::Owned(name.into_token_stream()),
+            None => Cow::Borrowed(ty),
+        }
     }
 
     /// Where `region` holds what `slot` of `owner` holds. Lowering has made

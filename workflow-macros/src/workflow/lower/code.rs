@@ -112,7 +112,9 @@ impl Lower<'_> {
                 name.span(),
                 format!("step `{text}` is used before it is bound\nhelp: move its `let` above this statement; the order of the text does not slow anything down"),
             );
-        } else if let Some(near) = did_you_mean(&text, self.scope.iter().map(|(name, _)| name.as_str())) {
+        } else if let Some(near) =
+            did_you_mean(&text, self.scope.bound().iter().map(|(name, _)| name.as_str()))
+        {
             self.error(
                 name.span(),
                 format!(

@@ -58,7 +58,7 @@ impl Lower<'_> {
         self.bind_pattern(body, &value.pat, Slot::Extra(0), item);
         let wanted = expected.map(item_of);
         let found = self.block(&value.body, body, wanted.as_ref());
-        self.scope.truncate(outside);
+        self.scope.leave(outside);
         let result = self.settle(&[(body, &value.body, found)], wanted, statement);
 
         let ty = quote!(#Private::Vec<#result>);
@@ -96,7 +96,7 @@ impl Lower<'_> {
         }
         let test = self.code(&value.condition, body);
         let tests_variable = test.uses.iter().any(|used| {
-            let variables = &self.scope[outside..];
+            let variables = &self.scope.bound()[outside..];
             self.graph
                 .closure(&[*used])
                 .iter()
@@ -108,7 +108,7 @@ impl Lower<'_> {
         self.loops.push((body, names.iter().map(ToString::to_string).collect()));
         self.block_of_loop(&value.body, body, &names);
         self.loops.pop();
-        self.scope.truncate(outside);
+        self.scope.leave(outside);
 
         let name =
             statement.options.step.name.as_ref().map_or_else(|| "while".to_owned(), syn::LitStr::value);
@@ -174,6 +174,6 @@ impl Lower<'_> {
                 self.graph.regions[region].carried.push(slot);
             }
         }
-        self.scope.truncate(outside);
+        self.scope.leave(outside);
     }
 }

@@ -45,7 +45,7 @@ impl Lower<'_> {
             }
             let ty = if arm.body.tail().is_none() { Some(quote!(())) } else { None };
             let found = self.block(&arm.body, body, expected).or(ty);
-            self.scope.truncate(outside);
+            self.scope.leave(outside);
             arms.push((body, &arm.body, found));
         }
         let ty = self.settle(&arms, expected.cloned(), statement);
@@ -198,7 +198,7 @@ impl Lower<'_> {
             }
             let found = self.block(&arm.body, body, expected);
             let found = found.or_else(|| arm.body.tail().is_none().then(|| quote!(())));
-            self.scope.truncate(outside);
+            self.scope.leave(outside);
             arms.push((body, &arm.body, found));
         }
         let ty = self.settle(&arms, expected.cloned(), statement);

@@ -4,7 +4,7 @@
 use std::time::Instant;
 
 use super::support::*;
-use crate::definition::{Graph, Kind, Region, Step, TaskStep, Yield};
+use crate::definition::{Graph, Kind, Numbers, Region, Step, TaskStep, Yield};
 use crate::engine::Run;
 use crate::value::Value;
 use crate::{Engine, Result};
@@ -39,12 +39,13 @@ fn add(reads: Vec<u16>) -> Kind {
     Kind::Task(TaskStep {
         task: &PLAIN,
         policy: &PLAIN.policy,
-        reads: leak(reads),
-        moves: &[],
+        reads: Numbers::of(leak(reads)),
+        moves: Numbers::NONE,
         start: |env, _| {
             let value = *env.lend::<u64>(0);
             Box::pin(async move { ok(value + 1) })
         },
+        arm: 0,
     })
 }
 

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Barrier};
 
 use super::support::{self, *};
-use crate::definition::{Kind, TaskStep, UndoDef, Until, Yield};
+use crate::definition::{Kind, Numbers, TaskStep, UndoDef, Until, Yield};
 use crate::error::Error;
 use crate::testing::block_on;
 use crate::value::Value;
@@ -411,14 +411,15 @@ workflow!(
                 Kind::Task(TaskStep {
                     task: &PLAIN,
                     policy: &PLAIN.policy,
-                    reads: &[],
-                    moves: &[1],
+                    reads: Numbers::NONE,
+                    moves: Numbers::of(&[1]),
                     start: |_, moved| {
                         let taken = crate::task::Take::<Arc<()>>::new(moved, 0).take();
                         // A copy would have left another one behind.
                         let holders = Arc::strong_count(&taken) as u64;
                         Box::pin(async move { ok(holders) })
                     },
+                    arm: 0,
                 })
             ),
         ],

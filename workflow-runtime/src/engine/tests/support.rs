@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use crate::definition::{Expr, Kind, OnFailure, Outcome, Region, Start, Step, TaskDef, TaskStep, Yield};
+use crate::definition::{
+    Expr, Kind, Numbers, OnFailure, Outcome, Region, Start, Step, TaskDef, TaskStep, Yield,
+};
 use crate::error::{Cause, Failure};
 use crate::policy::{Backoff, Policy, Retry};
 use crate::resources::NoResources;
@@ -47,7 +49,14 @@ pub static RETRYING: Policy = Policy {
 };
 
 pub const fn use_of(def: &'static TaskDef, reads: &'static [u16], start: Start) -> Kind {
-    Kind::Task(TaskStep { task: def, policy: &def.policy, reads, moves: &[], start })
+    Kind::Task(TaskStep {
+        task: def,
+        policy: &def.policy,
+        reads: Numbers::of(reads),
+        moves: Numbers::NONE,
+        start,
+        arm: 0,
+    })
 }
 
 pub const fn step(
@@ -59,8 +68,8 @@ pub const fn step(
 ) -> Step {
     Step {
         name,
-        needs,
-        dependents,
+        needs: Numbers::of(needs),
+        dependents: Numbers::of(dependents),
         output,
         kind,
         on_failure: OnFailure::FailRun,

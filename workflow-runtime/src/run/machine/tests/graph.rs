@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::definition::{
-    Expr, Graph, Kind, OnFailure, Outcome, ReconcileDef, Region, Step, TaskDef, TaskStep, UndoDef, Until,
-    Yield,
+    Expr, Graph, Kind, Numbers, OnFailure, Outcome, ReconcileDef, Region, Step, TaskDef, TaskStep, UndoDef,
+    Until, Yield,
 };
 use crate::policy::{Backoff, Policy, Retry};
 use crate::value::{Codec, Value};
@@ -173,7 +173,14 @@ impl Spec {
             ..plain(self.name)
         });
         let start = |_: &_, _: &mut _| unreachable!("the machine starts nothing");
-        Kind::Task(TaskStep { task, policy: &task.policy, reads: &[], moves: &[], start })
+        Kind::Task(TaskStep {
+            task,
+            policy: &task.policy,
+            reads: Numbers::NONE,
+            moves: Numbers::NONE,
+            start,
+            arm: 0,
+        })
     }
 }
 
@@ -225,8 +232,8 @@ pub fn labelled(label: &'static str, steps: Vec<Spec>) -> Region {
         .zip(needs.into_iter().zip(dependents))
         .map(|(spec, (needs, dependents))| Step {
             name: spec.name,
-            needs: needs.leak(),
-            dependents: dependents.leak(),
+            needs: Numbers::of(needs.leak()),
+            dependents: Numbers::of(dependents.leak()),
             output: 0,
             kind: spec.kind(),
             on_failure: if spec.value {
