@@ -80,8 +80,10 @@ impl Evidence {
             seen.problem(format!("{what}{path} started in a run that has ended"));
         }
         for need in needs.iter().filter(|_| !undo) {
-            let ended = seen.steps.get(need).and_then(|step| step.state).is_some_and(StepState::is_ended);
-            if !ended {
+            // What is undone had ended. That its dependants are cancelled may be
+            // committed at the very moment at which one of them begins.
+            let ended = |state: StepState| state.is_ended() || state == StepState::Undoing;
+            if !seen.steps.get(need).and_then(|step| step.state).is_some_and(ended) {
                 seen.problem(format!("{path} started, and no commit says that {need} has ended"));
             }
         }
