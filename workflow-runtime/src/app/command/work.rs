@@ -1,6 +1,7 @@
 //! `work`: the process that goes on with everything.
 
 use std::collections::HashSet;
+use std::pin::pin;
 use std::time::Duration;
 
 use clap::ArgMatches;
@@ -32,25 +33,35 @@ pub(super) async fn work(
 ) -> Result<Code, Problem> {
     let mut interrupts = Interrupts::new();
     let (listener, mut passing) = mpsc::unbounded_channel();
-    let engine = tokio::select! {
-        engine = program.engine_heard_by(Duty::Everything, Some(listener)) => engine?,
-        // The program's resources may take their time.
-        () = interrupts.next() => return Ok(Code::Interrupted),
+    let mut interrupted = false;
+    let engine = {
+        let mut starting = pin!(program.engine_heard_by(Duty::Everything, Some(listener)));
+        loop {
+            tokio::select! {
+                engine = &mut starting => break engine?,
+                // The program's resources may take their time. Runs that go on
+                // already are given theirs, below.
+                () = interrupts.next() => match interrupted || passing.is_empty() {
+                    true => return Ok(Code::Interrupted),
+                    false => interrupted = true,
+                },
+            }
+        }
     };
     let reader = program.reader()?;
     let drain = matches.get_flag("drain");
     output.say(&format!("working on {}; ctrl-c stops", count(engine.live().len(), "run")));
     let mut told = Told::default();
     let mut looks = tokio::time::interval(LOOK);
-    let interrupted = loop {
+    while !interrupted {
         tokio::select! {
             Some(passing) = passing.recv() => told.tell(passing, output),
-            () = interrupts.next() => break true,
+            () = interrupts.next() => interrupted = true,
             _ = looks.tick(), if drain => if is_idle(&engine, &reader)? {
-                break false;
+                break;
             }
         }
-    };
+    }
     if interrupted {
         output.say("stopping: what runs is given time to end; ctrl-c again stops at once");
     }
