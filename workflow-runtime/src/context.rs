@@ -63,23 +63,13 @@ impl Context {
         Self { host, key, epoch, attempt, undo: false, scope: None }
     }
 
-    /// The context of an attempt, which names its step also when its region is
-    /// gone.
-    pub(crate) fn within(self, scope: Arc<Scope>) -> Self {
-        Self { scope: Some(scope), ..self }
-    }
-
-    /// The context of the next attempt, of the same run.
+    /// The context of the next attempt, or undo, of the same run. It names its
+    /// step also when its region is gone.
     pub(crate) fn renew(&mut self, key: Key, epoch: u32, attempt: u32, undo: bool, scope: &Arc<Scope>) {
         (self.key, self.epoch, self.attempt, self.undo) = (key, epoch, attempt, undo);
         if self.scope.as_ref().is_none_or(|known| !Arc::ptr_eq(known, scope)) {
             self.scope = Some(scope.clone());
         }
-    }
-
-    /// The context of an attempt to undo the step.
-    pub(crate) fn undoing(self) -> Self {
-        Self { undo: true, ..self }
     }
 
     pub(crate) fn is_undo(&self) -> bool {

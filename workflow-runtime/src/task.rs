@@ -15,10 +15,9 @@ use std::time::Duration;
 use smallvec::SmallVec;
 
 use crate::codec::{CodecError, Durable};
-use crate::context::{Context, Host};
+use crate::context::Context;
 use crate::definition::TaskDef;
 use crate::error::{Cause, Failure};
-use crate::run::{FrameId, Key};
 use crate::transaction;
 use crate::value::{Value, wrong_type};
 
@@ -201,19 +200,14 @@ pub(crate) enum Purpose {
 }
 
 impl Env {
-    pub(crate) fn new(values: SmallVec<[Value; 6]>, purpose: Purpose, context: Context) -> Self {
-        Self { values, purpose, context: Some(context), arm: 0 }
+    /// For the attempts of a run, one after the other.
+    pub(crate) fn new(context: Context) -> Self {
+        Self { context: Some(context), ..Self::plain(SmallVec::new()) }
     }
 
     /// For an expression, which belongs to no attempt.
     pub(crate) fn plain(values: SmallVec<[Value; 6]>) -> Self {
         Self { values, purpose: Purpose::Attempt, context: None, arm: 0 }
-    }
-
-    /// For the attempts of a worker, one after the other, of one run.
-    pub(crate) fn of(host: Arc<dyn Host>) -> Self {
-        let nowhere = Key { frame: FrameId::ROOT, step: 0 };
-        Self::new(SmallVec::new(), Purpose::Attempt, Context::new(host, nowhere, 0, 0))
     }
 
     /// What the next attempt is given.
@@ -225,11 +219,6 @@ impl Env {
     pub(crate) fn clear(&mut self) {
         self.values.clear();
         self.purpose = Purpose::Attempt;
-    }
-
-    /// For a step whose function is shared.
-    pub(crate) fn at(self, arm: u16) -> Self {
-        Self { arm, ..self }
     }
 
     /// The step's arm of the function that it shares with others.

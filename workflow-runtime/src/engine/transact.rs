@@ -53,8 +53,9 @@ impl RunHost {
             let Kind::Task(task) = step.kind else { continue };
             let task = if undo { task.task.undo.map(|by| by.task) } else { Some(task.task) };
             if let Some(task) = task.filter(|task| task.transaction) {
-                let context = self.context(key, epoch, 1).within(frame.scope.clone());
-                asked.push((key, epoch, task, if undo { context.undoing() } else { context }));
+                let mut context = self.context(key, epoch, 1);
+                context.renew(key, epoch, 1, undo, &frame.scope);
+                asked.push((key, epoch, task, context));
             }
         }
         drop(inner);

@@ -118,8 +118,8 @@ impl RunHost {
         task: &TaskStep,
     ) -> Result<Vec<Value>, Failure> {
         let mut moved = frame.shared(task);
-        let env =
-            Env::new(frame.read_all(&task.reads), Purpose::Attempt, self.context(key, 0, 1)).at(task.arm);
+        let mut env = Env::new(self.context(key, 0, 1));
+        env.give(frame.read_all(&task.reads), Purpose::Attempt, task.arm);
         let ended = contained(|| {
             let running = pin!((task.start)(&env, &mut moved));
             running.poll(&mut TaskContext::from_waker(Waker::noop()))

@@ -184,7 +184,8 @@ impl RunHost {
             Goal::Undo => (Purpose::Undo { output: frame.output(key.step)? }, task.task.undo?.task),
             Goal::Reconcile => (Purpose::Reconcile, task.task.reconcile?.task),
         };
-        let (env, moved) = given.get_or_insert_with(|| (Env::of(self.clone()), Moved::default()));
+        let (env, moved) =
+            given.get_or_insert_with(|| (Env::new(self.context(key, epoch, attempt)), Moved::default()));
         // Read before anything is taken: both lists may name the same slot
         // when the graph says so, and neither may then find it empty.
         env.give(frame.read_all(&task.reads), purpose, task.arm);
