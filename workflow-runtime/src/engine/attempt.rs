@@ -179,14 +179,8 @@ async fn run_in_place(watch: &mut Watch<'_>, attempt: &Attempt, given: &mut Give
     };
     // Before the end is told: the next step may then be the only holder of
     // what this one was lent, and take it without a copy.
-    let forget = || {
-        env.clear();
-        moved.0.clear();
-    };
-    if let Err(failure) = contained(forget) {
-        tracing::warn!(%failure, "a destructor panicked");
-        *given = None;
-    }
+    env.clear();
+    moved.0.clear();
     end
 }
 
@@ -209,7 +203,7 @@ async fn run_on_thread(watch: &mut Watch<'_>, attempt: &Attempt, given: Given) -
                 Poll::Pending => Err(Failure::new(Cause::Fatal, "a blocking task waited for async code")),
             }
         });
-        discard((env, moved));
+        drop((env, moved));
         ended.and_then(|ended| ended)
     });
     let end = poll_fn(|cx| watch.poll(cx, |cx| join(&mut thread, cx))).await;

@@ -118,7 +118,7 @@ impl Creation {
             }
             Ok(Created::Existing(stored)) => {
                 self.registry.disown(&host);
-                crate::panics::discard((host, first));
+                drop((host, first));
                 Ok(Err(stored))
             }
             Err(error) => {

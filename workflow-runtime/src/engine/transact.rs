@@ -19,7 +19,7 @@ use super::open::Open;
 use super::params::coded;
 use crate::definition::{Kind, Start, TaskDef};
 use crate::error::{Cause, Failure};
-use crate::panics::{contained, discard};
+use crate::panics::contained;
 use crate::run::{Action, Key};
 use crate::store::{Payload, RunRef, Store, StoreError, Transact, Transacted};
 use crate::task::{Ended, Env, Moved, Retryability};
@@ -154,7 +154,6 @@ impl Work {
     fn perform(self) -> Option<Payload> {
         let Self { call, start, given, task, largest, span } = self;
         if !call.begin() {
-            discard(given);
             return None;
         }
         let _entered = span.enter();
@@ -166,7 +165,7 @@ impl Work {
                 Poll::Pending => Err(Failure::new(Cause::Fatal, "a transaction waited for async code")),
             }
         });
-        discard((env, moved));
+        drop((env, moved));
         let ended = ended.and_then(|ended| ended);
         let payload = match &ended {
             Ok(Ended::Ok(value)) => journal::payload(&task.output, value, largest).map(Some),
