@@ -12,8 +12,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use smallvec::SmallVec;
-
 use crate::codec::{CodecError, Durable};
 use crate::context::Context;
 use crate::definition::TaskDef;
@@ -184,7 +182,7 @@ impl<'a, T: Task> Call<'a, T> {
 
 /// The values a step is given, and the attempt it is given them for.
 pub struct Env {
-    values: SmallVec<[Value; 6]>,
+    values: Vec<Value>,
     purpose: Purpose,
     /// `None` for an expression.
     context: Option<Context>,
@@ -202,17 +200,22 @@ pub(crate) enum Purpose {
 impl Env {
     /// For the attempts of a run, one after the other.
     pub(crate) fn new(context: Context) -> Self {
-        Self { context: Some(context), ..Self::plain(SmallVec::new()) }
+        Self { context: Some(context), ..Self::plain() }
     }
 
-    /// For an expression, which belongs to no attempt.
-    pub(crate) fn plain(values: SmallVec<[Value; 6]>) -> Self {
-        Self { values, purpose: Purpose::Attempt, context: None, arm: 0 }
+    /// For expressions, which belong to no attempt.
+    pub(crate) const fn plain() -> Self {
+        Self { values: Vec::new(), purpose: Purpose::Attempt, context: None, arm: 0 }
     }
 
-    /// What the next attempt is given.
-    pub(crate) fn give(&mut self, values: SmallVec<[Value; 6]>, purpose: Purpose, arm: u16) {
-        (self.values, self.purpose, self.arm) = (values, purpose, arm);
+    /// Takes what the next attempt, or expression, reads.
+    pub(crate) fn lend_all(&mut self, values: impl Iterator<Item = Value>) {
+        self.values.extend(values);
+    }
+
+    /// What the next attempt is for, and where its arguments are.
+    pub(crate) fn prepare(&mut self, purpose: Purpose, arm: u16) {
+        (self.purpose, self.arm) = (purpose, arm);
     }
 
     /// Lets go of the values.
@@ -319,19 +322,19 @@ fn start_cached<'a, T: Task>(
 
 /// The values that a step alone uses, and may consume.
 #[derive(Default)]
-pub struct Moved(pub(crate) SmallVec<[Option<Value>; 4]>);
+pub struct Moved(Vec<Value>);
 
 impl Moved {
-    pub(crate) fn of(slots: &[u16], mut value: impl FnMut(u16) -> Value) -> Self {
-        let mut moved = SmallVec::new();
-        for slot in slots {
-            moved.push(Some(value(*slot)));
-        }
-        Self(moved)
+    pub(crate) fn take_all(&mut self, values: impl Iterator<Item = Value>) {
+        self.0.extend(values);
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.0.clear();
     }
 
     fn next(&mut self, index: usize) -> Value {
-        self.0.get_mut(index).and_then(Option::take).unwrap_or_else(|| wrong_type::<Value>())
+        self.0.get_mut(index).map_or(Value::ABSENT, Value::take)
     }
 }
 

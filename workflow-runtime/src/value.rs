@@ -26,6 +26,16 @@ impl Value {
         Self(Some(Arc::new(value)))
     }
 
+    /// The place of a value that is not there yet, or not any more. Whoever
+    /// reads it finds a value of another type than it expects, which is a bug
+    /// of this project, contained like a task's panic.
+    pub(crate) const ABSENT: Self = Self(None);
+
+    /// Takes the value and leaves its place empty.
+    pub(crate) fn take(&mut self) -> Self {
+        Self(self.0.take())
+    }
+
     /// Lends the value, or `None` when it is of another type.
     pub fn get<T: 'static>(&self) -> Option<&T> {
         self.0.as_ref()?.downcast_ref()

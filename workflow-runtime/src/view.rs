@@ -88,7 +88,10 @@ impl RunSnapshot {
     pub(crate) fn of(host: &RunHost) -> Self {
         let state = host.state();
         let inner = host.lock();
-        let open = inner.frames.iter().map(|frame| (frame.scope.clone(), frame.records.clone()));
+        let open = inner
+            .frames
+            .iter()
+            .map(|frame| (frame.scope.clone(), StepRecord::all_of(frame, &inner.machine).collect()));
         let closed = inner.log.closed().map(|(scope, records)| (scope.clone(), records.clone()));
         let regions: Vec<_> = open.chain(closed).collect();
         let items = inner.frames.iter().flat_map(|frame| {
@@ -187,8 +190,7 @@ impl Tree {
 
 fn skipped(scope: &Arc<Scope>, steps: &mut Vec<StepSnapshot>) {
     for (number, step) in (0..).zip(scope.region.steps) {
-        let record = StepRecord { state: StepState::Skipped, ..StepRecord::default() };
-        steps.push(StepSnapshot::of(scope.path(number), step, &record));
+        steps.push(StepSnapshot::of(scope.path(number), step, &StepRecord::skipped()));
     }
 }
 

@@ -16,50 +16,60 @@ use tracing::Span;
 use super::core::Begun;
 use super::host::RunHost;
 use super::transact;
+use super::worker::Goal;
 use crate::context::Context;
-use crate::definition::{Start, TaskDef};
+use crate::definition::{TaskDef, TaskStep};
 use crate::error::{Cause, Failure};
 use crate::panics::{contained, discard};
-use crate::run::{AttemptEnd, Key, Timestamp};
-use crate::task::{Ended, Env, Moved, Retryability};
+use crate::run::{AttemptEnd, FrameId, Key, Timestamp};
+use crate::task::{Ended, Env, Moved, Retryability, Running};
 use crate::value::Value;
 
-/// What a task is given. It is large, so it stays where its worker keeps it;
-/// its values are gone once the attempt is over.
-pub(crate) type Given = Option<(Env, Moved)>;
+/// What a task is given.
+pub(crate) struct Given {
+    pub(super) env: Env,
+    pub(super) moved: Moved,
+}
+
+impl Given {
+    pub(super) fn new(host: &Arc<RunHost>) -> Self {
+        let nowhere = Key { frame: FrameId::ROOT, step: 0 };
+        Self { env: Env::new(host.context(nowhere, 0, 0)), moved: Moved::default() }
+    }
+
+    /// For another thread.
+    pub(super) fn take(&mut self, host: &Arc<RunHost>) -> Self {
+        std::mem::replace(self, Self::new(host))
+    }
+
+    #[inline]
+    fn clear(&mut self) {
+        self.env.clear();
+        self.moved.clear();
+    }
+}
 
 /// An attempt that begins.
 pub(crate) struct Attempt {
-    pub(crate) key: Key,
-    pub(crate) epoch: u32,
-    pub(crate) start: Start,
-    pub(crate) blocking: bool,
-    /// The contract of the task, if it is a transaction.
-    pub(crate) transaction: Option<&'static TaskDef>,
-    /// Whether it does what the step is there for, or takes it back.
-    pub(crate) witnessed: bool,
-    pub(crate) limits: TimeLimits,
-    pub(crate) span: Span,
+    pub(super) key: Key,
+    pub(super) epoch: u32,
+    pub(super) began: Timestamp,
+    /// When the step has to have ended.
+    pub(super) deadline: Option<Timestamp>,
+    pub(super) step: &'static TaskStep,
+    /// What is called: the step's task, or the one that undoes it or finds out
+    /// what became of it.
+    pub(super) task: &'static TaskDef,
+    pub(super) goal: Goal,
+    /// Where somebody listens.
+    pub(super) span: Option<Box<Span>>,
 }
 
-/// How long an attempt may take.
-#[derive(Clone, Copy)]
-pub(crate) struct TimeLimits {
-    pub(crate) began: Timestamp,
-    pub(crate) timeout: Option<Duration>,
-    pub(crate) deadline: Option<Timestamp>,
-}
-
-/// An attempt that is over.
-pub(crate) struct Done {
-    pub(crate) key: Key,
-    pub(crate) epoch: u32,
-    pub(crate) end: AttemptEnd,
-    pub(crate) output: Option<Value>,
-    /// What the output is remembered under for later runs.
-    pub(crate) cache_key: Option<Vec<u8>>,
+/// An attempt is over.
+pub(super) struct Over {
+    pub(super) end: End,
     /// Whether it ever had to wait.
-    pub(crate) waited: bool,
+    pub(super) waited: bool,
 }
 
 /// How the polling of an attempt came to its end.
@@ -72,68 +82,82 @@ pub(super) enum End {
     Dropped,
 }
 
-pub(crate) async fn run(host: &Arc<RunHost>, attempt: &Attempt, given: &mut Given) -> Done {
-    let Attempt { key, epoch, limits, .. } = *attempt;
-    let over = |end| Done { key, epoch, end, output: None, cache_key: None, waited: false };
-    // Its worker may have let others go first, and they have given it up.
-    if host.is_stopping() && host.lock().controls.is_stopped(key, epoch) {
-        *given = None;
-        return over(AttemptEnd::Cancelled);
-    }
-    if limits.are_over() {
-        *given = None;
-        return over(AttemptEnd::Failed(deadline_over(), Retryability::Fatal));
-    }
-    if let (Some(witness), Some((env, _)), true) = (&host.core.witness, &*given, attempt.witnessed) {
-        witness(host.begun(key, env.context()));
-    }
-    let mut watch = Watch { host, key, epoch, limits, waker: None, until: None, sleep: None };
-    let transacted = match attempt.transaction {
-        Some(task) => transact::run(&mut watch, attempt, given, task).await,
-        None => None,
+/// What the attempt has been given is gone once this ends: the next step may
+/// then be the only holder of what this one was lent, and take it without a
+/// copy.
+pub(super) async fn run(host: &Arc<RunHost>, attempt: &Attempt, given: &mut Given) -> Over {
+    let over = match attempt.forestalled(host) {
+        Some(end) => Over { end, waited: false },
+        // Boxed, as few tasks do, and a worker should be small.
+        None if attempt.task.transaction || attempt.task.blocking => {
+            Box::pin(run_elsewhere(host, attempt, given)).await
+        }
+        None => run_in_place(host, attempt, given).await,
     };
-    let end = match transacted {
-        Some(end) => end,
-        None if attempt.blocking => run_on_thread(&mut watch, attempt, given.take()).await,
-        None => run_in_place(&mut watch, attempt, given).await,
-    };
-    let mut cache_key = None;
-    let (end, output) = match end {
-        End::Ended(Ok(Ended::Ok(output))) => (AttemptEnd::Ok, Some(output)),
-        End::Ended(Ok(Ended::Reused(output))) => (AttemptEnd::Reused, Some(output)),
-        End::Ended(Ok(Ended::Remember(output, key))) => {
-            cache_key = Some(key);
-            (AttemptEnd::Ok, Some(output))
-        }
-        End::Ended(Ok(Ended::NotDone)) => (AttemptEnd::NotDone, None),
-        End::Ended(Ok(Ended::Err(failure, retryability))) => {
-            (AttemptEnd::Failed(failure, retryability), None)
-        }
-        End::Ended(Ok(Ended::Arguments(_))) => {
-            let failure = Failure::new(Cause::Fatal, "a workflow was started as a task; please report this");
-            (AttemptEnd::Failed(failure, Retryability::Fatal), None)
-        }
-        End::Ended(Err(panic)) => (AttemptEnd::Failed(panic, Retryability::Retry), None),
-        End::TimedOut => {
-            let limit = limits.timeout.unwrap_or_default();
-            let failure = Failure::new(Cause::Timeout, format!("took longer than its timeout of {limit:?}"));
-            (AttemptEnd::Failed(failure, Retryability::Retry), None)
-        }
-        End::DeadlineOver => (AttemptEnd::Failed(deadline_over(), Retryability::Fatal), None),
-        End::Dropped => (AttemptEnd::Cancelled, None),
-    };
-    Done { key, epoch, end, output, cache_key, waited: watch.waker.is_some() }
+    given.clear();
+    over
 }
 
-fn deadline_over() -> Failure {
-    Failure::new(Cause::Timeout, "the step's deadline is over")
-}
+impl Attempt {
+    /// How it ends, if it is over before it has begun. Its worker may have let
+    /// others go first.
+    #[inline]
+    fn forestalled(&self, host: &RunHost) -> Option<End> {
+        if host.is_stopping() && host.lock().controls.is_stopped(self.key, self.epoch) {
+            return Some(End::Dropped);
+        }
+        // As after a pause, a wait for room, or a while in which no engine ran.
+        self.deadline.is_some_and(|deadline| self.began >= deadline).then_some(End::DeadlineOver)
+    }
 
-impl TimeLimits {
-    /// Whether there is no time left to begin, as after a pause, a wait for
-    /// room, or a while in which no engine ran.
-    fn are_over(&self) -> bool {
-        self.deadline.is_some_and(|deadline| self.began >= deadline)
+    fn timeout(&self) -> Option<Duration> {
+        let policy = if self.goal == Goal::Do { self.step.policy } else { &self.task.policy };
+        policy.timeout
+    }
+
+    /// For another thread.
+    pub(super) fn span(&self) -> Span {
+        self.span.as_deref().cloned().unwrap_or_else(Span::none)
+    }
+
+    /// Whoever looks on hears of it.
+    #[inline]
+    fn witness(&self, host: &RunHost, given: &Given) {
+        if let (Some(witness), true) = (&host.core.witness, self.goal != Goal::Reconcile) {
+            witness(host.begun(self.key, given.env.context()));
+        }
+    }
+
+    /// How the attempt ended, as the run hears of it, and what it has left.
+    /// `cache_key`: what later runs find that by.
+    #[inline]
+    pub(super) fn told(&self, end: End, cache_key: &mut Option<Vec<u8>>) -> (AttemptEnd, Option<Value>) {
+        let end = match end {
+            End::Ended(Ok(Ended::Ok(output))) => return (AttemptEnd::Ok, Some(output)),
+            End::Ended(Ok(Ended::Reused(output))) => return (AttemptEnd::Reused, Some(output)),
+            End::Ended(Ok(Ended::Remember(output, key))) => {
+                *cache_key = Some(key);
+                return (AttemptEnd::Ok, Some(output));
+            }
+            End::Ended(Ok(Ended::NotDone)) => AttemptEnd::NotDone,
+            End::Ended(Ok(Ended::Err(failure, retryability))) => AttemptEnd::Failed(failure, retryability),
+            End::Ended(Ok(Ended::Arguments(_))) => {
+                let words = "a workflow was started as a task; please report this";
+                AttemptEnd::Failed(Failure::new(Cause::Fatal, words), Retryability::Fatal)
+            }
+            End::Ended(Err(panic)) => AttemptEnd::Failed(panic, Retryability::Retry),
+            End::TimedOut => {
+                let limit = self.timeout().unwrap_or_default();
+                let words = format!("took longer than its timeout of {limit:?}");
+                AttemptEnd::Failed(Failure::new(Cause::Timeout, words), Retryability::Retry)
+            }
+            End::DeadlineOver => {
+                let failure = Failure::new(Cause::Timeout, "the step's deadline is over");
+                AttemptEnd::Failed(failure, Retryability::Fatal)
+            }
+            End::Dropped => AttemptEnd::Cancelled,
+        };
+        (end, None)
     }
 }
 
@@ -157,38 +181,70 @@ impl RunHost {
     }
 }
 
-async fn run_in_place(watch: &mut Watch<'_>, attempt: &Attempt, given: &mut Given) -> End {
-    let Attempt { start, span, .. } = attempt;
-    let Some((env, moved)) = given else { return End::Dropped };
-    let end = match contained(|| span.in_scope(|| start(env, moved))) {
-        Err(panic) => End::Ended(Err(panic)),
-        Ok(mut running) => {
-            let end = poll_fn(|cx| {
-                watch.poll(cx, |cx| {
-                    let _entered = span.enter();
-                    match contained(|| running.as_mut().poll(cx)) {
-                        Ok(polled) => polled.map(Ok),
-                        Err(panic) => Poll::Ready(Err(panic)),
-                    }
-                })
-            })
-            .await;
-            discard(running);
-            end
+/// Polls an attempt where its worker is. Most end at their first poll, which
+/// needs no watch.
+async fn run_in_place(host: &Arc<RunHost>, attempt: &Attempt, given: &mut Given) -> Over {
+    attempt.witness(host, given);
+    let Given { env, moved } = given;
+    let mut running = None;
+    let first = poll_fn(|cx| {
+        let _entered = attempt.span.as_ref().map(|span| span.enter());
+        let polled = contained(|| running.insert((attempt.step.start)(env, moved)).as_mut().poll(cx));
+        Poll::Ready(polled)
+    });
+    let over = match (first.await, &mut running) {
+        (Ok(Poll::Ready(ended)), _) => Over { end: End::Ended(Ok(ended)), waited: false },
+        (Ok(Poll::Pending), Some(running)) => {
+            let end = Box::pin(wait(Watch::new(host, attempt), running)).await;
+            Over { end, waited: true }
         }
+        (Err(panic), _) => Over { end: End::Ended(Err(panic)), waited: false },
+        (Ok(Poll::Pending), None) => Over { end: End::Dropped, waited: false },
     };
-    // Before the end is told: the next step may then be the only holder of
-    // what this one was lent, and take it without a copy.
-    env.clear();
-    moved.0.clear();
-    end
+    discard(running);
+    over
+}
+
+/// Goes on with an attempt that has to wait.
+async fn wait(mut watch: Watch<'_>, running: &mut Running<'_>) -> End {
+    let span = watch.attempt.span.as_ref();
+    // It was polled already, and whoever wakes it does so by now.
+    let mut is_first = true;
+    poll_fn(|cx| {
+        watch.poll(cx, |cx| {
+            if std::mem::take(&mut is_first) {
+                return Poll::Pending;
+            }
+            let _entered = span.map(|span| span.enter());
+            match contained(|| running.as_mut().poll(cx)) {
+                Ok(polled) => polled.map(Ok),
+                Err(panic) => Poll::Ready(Err(panic)),
+            }
+        })
+    })
+    .await
+}
+
+/// Runs an attempt on another thread: the store's, or one that may block.
+async fn run_elsewhere(host: &Arc<RunHost>, attempt: &Attempt, given: &mut Given) -> Over {
+    attempt.witness(host, given);
+    let mut watch = Watch::new(host, attempt);
+    let transacted = if attempt.task.transaction { transact::run(&mut watch, given).await } else { None };
+    match transacted {
+        Some(end) => Over { end, waited: watch.has_waited() },
+        None if attempt.task.blocking => {
+            let end = run_on_thread(&mut watch, given).await;
+            Over { end, waited: watch.has_waited() }
+        }
+        None => run_in_place(host, attempt, given).await,
+    }
 }
 
 /// Runs a `blocking` task. Nobody can stop a thread from outside: when its
 /// time is up the attempt is over, and the thread goes on to its end unheard.
-async fn run_on_thread(watch: &mut Watch<'_>, attempt: &Attempt, given: Given) -> End {
-    let Some((env, mut moved)) = given else { return End::Dropped };
-    let Attempt { start, ref span, .. } = *attempt;
+async fn run_on_thread(watch: &mut Watch<'_>, given: &mut Given) -> End {
+    let Given { env, mut moved } = given.take(watch.host);
+    let (start, span) = (watch.attempt.step.start, watch.attempt.span());
     let begun = Arc::new(AtomicBool::new(false));
     let (begun_there, span_there) = (begun.clone(), span.clone());
     let mut thread = watch.host.core.runtime.spawn_blocking(move || {
@@ -212,7 +268,7 @@ async fn run_on_thread(watch: &mut Watch<'_>, attempt: &Attempt, given: Given) -
         thread.abort();
         if begun.load(Ordering::Relaxed) {
             tracing::warn!(
-                parent: span,
+                parent: &span,
                 "blocking code cannot be stopped: the attempt is over, its thread goes on to its end"
             );
         }
@@ -236,9 +292,7 @@ fn join(
 /// to wait for the first time.
 pub(super) struct Watch<'a> {
     pub(super) host: &'a Arc<RunHost>,
-    key: Key,
-    epoch: u32,
-    limits: TimeLimits,
+    pub(super) attempt: &'a Attempt,
     /// The waker that the run knows; none before the first wait.
     waker: Option<Waker>,
     /// The earliest of what ends the attempt, and how.
@@ -248,7 +302,16 @@ pub(super) struct Watch<'a> {
     sleep: Option<Pin<Box<Unconstrained<Sleep>>>>,
 }
 
-impl Watch<'_> {
+impl<'a> Watch<'a> {
+    fn new(host: &'a Arc<RunHost>, attempt: &'a Attempt) -> Self {
+        Self { host, attempt, waker: None, until: None, sleep: None }
+    }
+
+    /// Whether the attempt ever had to wait.
+    fn has_waited(&self) -> bool {
+        self.waker.is_some()
+    }
+
     pub(super) fn poll(
         &mut self,
         cx: &mut TaskContext<'_>,
@@ -270,8 +333,9 @@ impl Watch<'_> {
             self.waker = Some(cx.waker().clone());
         }
         if !known || self.host.is_stopping() {
+            let Attempt { key, epoch, .. } = *self.attempt;
             let mut inner = self.host.lock();
-            if let Some(at) = inner.controls.attend(self.key, self.epoch, cx.waker(), Instant::now()) {
+            if let Some(at) = inner.controls.attend(key, epoch, cx.waker(), Instant::now()) {
                 drop(inner);
                 self.arm(at, || End::Dropped);
             }
@@ -284,11 +348,10 @@ impl Watch<'_> {
 
     fn arm_limits(&mut self) {
         let clock = &self.host.core.clock;
-        let TimeLimits { began, timeout, deadline } = self.limits;
-        if let Some(timeout) = timeout {
-            self.arm(clock.instant(began.after(timeout)), || End::TimedOut);
+        if let Some(timeout) = self.attempt.timeout() {
+            self.arm(clock.instant(self.attempt.began.after(timeout)), || End::TimedOut);
         }
-        if let Some(deadline) = deadline {
+        if let Some(deadline) = self.attempt.deadline {
             self.arm(clock.instant(deadline), || End::DeadlineOver);
         }
     }

@@ -149,7 +149,7 @@ impl RunHost {
     pub(super) fn remember(&self, inner: &mut Inner, after: &mut After, result: Fresh) {
         match result {
             Fresh::Here { key, value, until } => {
-                after.values.extend(self.core.results.put(key, value, inner.now, until));
+                after.rare().values.extend(self.core.results.put(key, value, inner.now, until));
             }
             Fresh::Stored(remembered) => {
                 inner.uncommitted.remember.push(remembered);

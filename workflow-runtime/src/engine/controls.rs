@@ -60,6 +60,7 @@ impl Controls {
         if self.everything { Some(now) } else { control.abort_at }
     }
 
+    #[inline]
     pub(crate) fn remove(&mut self, key: Key, epoch: u32) {
         if !self.attempts.is_empty() {
             self.attempts.remove(&(key, epoch));

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use super::cached;
+use super::frames::{Frame, Frames};
 use super::host::{After, Inner, Room, RunEnd, RunHost};
 use super::journal;
 use super::limits::Request;
@@ -16,12 +17,13 @@ use super::record::What;
 use super::worker::{Goal, Ready};
 use crate::definition::Kind;
 use crate::error::{Cause, Failure, StepError};
-use crate::run::{Action, Change, Event, Key, Machine, Refused, RunState, StepState};
+use crate::run::{Action, Change, Event, FrameId, Key, Machine, Refused, RunState, StepState};
 use crate::value::Value;
 
 impl RunHost {
     /// Hears an event, and then every event that acting on it gives rise to.
     /// `value` is what the event brings: an attempt's output, a signal's value.
+    #[inline]
     pub(crate) fn handle(
         self: &Arc<Self>,
         inner: &mut Inner,
@@ -48,6 +50,7 @@ impl RunHost {
     }
 
     /// Hears every answer that acting has given rise to.
+    #[inline]
     fn drain(self: &Arc<Self>, inner: &mut Inner, after: &mut After) {
         while let Some((event, value)) = inner.answers.pop_front() {
             if inner.end.is_some() {
@@ -60,7 +63,18 @@ impl RunHost {
     }
 
     /// One turn of the loop.
-    fn step(
+    #[inline]
+    fn step(self: &Arc<Self>, inner: &mut Inner, after: &mut After, event: Event, value: Option<Value>) {
+        if self.journal.is_some() || inner.cache_key.is_some() {
+            self.step_kept(inner, after, event, value);
+        } else if self.is_heard(inner, event, value) {
+            self.act(inner, after);
+        }
+    }
+
+    /// The same where something of it is kept: in the run's journal, or for
+    /// later runs.
+    fn step_kept(
         self: &Arc<Self>,
         inner: &mut Inner,
         after: &mut After,
@@ -72,8 +86,7 @@ impl RunHost {
         let largest = self.core.largest_value;
         let entry = self.journal.as_ref().map(|_| journal::entry(inner, &mut event, &mut value, largest));
         let result = cached::result(inner, &event, entry.as_ref(), value.as_ref());
-        if let Err(refused) = self.hear(inner, event, value) {
-            tracing::debug!(parent: &self.span, %refused, "an event came too late");
+        if !self.is_heard(inner, event, value) {
             return;
         }
         if let Some(result) = result {
@@ -85,26 +98,38 @@ impl RunHost {
         self.act(inner, after);
     }
 
+    #[inline]
+    fn is_heard(&self, inner: &mut Inner, event: Event, value: Option<Value>) -> bool {
+        let heard = self.hear(inner, event, value);
+        if let Err(refused) = &heard {
+            tracing::debug!(parent: &self.span, %refused, "an event came too late");
+        }
+        heard.is_ok()
+    }
+
     /// Gives an event to the machine, and the value it brings to whom it is
     /// for.
+    #[inline]
     pub(super) fn hear(&self, inner: &mut Inner, event: Event, value: Option<Value>) -> Result<(), Refused> {
         inner.effects.actions.clear();
         inner.effects.changes.clear();
         inner.effects.observed = true;
+        let Some(value) = value else { return inner.machine.apply(inner.now, event, &mut inner.effects) };
         let target = target(inner, &event);
         inner.machine.apply(inner.now, event, &mut inner.effects)?;
         // Only now: the value of an attempt that was given up must not
         // overwrite that of the attempt which followed it.
-        match (target, value) {
-            (Target::Output(key), Some(value)) => inner.put_output(key, value),
-            (Target::Signal(name), Some(value)) => inner.keep_signal(name, value),
-            (Target::Nowhere, _) | (_, None) => {}
+        match target {
+            Target::Output(key) => inner.put_output(key, value),
+            Target::Signal(name) => inner.keep_signal(name, value),
+            Target::Nowhere => {}
         }
         Ok(())
     }
 
     /// Acts on what the machine decided. What stays inside the run is done at
     /// once; what the world can see waits for the commit, if there is a store.
+    #[inline]
     fn act(self: &Arc<Self>, inner: &mut Inner, after: &mut After) {
         // Frames that close here still take part in the changes below.
         let closed_before = after.garbage.len();
@@ -126,33 +151,38 @@ impl RunHost {
 
     /// Tells observers. After the actions, because those open the frames that
     /// changes are about. Nobody can look in between: the lock is held.
+    #[inline]
     pub(super) fn note_changes(&self, inner: &mut Inner, after: &mut After, closed_before: usize) {
-        let mut changed = Vec::new();
+        if self.journal.is_some() {
+            self.journal_changes(inner, after, closed_before);
+        }
         let Inner { effects, frames, log, now, .. } = inner;
         for change in effects.changes.drain(..) {
-            let key = match &change {
-                Change::Step { key, .. } => *key,
-                Change::Run(state) => {
-                    log.push(*now, What::Run(*state));
-                    continue;
+            match change {
+                Change::Run(state) => log.push(*now, What::Run(state)),
+                Change::Step { key, state, attempt, failure } => {
+                    let closed = &mut after.garbage[closed_before..];
+                    if let Some(frame) = find(frames, closed, key.frame) {
+                        log.note(frame, *now, key.step, state, attempt, failure);
+                    }
                 }
-            };
-            let closed = &mut after.garbage[closed_before..];
-            let open = frames.get_mut(key.frame);
-            let frame = open.or_else(|| closed.iter_mut().find(|frame| frame.id == key.frame));
-            if let Some(frame) = frame {
-                if self.journal.is_some() {
-                    changed.extend(journal::change(frame, &change, self.core.begins));
-                }
-                log.note(frame, *now, change);
             }
         }
-        for frame in &mut after.garbage[closed_before..] {
-            inner.log.archive(frame);
+        for frame in &after.garbage[closed_before..] {
+            inner.log.archive(frame, &inner.machine);
         }
-        if let Some(entry) = inner.uncommitted.entries.last_mut() {
-            entry.changes = changed;
-        }
+    }
+
+    /// Has the journal tell the changes that its latest entry has made.
+    fn journal_changes(&self, inner: &mut Inner, after: &mut After, closed_before: usize) {
+        let Inner { effects, frames, uncommitted, .. } = inner;
+        let Some(entry) = uncommitted.entries.last_mut() else { return };
+        let told = effects.changes.iter().filter_map(|change| {
+            let Change::Step { key, .. } = change else { return None };
+            let frame = find(frames, &mut after.garbage[closed_before..], key.frame)?;
+            journal::change(frame, change, self.core.begins)
+        });
+        entry.changes = told.collect();
     }
 
     /// Performs what waited for a commit.
@@ -235,7 +265,7 @@ impl RunHost {
         let Some(Kind::Task(task)) = inner.frames.step(key).map(|(_, step)| step.kind) else { return };
         inner.room.insert((key, epoch), Room { task: task.task.name, taken: false });
         let request = Request { host: self.clone(), key, epoch };
-        after.granted.extend(self.core.limits.acquire(&self.core, task.task, request));
+        after.rare().granted.extend(self.core.limits.acquire(&self.core, task.task, request));
     }
 
     pub(super) fn run_end(
@@ -263,12 +293,12 @@ impl RunHost {
     /// Ends the run and lets go of everything but its result and its story.
     pub(crate) fn finish(self: &Arc<Self>, inner: &mut Inner, after: &mut After, end: RunEnd) {
         inner.end = Some(end);
-        inner.machine = Machine::new(self.graph);
         inner.ended_at = Some(inner.now);
-        for mut frame in inner.frames.take_all() {
-            inner.log.archive(&mut frame);
+        for frame in inner.frames.take_all() {
+            inner.log.archive(&frame, &inner.machine);
             after.garbage.push(frame);
         }
+        inner.machine = Machine::new(self.graph);
         for timer in inner.timers.drain() {
             self.core.timers.remove(timer);
         }
@@ -282,6 +312,11 @@ impl RunHost {
         inner.params.clear();
         (after.changed, after.ended) = (true, true);
     }
+}
+
+/// A frame that is open, or has closed just now.
+fn find<'a>(frames: &'a mut Frames, closed: &'a mut [Frame], id: FrameId) -> Option<&'a mut Frame> {
+    frames.get_mut(id).or_else(|| closed.iter_mut().find(|frame| frame.id == id))
 }
 
 /// Whether an action reaches beyond the run: it starts or stops what a task

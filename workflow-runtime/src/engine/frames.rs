@@ -3,9 +3,7 @@
 
 use std::sync::Arc;
 
-use smallvec::SmallVec;
-
-use super::record::StepRecord;
+use super::record::ProgressRecord;
 use crate::definition::{Graph, Kind, Region, Step};
 use crate::run::{FrameId, Key};
 use crate::value::Value;
@@ -58,13 +56,14 @@ pub(crate) struct Frame {
     /// The step that opened it.
     pub(crate) parent: Option<Key>,
     pub(crate) scope: Arc<Scope>,
-    pub(crate) slots: Vec<Option<Value>>,
-    pub(crate) records: Vec<StepRecord>,
+    pub(crate) slots: Vec<Value>,
     /// Its number in the log of changes, once there was one.
     pub(crate) in_log: Option<u32>,
     /// What steps that open regions, or may be undone, keep meanwhile. A list:
     /// few steps of a region have an entry, and each only while it runs.
     kept: Vec<(u16, Kept)>,
+    /// How far the attempts of steps say they are.
+    progress: Vec<(u16, ProgressRecord)>,
 }
 
 /// What a step keeps until its end.
@@ -74,9 +73,9 @@ pub(crate) enum Kept {
     /// A `for`: the items not yet handed out and the results so far.
     Items {
         /// In order; taken when their frame opens.
-        items: Vec<Option<Value>>,
+        items: Vec<Value>,
         /// In the order of the items.
-        results: Vec<Option<Value>>,
+        results: Vec<Value>,
     },
     /// A `while`: the loop variables, after the last turn.
     Turn(Vec<Value>),
@@ -90,39 +89,27 @@ pub(crate) enum Kept {
 }
 
 impl Frame {
-    pub(crate) fn new(
-        id: FrameId,
-        parent: Option<Key>,
-        scope: Arc<Scope>,
-        mut imports: Vec<Option<Value>>,
-    ) -> Self {
+    pub(crate) fn new(id: FrameId, parent: Option<Key>, scope: Arc<Scope>, mut imports: Vec<Value>) -> Self {
         let slots = usize::from(scope.region.slots).max(imports.len());
-        imports.resize_with(slots, || None);
-        let records = scope.region.steps.iter().map(|_| StepRecord::default()).collect();
-        Self { id, parent, scope, slots: imports, records, in_log: None, kept: Vec::new() }
+        imports.resize_with(slots, || Value::ABSENT);
+        Self { id, parent, scope, slots: imports, in_log: None, kept: Vec::new(), progress: Vec::new() }
     }
 
-    /// The value of a slot. An empty one is a bug of this project; the value
-    /// that stands in makes the reader say so, contained like a task's panic.
     pub(crate) fn read(&self, slot: u16) -> Value {
-        self.slots.get(usize::from(slot)).and_then(Option::clone).unwrap_or_else(missing)
+        self.slots.get(usize::from(slot)).map_or(Value::ABSENT, Value::clone)
     }
 
-    pub(crate) fn read_all(&self, slots: &[u16]) -> SmallVec<[Value; 6]> {
-        let mut values = SmallVec::new();
-        for slot in slots {
-            values.push(self.read(*slot));
-        }
-        values
+    pub(crate) fn read_all(&self, slots: &[u16]) -> impl Iterator<Item = Value> {
+        slots.iter().map(|slot| self.read(*slot))
     }
 
-    pub(crate) fn take(&mut self, slot: u16) -> Value {
-        self.slots.get_mut(usize::from(slot)).and_then(Option::take).unwrap_or_else(missing)
+    pub(crate) fn take_all(&mut self, slots: &[u16]) -> impl Iterator<Item = Value> {
+        slots.iter().map(|slot| self.slots.get_mut(usize::from(*slot)).map_or(Value::ABSENT, Value::take))
     }
 
     pub(crate) fn put(&mut self, slot: u16, value: Value) {
         if let Some(slot) = self.slots.get_mut(usize::from(slot)) {
-            *slot = Some(value);
+            *slot = value;
         }
     }
 
@@ -137,6 +124,23 @@ impl Frame {
         }
     }
 
+    pub(crate) fn progress(&self, step: u16) -> Option<&ProgressRecord> {
+        self.progress.iter().find(|(of, _)| *of == step).map(|(_, progress)| progress)
+    }
+
+    pub(crate) fn progress_mut(&mut self, step: u16) -> &mut ProgressRecord {
+        let place = self.progress.iter().position(|(of, _)| *of == step).unwrap_or_else(|| {
+            self.progress.push((step, ProgressRecord::default()));
+            self.progress.len() - 1
+        });
+        &mut self.progress[place].1
+    }
+
+    /// Another attempt of the step begins.
+    pub(crate) fn clear_progress(&mut self, step: u16) {
+        self.progress.retain(|(of, _)| *of != step);
+    }
+
     /// The plain output of a step that may be undone.
     pub(crate) fn output(&mut self, step: u16) -> Option<Value> {
         match self.kept(step) {
@@ -149,12 +153,6 @@ impl Frame {
         let place = self.kept.iter().position(|(of, _)| *of == step)?;
         Some(self.kept.swap_remove(place).1)
     }
-}
-
-/// The value that stands where none is: of a type that nobody expects.
-fn missing() -> Value {
-    struct Missing;
-    Value::new(Missing)
 }
 
 /// The open frames of a run.

@@ -30,7 +30,7 @@ use crate::error::{Error, StepError};
 use crate::operation::{Asker, By};
 use crate::run::{Effects, Event, Key, Machine, RunState, Timestamp};
 use crate::store::{Answer, StoreError};
-use crate::task::Shared;
+use crate::task::{Env, Shared};
 use crate::value::Value;
 
 /// One run. Held by its handles, by the engine while it has not ended, and by
@@ -73,6 +73,9 @@ pub(crate) struct Inner {
     /// The time of the latest event.
     pub(crate) now: Timestamp,
     pub(crate) frames: Frames,
+    /// For the values that an expression reads, while it is evaluated; kept
+    /// for its memory.
+    pub(crate) lent: Env,
     /// The parameters, until the body's frame opens.
     pub(crate) params: Vec<Value>,
     /// Values of signals that nobody has waited for yet, oldest first.
@@ -139,17 +142,30 @@ impl RunEnd {
 /// What is left to do once the run's lock is released.
 #[derive(Default)]
 pub(crate) struct After {
-    pub(crate) granted: Vec<Request>,
-    pub(crate) wakers: Vec<Waker>,
     /// Values whose destructors are the user's.
     pub(crate) garbage: Vec<Frame>,
-    pub(crate) values: Vec<Value>,
+    /// What most changes have nothing of.
+    pub(crate) rare: Option<Box<Rare>>,
     pub(crate) changed: bool,
     pub(crate) ended: bool,
     /// Whether the run sleeps and may be left to its rows.
     pub(crate) asleep: bool,
     /// Workers to spawn.
     pub(crate) workers: usize,
+}
+
+/// What is seldom left to do.
+#[derive(Default)]
+pub(crate) struct Rare {
+    pub(crate) granted: Vec<Request>,
+    pub(crate) wakers: Vec<Waker>,
+    pub(crate) values: Vec<Value>,
+}
+
+impl After {
+    pub(crate) fn rare(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
 }
 
 impl RunHost {
@@ -183,6 +199,7 @@ impl RunHost {
             answers: VecDeque::new(),
             now,
             frames: Frames::default(),
+            lent: Env::plain(),
             params,
             signals: Vec::new(),
             ready: VecDeque::new(),
@@ -221,6 +238,7 @@ impl RunHost {
     }
 
     /// For looking; whoever changes something goes through [`Self::with`].
+    #[inline]
     pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {
         // What panics under the lock is the user's and contained there.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
@@ -228,14 +246,19 @@ impl RunHost {
 
     /// Changes the run, and does afterwards what must not be done under its
     /// lock.
+    #[inline]
     pub(crate) fn with<T>(self: &Arc<Self>, change: impl FnOnce(&mut Inner, &mut After) -> T) -> T {
         let mut after = After::default();
         let mut inner = self.lock();
         let result = change(&mut inner, &mut after);
         after.changed = after.changed && std::mem::take(&mut inner.watched);
-        self.seal(&mut inner);
+        if self.journal.is_some() {
+            self.seal(&mut inner);
+        }
         drop(inner);
-        self.send();
+        if self.journal.is_some() {
+            self.send();
+        }
         self.settle(after);
         result
     }
@@ -246,14 +269,22 @@ impl RunHost {
         self.lock().watched = true;
     }
 
+    #[inline]
     pub(super) fn settle(self: &Arc<Self>, after: After) {
-        let After { granted, wakers, garbage, values, changed, ended, asleep, workers } = after;
+        let After { garbage, rare, changed, ended, asleep, workers } = after;
         for _ in 0..workers {
             self.spawn_worker();
         }
-        wakers.into_iter().for_each(Waker::wake);
         garbage.into_iter().for_each(crate::panics::discard);
-        values.into_iter().for_each(crate::panics::discard);
+        let granted = match rare {
+            None => Vec::new(),
+            Some(rare) => {
+                let Rare { granted, wakers, values } = *rare;
+                wakers.into_iter().for_each(Waker::wake);
+                values.into_iter().for_each(crate::panics::discard);
+                granted
+            }
+        };
         if ended {
             if let Some(registry) = self.registry.upgrade() {
                 registry.forget(self);
@@ -358,7 +389,7 @@ impl RunHost {
     /// Drops every attempt.
     pub(super) fn stop_all(&self, inner: &mut Inner, after: &mut After) {
         self.stopping.store(true, Ordering::Release);
-        after.wakers.extend(inner.controls.stop_everything(Instant::now()));
+        after.rare().wakers.extend(inner.controls.stop_everything(Instant::now()));
     }
 
     /// Asks an attempt to stop; it is dropped at `abort_at` if given.
@@ -371,23 +402,26 @@ impl RunHost {
         abort_at: Option<Instant>,
     ) {
         self.stopping.store(true, Ordering::Release);
-        after.wakers.extend(inner.controls.stop(key, epoch, abort_at));
+        after.rare().wakers.extend(inner.controls.stop(key, epoch, abort_at));
     }
 
     /// Whether any attempt was ever asked to stop.
+    #[inline]
     pub(crate) fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Acquire)
     }
 
     /// Gives back the room of an attempt that ended, or of a request that is
     /// not needed any more.
+    #[inline]
     pub(crate) fn release(self: &Arc<Self>, inner: &mut Inner, after: &mut After, key: Key, epoch: u32) {
         if inner.room.is_empty() {
             return;
         }
         if let Some(room) = inner.room.remove(&(key, epoch)) {
             let request = Request { host: self.clone(), key, epoch };
-            after.granted.extend(self.core.limits.release(&self.core, room.task, &request));
+            let granted = self.core.limits.release(&self.core, room.task, &request);
+            after.rare().granted.extend(granted);
         }
     }
 

@@ -1,5 +1,5 @@
-//! What observers can see of a run: a record per step, and the log of all
-//! changes. Both are bounded.
+//! What observers can see of a run: its steps, where the machine knows them no
+//! more, and the log of all changes. Both are bounded.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::frames::{Frame, Scope};
 use crate::definition::Graph;
 use crate::error::Failure;
-use crate::run::{Change, RunState, StepState, Timestamp, Wait};
+use crate::run::{Machine, RunState, StepState, Timestamp};
 
 /// How many changes of a run are kept for observers.
 const CHANGES: usize = 10_000;
@@ -18,7 +18,8 @@ const CLOSED_STEPS: usize = 10_000;
 /// How often a step's progress becomes an event.
 const PROGRESS_EVERY: u64 = 100_000_000;
 
-/// What is known of one step.
+/// What is known of one step that its run's machine does not know any more, or
+/// that somebody looks at.
 #[derive(Clone, Debug)]
 pub(crate) struct StepRecord {
     pub(crate) state: StepState,
@@ -42,10 +43,11 @@ pub(crate) struct ProgressRecord {
     told_at: Timestamp,
 }
 
-impl Default for StepRecord {
-    fn default() -> Self {
+impl StepRecord {
+    /// Of a step in an arm that was not chosen.
+    pub(crate) fn skipped() -> Self {
         Self {
-            state: StepState::Waiting(Wait::Dependencies),
+            state: StepState::Skipped,
             attempt: 0,
             begun: false,
             started_at: None,
@@ -54,34 +56,24 @@ impl Default for StepRecord {
             progress: None,
         }
     }
+
+    /// The steps of a frame as they are now.
+    pub(crate) fn all_of(frame: &Frame, machine: &Machine) -> impl Iterator<Item = Self> {
+        machine.steps_of(frame.id).map(|view| Self {
+            state: view.state,
+            attempt: view.attempt,
+            begun: view.begun,
+            started_at: view.since,
+            ended_at: view.ended,
+            // What earlier attempts met says nothing of one that runs.
+            failure: view.failure.filter(|_| !is_well(view.state)).cloned().map(Box::new),
+            progress: frame.progress(view.key.step).copied().map(Box::new),
+        })
+    }
 }
 
-impl StepRecord {
-    pub(crate) fn change(
-        &mut self,
-        now: Timestamp,
-        state: StepState,
-        attempt: u32,
-        failure: Option<&Failure>,
-    ) {
-        self.state = state;
-        self.attempt = attempt;
-        if state == StepState::Running {
-            self.begun = false;
-            self.started_at = Some(now);
-            self.progress = None;
-        }
-        if matches!(state, StepState::Running | StepState::Succeeded { .. }) {
-            self.failure = None;
-        }
-        if let Some(failure) = failure {
-            self.failure = Some(Box::new(failure.clone()));
-        }
-        // An undo comes after the end and does not move it.
-        if state.is_ended() {
-            self.ended_at = self.ended_at.or(Some(now));
-        }
-    }
+fn is_well(state: StepState) -> bool {
+    matches!(state, StepState::Running | StepState::Succeeded { .. })
 }
 
 /// A change: what it takes to tell an observer of it. As it is kept, it names
@@ -111,6 +103,7 @@ struct Scopes {
 
 impl Scopes {
     /// The number of a frame, for one more entry about it.
+    #[inline]
     fn number(&mut self, frame: &mut Frame) -> u32 {
         if let Some(number) = frame.in_log
             && let Some((_, entries)) = self.get_mut(number)
@@ -168,6 +161,7 @@ impl Log {
 
     /// Takes a change in. Nobody is told of it before it is committed: a
     /// process that dies in between will decide again.
+    #[inline]
     pub(crate) fn push(&mut self, at: Timestamp, what: What) {
         if self.holds {
             self.held.push(Entry { at, what });
@@ -228,9 +222,9 @@ impl Log {
         Some(Entry { at: *at, what })
     }
 
-    /// Keeps the records of a frame whose values are gone.
-    pub(crate) fn archive(&mut self, frame: &mut Frame) {
-        let records = std::mem::take(&mut frame.records);
+    /// Keeps what is to be seen of the steps of a frame that goes.
+    pub(crate) fn archive(&mut self, frame: &Frame, machine: &Machine) {
+        let records: Vec<_> = StepRecord::all_of(frame, machine).collect();
         self.closed_steps += records.len();
         self.closed.push_back((frame.scope.clone(), records));
         while self.closed_steps > CLOSED_STEPS && self.closed.len() > 1 {
@@ -252,9 +246,8 @@ impl Log {
         done: u64,
         total: u64,
     ) -> bool {
-        let Some(record) = frame.records.get_mut(usize::from(step)) else { return false };
-        let first = record.progress.is_none();
-        let progress = record.progress.get_or_insert_default();
+        let first = frame.progress(step).is_none();
+        let progress = frame.progress_mut(step);
         (progress.done, progress.total, progress.alive_at) = (done, total, now);
         // A task may tell every byte; the log has to hold the run's story too.
         if !first && done < total && now.0 < progress.told_at.0.saturating_add(PROGRESS_EVERY) {
@@ -268,18 +261,21 @@ impl Log {
     }
 
     pub(crate) fn heartbeat(frame: &mut Frame, step: u16, now: Timestamp) {
-        if let Some(record) = frame.records.get_mut(usize::from(step)) {
-            record.progress.get_or_insert_default().alive_at = now;
-        }
+        frame.progress_mut(step).alive_at = now;
     }
 
-    /// Takes a step's change into its record and into the log.
-    pub(crate) fn note(&mut self, frame: &mut Frame, now: Timestamp, change: Change) {
-        let Change::Step { key, state, attempt, failure } = change else { return };
-        if let Some(record) = frame.records.get_mut(usize::from(key.step)) {
-            record.change(now, state, attempt, failure.as_deref());
-        }
+    /// Takes a step's change in.
+    #[inline]
+    pub(crate) fn note(
+        &mut self,
+        frame: &mut Frame,
+        now: Timestamp,
+        step: u16,
+        state: StepState,
+        attempt: u32,
+        failure: Option<Box<Failure>>,
+    ) {
         let scope = self.scopes.number(frame);
-        self.push(now, What::Step { scope, step: key.step, state, attempt, failure });
+        self.push(now, What::Step { scope, step, state, attempt, failure });
     }
 }

@@ -12,7 +12,7 @@ use std::task::{Context as TaskContext, Poll, Waker};
 use tokio::sync::oneshot;
 use tracing::Span;
 
-use super::attempt::{Attempt, End, Given, Watch};
+use super::attempt::{End, Given, Watch};
 use super::host::RunHost;
 use super::journal;
 use super::open::Open;
@@ -22,7 +22,7 @@ use crate::error::{Cause, Failure};
 use crate::panics::contained;
 use crate::run::{Action, Key};
 use crate::store::{Payload, RunRef, Store, StoreError, Transact, Transacted};
-use crate::task::{Ended, Env, Moved, Retryability};
+use crate::task::{Ended, Retryability};
 use crate::value::Value;
 
 /// What transactions gave back whose end the run has not heard of: by the step
@@ -76,23 +76,19 @@ impl RunHost {
 
 /// `None` where the store has no transactions for tasks. The attempt then runs
 /// like any other, and only a stand-in for the task gets to its end.
-pub(super) async fn run(
-    watch: &mut Watch<'_>,
-    attempt: &Attempt,
-    given: &mut Given,
-    task: &'static TaskDef,
-) -> Option<End> {
+pub(super) async fn run(watch: &mut Watch<'_>, given: &mut Given) -> Option<End> {
     let (store, run) = watch.host.transactions()?;
-    let (env, moved) = given.take()?;
-    let key = env.context().idempotency_key();
+    let (attempt, task) = (watch.attempt, watch.attempt.task);
+    let given = given.take(watch.host);
+    let key = given.env.context().idempotency_key();
     let call = Arc::new(Call::default());
     let work = Work {
         call: call.clone(),
-        start: attempt.start,
-        given: (env, moved),
+        start: attempt.step.start,
+        given,
         task,
         largest: watch.host.core.largest_value,
-        span: attempt.span.clone(),
+        span: attempt.span(),
     };
     let (answer, mut answered) = oneshot::channel();
     let work = Transact { run, key, work: Box::new(move || work.perform()) };
@@ -144,7 +140,7 @@ impl Call {
 struct Work {
     call: Arc<Call>,
     start: Start,
-    given: (Env, Moved),
+    given: Given,
     task: &'static TaskDef,
     largest: usize,
     span: Span,
@@ -157,7 +153,7 @@ impl Work {
             return None;
         }
         let _entered = span.enter();
-        let (env, mut moved) = given;
+        let Given { env, mut moved } = given;
         let ended = contained(|| {
             let running = pin!(start(&env, &mut moved));
             match running.poll(&mut TaskContext::from_waker(Waker::noop())) {

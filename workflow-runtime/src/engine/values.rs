@@ -8,8 +8,6 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, Waker};
 
-use smallvec::{SmallVec, smallvec};
-
 use super::clock::from_system;
 use super::frames::{Frame, Kept, Scope};
 use super::host::{Inner, RunHost};
@@ -29,17 +27,17 @@ impl RunHost {
         key: Key,
         turn: u32,
     ) -> Result<Answer, Failure> {
-        let now = inner.now;
-        let Some(frame) = inner.frames.get_mut(key.frame) else { return Err(lost_frame()) };
+        let Inner { frames, lent, now, .. } = inner;
+        let Some(frame) = frames.get_mut(key.frame) else { return Err(lost_frame()) };
         let Some(step) = frame.scope.step(key.step) else { return Err(lost_frame()) };
-        match step.kind {
+        match &step.kind {
             Kind::Compute(expr) => {
-                let value = eval(frame, &expr)?;
+                let value = eval(lent, frame, expr)?;
                 frame.put(step.output, value);
                 Ok(Answer::Value)
             }
             Kind::Sleep(expr) => {
-                let until = match eval(frame, &expr)? {
+                let until = match eval(lent, frame, expr)? {
                     Until::After(delay) => now.after(delay),
                     Until::At(time) => from_system(time),
                 };
@@ -48,29 +46,28 @@ impl RunHost {
                 Ok(Answer::Until(until))
             }
             Kind::Signal { within: Some(expr), .. } => {
-                let within = eval(frame, &expr)?;
+                let within = eval(lent, frame, expr)?;
                 Ok(Answer::Until(now.after(within)))
             }
             Kind::Map { items, .. } => {
-                let items = eval(frame, &items)?;
+                let items = eval(lent, frame, items)?;
                 let count = items.len();
-                let items = items.into_iter().map(Some).collect();
-                let results = std::iter::repeat_with(|| None).take(count).collect();
+                let results = std::iter::repeat_n(Value::ABSENT, count).collect();
                 frame.keep(key.step, Kept::Items { items, results });
                 Ok(Answer::Items(count))
             }
-            Kind::Branch { choose, .. } => Ok(Answer::Arm(eval(frame, &choose)?)),
+            Kind::Branch { choose, .. } => Ok(Answer::Arm(eval(lent, frame, choose)?)),
             Kind::Loop { initial, test, region, .. } => {
                 if turn == 0 {
-                    let variables = eval(frame, &initial)?;
+                    let variables = eval(lent, frame, initial)?;
                     frame.keep(key.step, Kept::Turn(variables));
                 }
-                let body = &frame.scope.graph.regions[usize::from(region)];
-                let values = loop_values(frame, key.step, body, test.reads);
-                eval_over(values, &test).map(Answer::Turn)
+                let body = &frame.scope.graph.regions[usize::from(*region)];
+                lend_turn(lent, frame, key.step, body, test.reads);
+                eval_lent(lent, test).map(Answer::Turn)
             }
             Kind::Task(task) => {
-                let params = self.child_params(key, frame, &task)?;
+                let params = self.child_params(key, frame, task)?;
                 frame.keep(key.step, Kept::Params(params));
                 Ok(Answer::Value)
             }
@@ -80,12 +77,13 @@ impl RunHost {
 
     /// Puts the value of a finished frame where its parent wants it.
     pub(crate) fn yield_value(self: &Arc<Self>, inner: &mut Inner, id: FrameId) -> Result<(), Failure> {
-        let Some(frame) = inner.frames.get(id) else { return Err(lost_frame()) };
+        let Inner { frames, lent, .. } = inner;
+        let Some(frame) = frames.get(id) else { return Err(lost_frame()) };
         let region = frame.scope.region;
         let value = match &region.result {
             Yield::Nothing => Value::new(()),
             Yield::Slot(slot) => frame.read(*slot),
-            Yield::Compute(expr) => eval(frame, expr)?,
+            Yield::Compute(expr) => eval(lent, frame, expr)?,
         };
         let Some(parent) = frame.parent else {
             inner.result = Some(value);
@@ -100,7 +98,7 @@ impl RunHost {
                 if let Some(Kept::Items { results, .. }) = around.kept(parent.step)
                     && let Some(result) = results.get_mut(index)
                 {
-                    *result = Some(value);
+                    *result = value;
                 }
             }
             Kind::Loop { .. } => around.keep(parent.step, Kept::Turn(variables)),
@@ -117,9 +115,10 @@ impl RunHost {
         frame: &Frame,
         task: &TaskStep,
     ) -> Result<Vec<Value>, Failure> {
-        let mut moved = frame.shared(task);
-        let mut env = Env::new(self.context(key, 0, 1));
-        env.give(frame.read_all(&task.reads), Purpose::Attempt, task.arm);
+        let (mut env, mut moved) = (Env::new(self.context(key, 0, 1)), Moved::default());
+        env.prepare(Purpose::Attempt, task.arm);
+        env.lend_all(frame.read_all(&task.reads));
+        moved.take_all(frame.read_all(&task.moves));
         let ended = contained(|| {
             let running = pin!((task.start)(&env, &mut moved));
             running.poll(&mut TaskContext::from_waker(Waker::noop()))
@@ -153,7 +152,7 @@ impl Inner {
         let frame = match parent {
             None => {
                 let scope = Scope { parent: None, graph, region: &graph.regions[usize::from(region)], index };
-                let imports = std::mem::take(&mut self.params).into_iter().map(Some).collect();
+                let imports = std::mem::take(&mut self.params);
                 Frame::new(id, None, Arc::new(scope), imports)
             }
             Some(key) => self.nested(id, key, region, index)?,
@@ -168,18 +167,18 @@ impl Inner {
             Kind::Task(TaskStep { task, .. }) => task.child?,
             _ => around.scope.graph,
         };
-        let mut imports: Vec<Option<Value>> = match (step.kind, around.kept(key.step)) {
-            (_, Some(Kept::Params(params))) => std::mem::take(params).into_iter().map(Some).collect(),
+        let mut imports: Vec<Value> = match (step.kind, around.kept(key.step)) {
+            (_, Some(Kept::Params(params))) => std::mem::take(params),
             (_, Some(Kept::Items { items, .. })) => {
-                items.get_mut(index as usize).map(Option::take).into_iter().collect()
+                items.get_mut(index as usize).map(Value::take).into_iter().collect()
             }
             // The turn's end brings new ones.
-            (_, Some(Kept::Turn(variables))) => std::mem::take(variables).into_iter().map(Some).collect(),
+            (_, Some(Kept::Turn(variables))) => std::mem::take(variables),
             (Kind::Select { race, arms }, Some(Kept::Race(frame))) => {
                 let frame = *frame;
                 let arm = arms.iter().position(|arm| *arm == region)?;
                 let winner = graph.regions[usize::from(race)].steps.get(arm)?;
-                vec![self.frames.get(frame).map(|race| race.read(winner.output))]
+                self.frames.get(frame).map(|race| race.read(winner.output)).into_iter().collect()
             }
             _ => Vec::new(),
         };
@@ -190,7 +189,7 @@ impl Inner {
             around.keep(key.step, Kept::Race(id));
         }
         let region = &graph.regions[usize::from(region)];
-        imports.extend(region.captures.iter().map(|slot| Some(around.read(*slot))));
+        imports.extend(around.read_all(region.captures));
         let scope = Scope { parent: Some((around.scope.clone(), key.step)), graph, region, index };
         Some(Frame::new(id, Some(key), Arc::new(scope), imports))
     }
@@ -201,7 +200,6 @@ impl Inner {
         let Some(step) = frame.scope.step(key.step) else { return };
         match (frame.release(key.step), step.kind) {
             (Some(Kept::Items { results, .. }), Kind::Map { collect, .. }) => {
-                let results = results.into_iter().flatten().collect();
                 if let Ok(value) = contained(|| collect(results)) {
                     frame.put_output(step, key.step, value);
                 }
@@ -253,7 +251,7 @@ impl Inner {
 impl Frame {
     /// Puts what a step produced into its slot, as its name stands for it.
     pub(crate) fn put_output(&mut self, step: &'static Step, number: u16, value: Value) {
-        if matches!(step.kind, Kind::Task(task) if task.task.undo.is_some()) {
+        if matches!(&step.kind, Kind::Task(task) if task.task.undo.is_some()) {
             self.keep(number, Kept::Output(value.clone()));
         }
         let value = match step.on_failure {
@@ -265,37 +263,34 @@ impl Frame {
         };
         self.put(step.output, value);
     }
-
-    /// The values that only this step uses, for an attempt that may not be the
-    /// last to ask for them.
-    pub(crate) fn shared(&self, task: &TaskStep) -> Moved {
-        Moved::of(&task.moves, |slot| self.read(slot))
-    }
-
-    /// The same, when nobody will ask for them again.
-    pub(crate) fn consumed(&mut self, task: &TaskStep) -> Moved {
-        Moved::of(&task.moves, |slot| self.take(slot))
-    }
 }
 
-fn eval<T>(frame: &Frame, expr: &Expr<T>) -> Result<T, Failure> {
-    eval_over(frame.read_all(expr.reads), expr)
+fn eval<T>(lent: &mut Env, frame: &Frame, expr: &Expr<T>) -> Result<T, Failure> {
+    lent.lend_all(frame.read_all(expr.reads));
+    eval_lent(lent, expr)
 }
 
-fn eval_over<T>(values: SmallVec<[Value; 6]>, expr: &Expr<T>) -> Result<T, Failure> {
-    let env = Env::plain(values);
-    contained(|| (expr.eval)(&env))
+/// Evaluates an expression over what was lent for it.
+fn eval_lent<T>(lent: &mut Env, expr: &Expr<T>) -> Result<T, Failure> {
+    let value = contained(|| (expr.eval)(lent));
+    lent.clear();
+    value
 }
 
-/// The values that a loop's test reads. They are those of the body's imports,
-/// which exist before a frame of the body does.
-fn loop_values(frame: &mut Frame, step: u16, body: &Region, reads: &[u16]) -> SmallVec<[Value; 6]> {
-    let mut imports: SmallVec<[Value; 6]> = match frame.kept(step) {
-        Some(Kept::Turn(variables)) => variables.iter().cloned().collect(),
-        _ => smallvec![],
+/// Lends the values that a loop's test reads. They are those of the body's
+/// imports, which exist before a frame of the body does.
+fn lend_turn(lent: &mut Env, frame: &mut Frame, step: u16, body: &Region, reads: &[u16]) {
+    let variables = match frame.kept(step) {
+        Some(Kept::Turn(variables)) => variables.clone(),
+        _ => Vec::new(),
     };
-    imports.extend(body.captures.iter().map(|slot| frame.read(*slot)));
-    reads.iter().filter_map(|slot| imports.get(usize::from(*slot)).cloned()).collect()
+    lent.lend_all(reads.iter().map(|import| {
+        let import = usize::from(*import);
+        match import.checked_sub(variables.len()) {
+            None => variables[import].clone(),
+            Some(capture) => body.captures.get(capture).map_or(Value::ABSENT, |slot| frame.read(*slot)),
+        }
+    }));
 }
 
 /// The machine and the frames disagree, which only a bug of this project

@@ -13,11 +13,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::attempt::{self, Attempt, Done, Given, TimeLimits};
+use super::attempt::{self, Attempt, End, Given, Over};
 use super::host::{After, Inner, RunHost};
 use crate::definition::Kind;
 use crate::run::{AttemptEnd, Event, Key, Timestamp};
-use crate::task::{Env, Moved, Purpose};
+use crate::task::Purpose;
 use crate::value::Value;
 
 /// An attempt that may start.
@@ -49,23 +49,28 @@ const TURN: Duration = Duration::from_micros(200);
 /// The same by number, for a clock that stands still.
 const ATTEMPTS_A_TURN: u32 = 1024;
 
+/// A worker: the attempt that it is at, and what that is given. It is large, so
+/// it stays where it is from attempt to attempt.
+pub(crate) struct Worker {
+    pub(super) attempt: Option<Attempt>,
+    pub(super) given: Given,
+}
+
 async fn work(host: Arc<RunHost>) {
-    let mut given = None;
-    let mut next = host.first_attempt(&mut given);
+    let mut worker = Worker { attempt: None, given: Given::new(&host) };
+    host.first_attempt(&mut worker);
     let (mut turn_began, mut attempts) = (Timestamp::default(), 0);
-    while let Some(attempt) = next {
-        let began = attempt.limits.began;
-        if attempts >= ATTEMPTS_A_TURN || (attempts > 0 && began.since(turn_began) > TURN) {
+    while let Some(attempt) = &worker.attempt {
+        if attempts >= ATTEMPTS_A_TURN || (attempts > 0 && attempt.began.since(turn_began) > TURN) {
             attempts = 0;
             tokio::task::yield_now().await;
         }
         if attempts == 0 {
-            turn_began = began;
+            turn_began = attempt.began;
         }
-        let done = attempt::run(&host, &attempt, &mut given).await;
-        attempts = if done.waited { 0 } else { attempts + 1 };
-        drop(attempt);
-        next = host.next_attempt(done, &mut given);
+        let Over { end, waited } = attempt::run(&host, attempt, &mut worker.given).await;
+        attempts = if waited { 0 } else { attempts + 1 };
+        host.next_attempt(&mut worker, end, waited);
     }
 }
 
@@ -82,6 +87,7 @@ impl RunHost {
     }
 
     /// Has enough workers spawned for what is ready.
+    #[inline]
     pub(crate) fn call_workers(&self, inner: &mut Inner, after: &mut After) {
         if !self.core.begins {
             return;
@@ -91,27 +97,29 @@ impl RunHost {
         after.workers += more;
     }
 
-    fn first_attempt(self: &Arc<Self>, given: &mut Given) -> Option<Attempt> {
+    fn first_attempt(self: &Arc<Self>, worker: &mut Worker) {
         self.with(|inner, after| {
             inner.now = self.core.clock.now();
-            self.take_attempt(inner, after, given)
-        })
+            self.take_attempt(inner, after, worker);
+        });
     }
 
     /// Reports an attempt's end, and takes the next one.
-    fn next_attempt(self: &Arc<Self>, done: Done, given: &mut Given) -> Option<Attempt> {
+    #[inline]
+    fn next_attempt(self: &Arc<Self>, worker: &mut Worker, end: End, waited: bool) {
+        let Some(attempt) = worker.attempt.take() else { return };
         self.with(|inner, after| {
             inner.attempts -= 1;
-            inner.cache_key = done.cache_key;
-            self.end_attempt(inner, after, done.key, done.epoch, done.end, done.output);
-            if done.waited {
+            let (end, output) = attempt.told(end, &mut inner.cache_key);
+            self.end_attempt(inner, after, attempt.key, attempt.epoch, end, output);
+            if waited {
                 if inner.working >= self.core.parallelism {
-                    return None;
+                    return;
                 }
                 inner.working += 1;
             }
-            self.take_attempt(inner, after, given)
-        })
+            self.take_attempt(inner, after, worker);
+        });
     }
 
     /// The worker's attempt waits: another may poll in its place.
@@ -122,6 +130,7 @@ impl RunHost {
         });
     }
 
+    #[inline]
     fn end_attempt(
         self: &Arc<Self>,
         inner: &mut Inner,
@@ -145,82 +154,68 @@ impl RunHost {
 
     /// Takes the next ready attempt for a worker, and calls others for the
     /// rest. Without one, the worker ends.
-    fn take_attempt(
-        self: &Arc<Self>,
-        inner: &mut Inner,
-        after: &mut After,
-        given: &mut Given,
-    ) -> Option<Attempt> {
+    #[inline]
+    fn take_attempt(self: &Arc<Self>, inner: &mut Inner, after: &mut After, worker: &mut Worker) {
         while let Some(ready) = inner.ready.pop_front() {
             if self.is_stopping() && inner.controls.is_stopped(ready.key, ready.epoch) {
                 self.end_attempt(inner, after, ready.key, ready.epoch, AttemptEnd::Cancelled, None);
                 continue;
             }
-            if let Some(attempt) = self.prepare(inner, ready, given) {
+            if self.prepare(inner, &ready, worker).is_some() {
                 inner.attempts += 1;
                 self.call_workers(inner, after);
-                return Some(attempt);
+                return;
             }
             // Its region was closed before it began.
             inner.controls.remove(ready.key, ready.epoch);
             self.release(inner, after, ready.key, ready.epoch);
         }
         inner.working -= 1;
-        None
     }
 
     /// Gathers what an attempt needs.
-    fn prepare(self: &Arc<Self>, inner: &mut Inner, ready: Ready, given: &mut Given) -> Option<Attempt> {
-        let Ready { key, epoch, attempt, last, deadline, goal } = ready;
-        if let Some(room) = inner.room.get_mut(&(key, epoch)) {
+    #[inline]
+    fn prepare(&self, inner: &mut Inner, ready: &Ready, worker: &mut Worker) -> Option<()> {
+        let given = &mut worker.given;
+        let Ready { key, epoch, attempt, last, deadline, goal } = *ready;
+        if !inner.room.is_empty()
+            && let Some(room) = inner.room.get_mut(&(key, epoch))
+        {
             room.taken = true;
         }
         let frame = inner.frames.get_mut(key.frame)?;
-        let step = frame.scope.step(key.step)?;
-        let Kind::Task(task) = step.kind else { return None };
-
-        let (purpose, def) = match goal {
-            Goal::Do => (Purpose::Attempt, task.task),
-            Goal::Undo => (Purpose::Undo { output: frame.output(key.step)? }, task.task.undo?.task),
-            Goal::Reconcile => (Purpose::Reconcile, task.task.reconcile?.task),
+        let Kind::Task(step) = &frame.scope.step(key.step)?.kind else { return None };
+        let (purpose, task) = match goal {
+            Goal::Do => (Purpose::Attempt, step.task),
+            Goal::Undo => (Purpose::Undo { output: frame.output(key.step)? }, step.task.undo?.task),
+            Goal::Reconcile => (Purpose::Reconcile, step.task.reconcile?.task),
         };
-        let (env, moved) =
-            given.get_or_insert_with(|| (Env::new(self.context(key, epoch, attempt)), Moved::default()));
-        // Read before anything is taken: both lists may name the same slot
-        // when the graph says so, and neither may then find it empty.
-        env.give(frame.read_all(&task.reads), purpose, task.arm);
-        if let Some(context) = env.context_mut() {
+        given.env.prepare(purpose, step.arm);
+        if let Some(context) = given.env.context_mut() {
             context.renew(key, epoch, attempt, goal == Goal::Undo, &frame.scope);
         }
+        // Read before anything is taken: both lists may name the same slot
+        // when the graph says so, and neither may then find it empty.
+        given.env.lend_all(frame.read_all(&step.reads));
         // An undo gets the step's arguments once more, and so does whoever
         // finds out what became of the attempt.
-        let consume = last && task.task.undo.is_none() && task.task.reconcile.is_none();
-        *moved = if consume { frame.consumed(&task) } else { frame.shared(&task) };
-        let policy = if goal == Goal::Do { task.policy } else { &def.policy };
-        if let Some(record) = frame.records.get_mut(usize::from(key.step))
-            && goal == Goal::Do
-        {
-            // When it was taken up, which may be later than when it might have.
-            (record.begun, record.started_at) = (true, Some(inner.now));
+        if last && step.task.undo.is_none() && step.task.reconcile.is_none() {
+            given.moved.take_all(frame.take_all(&step.moves));
+        } else {
+            given.moved.take_all(frame.read_all(&step.moves));
         }
-        let span = if tracing::enabled!(tracing::Level::INFO) {
+        if goal == Goal::Do {
+            frame.clear_progress(key.step);
+            inner.machine.note_begun(key, epoch, inner.now);
+        }
+        let span = tracing::enabled!(tracing::Level::INFO).then(|| {
             let path = frame.scope.path(key.step);
             let span = tracing::info_span!(parent: &self.span, "attempt", step = path, attempt);
             self.listen(&span, &path, attempt, goal == Goal::Undo);
-            span
-        } else {
-            tracing::Span::none()
-        };
-        Some(Attempt {
-            key,
-            epoch,
-            start: task.start,
-            blocking: def.blocking,
-            transaction: def.transaction.then_some(def),
-            witnessed: goal != Goal::Reconcile,
-            limits: TimeLimits { began: inner.now, timeout: policy.timeout, deadline },
-            span,
-        })
+            Box::new(span)
+        });
+        worker.attempt = Some(Attempt { key, epoch, began: inner.now, deadline, step, task, goal, span });
+        Some(())
     }
 
     /// Has what the attempt says kept, where the program wants that.

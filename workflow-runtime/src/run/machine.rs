@@ -111,7 +111,7 @@ impl Machine {
         if self.state.is_ended() {
             return Err(Refused::Ended);
         }
-        if (self.state == RunState::Queued) != (event == Event::Begun) {
+        if (self.state == RunState::Queued) != matches!(event, Event::Begun) {
             return Err(Refused::Unexpected);
         }
         self.frames.sweep();

@@ -19,6 +19,7 @@ pub(super) const LOST: &str = "the process ended while the attempt ran";
 
 impl Transition<'_> {
     /// An attempt of a task, of its undo or of its reconciliation has ended.
+    #[inline]
     pub fn attempt_ended(&mut self, key: Key, epoch: u32, end: AttemptEnd, roll: f64) -> Result<(), Refused> {
         let node = self.expect(key)?;
         if node.epoch != epoch {

@@ -25,6 +25,7 @@ impl Transition<'_> {
     }
 
     /// Begins a step, if it can.
+    #[inline]
     pub fn begin(&mut self, key: Key) {
         let Some(frame) = self.machine.frames.get(key.frame) else { return };
         let node = &frame.nodes[key.step as usize];
@@ -58,6 +59,7 @@ impl Transition<'_> {
     }
 
     /// Begins a step that nothing holds up, each kind in its own way.
+    #[inline]
     pub fn begin_step(&mut self, key: Key) {
         match &self.step(key).kind {
             Kind::Task(task) if task.task.child.is_none() => self.begin_attempt(key, task),
@@ -104,6 +106,7 @@ impl Transition<'_> {
     }
 
     /// The next attempt of a task: at once, or when its limits have room.
+    #[inline]
     pub fn begin_attempt(&mut self, key: Key, task: &TaskStep) {
         let epoch = self.next_epoch(key);
         if task.task.concurrency.is_some() || task.task.rate.is_some() {
@@ -116,6 +119,7 @@ impl Transition<'_> {
 
     /// Starts the attempt under the current epoch: the one of the request for
     /// room, where there was one.
+    #[inline]
     pub fn start_attempt(&mut self, key: Key, task: &TaskStep) {
         self.start_clock(key);
         let node = self.node_mut(key);

@@ -44,6 +44,8 @@ pub(super) struct Node {
     pub state: StepState,
     /// When its first attempt, wait or question began.
     pub started: Timestamp,
+    /// When its latest attempt was decided, or began.
+    pub since: Timestamp,
     /// When it ended; an undo does not change that.
     pub ended: Timestamp,
     /// Why the last attempt failed. Boxed, as most steps never have one.
@@ -64,6 +66,8 @@ pub(super) struct Node {
     /// Attempts lost in a row.
     pub losses: u8,
     pub activity: Activity,
+    /// The latest attempt has begun, and was not only decided.
+    pub begun: bool,
     /// Its slot has a value: it succeeded, or its failure is a value.
     pub valued: bool,
     /// What is left of it from before has been asked for.
@@ -190,6 +194,7 @@ impl Node {
         Self {
             state: StepState::Waiting(Wait::Dependencies),
             started: NEVER,
+            since: NEVER,
             ended: NEVER,
             failure: None,
             attempt: 0,
@@ -200,6 +205,7 @@ impl Node {
             pending,
             losses: 0,
             activity: Activity::Idle,
+            begun: false,
             valued: false,
             asked: false,
             doomed: false,
@@ -211,24 +217,36 @@ impl Node {
 
 impl Frames {
     /// The frame at an index that is known to be open.
+    #[inline]
     pub fn at(&self, index: u32) -> &Frame {
         &self.slab[index as usize]
     }
 
+    #[inline]
     pub fn at_mut(&mut self, index: u32) -> &mut Frame {
         &mut self.slab[index as usize]
     }
 
     /// The frame, unless an earlier event has closed it.
+    #[inline]
     pub fn get(&self, id: FrameId) -> Option<&Frame> {
         self.slab.get(id.index as usize).filter(|frame| frame.live && frame.generation == id.generation)
     }
 
     /// The step, unless its frame is closed.
+    #[inline]
     pub fn node(&self, key: Key) -> Option<&Node> {
         self.get(key.frame)?.nodes.get(key.step as usize)
     }
 
+    #[inline]
+    pub fn node_mut(&mut self, key: Key) -> Option<&mut Node> {
+        let frame = self.slab.get_mut(key.frame.index as usize)?;
+        let is_it = frame.live && frame.generation == key.frame.generation;
+        frame.nodes.get_mut(key.step as usize).filter(|_| is_it)
+    }
+
+    #[inline]
     pub fn id(&self, index: u32) -> FrameId {
         FrameId { index, generation: self.at(index).generation }
     }
@@ -321,6 +339,7 @@ impl Frames {
     }
 
     /// Frees the places of closed frames.
+    #[inline]
     pub fn sweep(&mut self) {
         while let Some(index) = self.closed.pop() {
             let frame = self.at_mut(index);

@@ -33,6 +33,7 @@ pub(super) struct Transition<'a> {
 
 impl Transition<'_> {
     /// Does all that has become possible, then tells the run's state.
+    #[inline]
     pub fn settle_down(&mut self) {
         let mut next = 0;
         loop {
@@ -56,6 +57,7 @@ impl Transition<'_> {
         self.set_run(state);
     }
 
+    #[inline]
     fn run_state(&self) -> RunState {
         let machine = &*self.machine;
         if machine.state.is_ended() {
@@ -76,6 +78,7 @@ impl Transition<'_> {
         }
     }
 
+    #[inline]
     pub fn set_run(&mut self, state: RunState) {
         if self.machine.state != state {
             self.machine.state = state;
@@ -86,6 +89,7 @@ impl Transition<'_> {
     }
 
     /// The step an event is about.
+    #[inline]
     pub fn expect(&self, key: Key) -> Result<&Node, Refused> {
         let frame = self.machine.frames.get(key.frame).ok_or(Refused::Closed)?;
         frame.nodes.get(key.step as usize).ok_or(Refused::Unexpected)
@@ -108,6 +112,7 @@ impl Transition<'_> {
 
     /// Whether the step may start nothing more: its part of the run has
     /// failed or was cancelled. `#[always]` steps go on.
+    #[inline]
     pub fn is_halted(&self, key: Key) -> bool {
         self.machine.frames.at(key.frame.index).halted && !self.step(key).always
     }
@@ -122,26 +127,23 @@ impl Transition<'_> {
     #[inline]
     pub fn set(&mut self, key: Key, state: StepState) {
         let now = self.now;
-        let node = self.node_mut(key);
+        let node = &mut self.machine.frames.at_mut(key.frame.index).nodes[key.step as usize];
         node.state = state;
+        if state == StepState::Running {
+            (node.since, node.begun) = (now, false);
+        }
         if node.ended == NEVER && state.is_ended() {
             node.ended = now;
         }
         if self.effects.observed {
-            self.tell(key);
+            let is_failure = matches!(state, StepState::Failed | StepState::Waiting(Wait::Backoff { .. }));
+            let failure = if is_failure { node.failure.clone() } else { None };
+            self.effects.changes.push(Change::Step { key, state, attempt: node.attempt, failure });
         }
     }
 
-    #[inline(never)]
-    fn tell(&mut self, key: Key) {
-        let node = self.node(key);
-        let (state, attempt) = (node.state, node.attempt);
-        let is_failure = matches!(state, StepState::Failed | StepState::Waiting(Wait::Backoff { .. }));
-        let failure = if is_failure { node.failure.clone() } else { None };
-        self.effects.changes.push(Change::Step { key, state, attempt, failure });
-    }
-
     /// Keeps count of the answers that the driver owes.
+    #[inline]
     pub fn set_activity(&mut self, key: Key, activity: Activity) {
         let before = std::mem::replace(&mut self.node_mut(key).activity, activity);
         self.machine.busy += usize::from(activity != Activity::Idle);
@@ -149,6 +151,7 @@ impl Transition<'_> {
     }
 
     /// Gives up whatever the step waits for: a late answer will not match.
+    #[inline]
     pub fn next_epoch(&mut self, key: Key) -> u32 {
         let node = self.node_mut(key);
         node.epoch = node.epoch.wrapping_add(1);
@@ -156,6 +159,7 @@ impl Transition<'_> {
     }
 
     /// Notes when the step first did something.
+    #[inline]
     pub fn start_clock(&mut self, key: Key) {
         let now = self.now;
         let node = self.node_mut(key);
@@ -171,6 +175,7 @@ impl Transition<'_> {
     }
 
     /// The step has its value, by its own work or from an earlier run.
+    #[inline]
     pub fn succeed_with(&mut self, key: Key, cached: bool) {
         self.node_mut(key).valued = true;
         self.set(key, StepState::Succeeded { cached });
@@ -203,6 +208,7 @@ impl Transition<'_> {
     }
 
     /// The step has ended, with or without a value.
+    #[inline]
     pub fn settle(&mut self, key: Key) {
         let id = key.frame;
         let step = self.step(key);

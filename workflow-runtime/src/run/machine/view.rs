@@ -2,7 +2,7 @@
 //! for people.
 
 use super::Machine;
-use super::frame::{NEVER, Node};
+use super::frame::{Frame, NEVER, Node};
 use crate::definition::{Graph, Kind, Region, Step};
 use crate::error::Failure;
 use crate::run::state::{FrameId, Key, RunState, StepState, Timestamp};
@@ -21,6 +21,11 @@ pub struct StepView<'a> {
     pub attempt: u32,
     /// When its first attempt or wait began.
     pub started: Option<Timestamp>,
+    /// When its latest attempt was decided, or began where the driver has said
+    /// so.
+    pub since: Option<Timestamp>,
+    /// Whether the driver has said that its latest attempt has begun.
+    pub begun: bool,
     /// When it ended.
     pub ended: Option<Timestamp>,
     /// Why its last failed attempt did.
@@ -64,6 +69,7 @@ impl Machine {
 
     /// The state of a step, or `None` when its frame is closed.
     #[must_use]
+    #[inline]
     pub fn state(&self, key: Key) -> Option<StepState> {
         self.frames.node(key).map(|node| node.state)
     }
@@ -100,12 +106,21 @@ impl Machine {
 
     /// The steps of all open frames.
     pub fn steps(&self) -> impl Iterator<Item = StepView<'_>> {
-        self.frames.iter().flat_map(|(id, frame)| {
-            (0..)
-                .zip(frame.region.steps)
-                .zip(&frame.nodes)
-                .map(move |((number, step), node)| view(Key { frame: id, step: number }, step, node))
-        })
+        self.frames.iter().flat_map(|(id, frame)| views(id, frame))
+    }
+
+    /// The steps of a frame, also of one that the latest event has closed.
+    pub fn steps_of(&self, frame: FrameId) -> impl Iterator<Item = StepView<'_>> {
+        self.frames.get(frame).into_iter().flat_map(move |state| views(frame, state))
+    }
+
+    /// Notes that an attempt has begun which was decided earlier. It changes
+    /// nothing of what follows: only whoever looks at the run wants to know.
+    #[inline]
+    pub fn note_begun(&mut self, key: Key, epoch: u32, now: Timestamp) {
+        if let Some(node) = self.frames.node_mut(key).filter(|node| node.epoch == epoch) {
+            (node.since, node.begun) = (now, true);
+        }
     }
 
     /// A step as it is now, or `None` when its frame is closed.
@@ -146,6 +161,11 @@ impl Machine {
     }
 }
 
+fn views(id: FrameId, frame: &Frame) -> impl Iterator<Item = StepView<'_>> {
+    let steps = (0..).zip(frame.region.steps).zip(&frame.nodes);
+    steps.map(move |((number, step), node)| view(Key { frame: id, step: number }, step, node))
+}
+
 fn view<'a>(key: Key, step: &'static Step, node: &'a Node) -> StepView<'a> {
     let time = |time: Timestamp| (time != NEVER).then_some(time);
     StepView {
@@ -154,6 +174,8 @@ fn view<'a>(key: Key, step: &'static Step, node: &'a Node) -> StepView<'a> {
         state: node.state,
         attempt: node.attempt,
         started: time(node.started),
+        since: time(node.since),
+        begun: node.begun,
         ended: time(node.ended),
         failure: node.failure.as_deref(),
         unresolved: node.unresolved,
