@@ -210,7 +210,7 @@ impl Env {
 
     /// Takes what the next attempt, or expression, reads.
     pub(crate) fn lend_all(&mut self, values: impl Iterator<Item = Value>) {
-        self.values.extend(values);
+        values.for_each(|value| self.values.push(value));
     }
 
     /// What the next attempt is for, and where its arguments are.
@@ -326,7 +326,7 @@ pub struct Moved(Vec<Value>);
 
 impl Moved {
     pub(crate) fn take_all(&mut self, values: impl Iterator<Item = Value>) {
-        self.0.extend(values);
+        values.for_each(|value| self.0.push(value));
     }
 
     pub(crate) fn clear(&mut self) {

@@ -88,11 +88,11 @@ impl RunSnapshot {
     pub(crate) fn of(host: &RunHost) -> Self {
         let state = host.state();
         let inner = host.lock();
-        let open = inner
-            .frames
-            .iter()
-            .map(|frame| (frame.scope.clone(), StepRecord::all_of(frame, &inner.machine).collect()));
-        let closed = inner.log.closed().map(|(scope, records)| (scope.clone(), records.clone()));
+        let open = inner.frames.iter().map(|frame| {
+            let steps = inner.machine.steps_of(frame.id);
+            (frame.scope.clone(), steps.map(|view| StepRecord::of(&view, &frame.progress)).collect())
+        });
+        let closed = inner.log.closed().map(|closed| (closed.scope.clone(), closed.records().collect()));
         let regions: Vec<_> = open.chain(closed).collect();
         let items = inner.frames.iter().flat_map(|frame| {
             let (machine, scope) = (&inner.machine, Arc::as_ptr(&frame.scope));
@@ -207,7 +207,7 @@ impl StepSnapshot {
             attempt: record.attempt.saturating_sub(u32::from(decided)),
             started_at: record.started_at.filter(|_| !decided),
             ended_at: record.ended_at,
-            failure: record.failure.as_deref().cloned(),
+            failure: record.failure.clone(),
             progress: progress.map(|p| Progress { done: p.done, total: p.total, alive_at: p.alive_at }),
             items: None,
         }

@@ -168,8 +168,8 @@ impl RunHost {
                 }
             }
         }
-        for frame in &after.garbage[closed_before..] {
-            inner.log.archive(frame, &inner.machine);
+        for frame in &mut after.garbage[closed_before..] {
+            inner.log.archive(frame, &mut inner.machine);
         }
     }
 
@@ -294,8 +294,9 @@ impl RunHost {
     pub(crate) fn finish(self: &Arc<Self>, inner: &mut Inner, after: &mut After, end: RunEnd) {
         inner.end = Some(end);
         inner.ended_at = Some(inner.now);
-        for frame in inner.frames.take_all() {
-            inner.log.archive(&frame, &inner.machine);
+        inner.machine.abandon();
+        for mut frame in inner.frames.take_all() {
+            inner.log.archive(&mut frame, &mut inner.machine);
             after.garbage.push(frame);
         }
         inner.machine = Machine::new(self.graph);

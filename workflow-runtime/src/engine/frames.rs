@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::record::ProgressRecord;
+use super::record::StepProgress;
 use crate::definition::{Graph, Kind, Region, Step};
 use crate::run::{FrameId, Key};
 use crate::value::Value;
@@ -63,7 +63,7 @@ pub(crate) struct Frame {
     /// few steps of a region have an entry, and each only while it runs.
     kept: Vec<(u16, Kept)>,
     /// How far the attempts of steps say they are.
-    progress: Vec<(u16, ProgressRecord)>,
+    pub(crate) progress: StepProgress,
 }
 
 /// What a step keeps until its end.
@@ -92,17 +92,27 @@ impl Frame {
     pub(crate) fn new(id: FrameId, parent: Option<Key>, scope: Arc<Scope>, mut imports: Vec<Value>) -> Self {
         let slots = usize::from(scope.region.slots).max(imports.len());
         imports.resize_with(slots, || Value::ABSENT);
-        Self { id, parent, scope, slots: imports, in_log: None, kept: Vec::new(), progress: Vec::new() }
+        Self {
+            id,
+            parent,
+            scope,
+            slots: imports,
+            in_log: None,
+            kept: Vec::new(),
+            progress: StepProgress::default(),
+        }
     }
 
     pub(crate) fn read(&self, slot: u16) -> Value {
         self.slots.get(usize::from(slot)).map_or(Value::ABSENT, Value::clone)
     }
 
+    /// Shares the values of some slots.
     pub(crate) fn read_all(&self, slots: &[u16]) -> impl Iterator<Item = Value> {
         slots.iter().map(|slot| self.read(*slot))
     }
 
+    /// Takes the values out of some slots.
     pub(crate) fn take_all(&mut self, slots: &[u16]) -> impl Iterator<Item = Value> {
         slots.iter().map(|slot| self.slots.get_mut(usize::from(*slot)).map_or(Value::ABSENT, Value::take))
     }
@@ -122,23 +132,6 @@ impl Frame {
             Some(kept) => *kept = value,
             None => self.kept.push((step, value)),
         }
-    }
-
-    pub(crate) fn progress(&self, step: u16) -> Option<&ProgressRecord> {
-        self.progress.iter().find(|(of, _)| *of == step).map(|(_, progress)| progress)
-    }
-
-    pub(crate) fn progress_mut(&mut self, step: u16) -> &mut ProgressRecord {
-        let place = self.progress.iter().position(|(of, _)| *of == step).unwrap_or_else(|| {
-            self.progress.push((step, ProgressRecord::default()));
-            self.progress.len() - 1
-        });
-        &mut self.progress[place].1
-    }
-
-    /// Another attempt of the step begins.
-    pub(crate) fn clear_progress(&mut self, step: u16) {
-        self.progress.retain(|(of, _)| *of != step);
     }
 
     /// The plain output of a step that may be undone.

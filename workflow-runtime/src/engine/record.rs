@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::frames::{Frame, Scope};
 use crate::definition::Graph;
 use crate::error::Failure;
-use crate::run::{Machine, RunState, StepState, Timestamp};
+use crate::run::{ClosedSteps, Machine, RunState, StepState, StepView, Timestamp};
 
 /// How many changes of a run are kept for observers.
 const CHANGES: usize = 10_000;
@@ -18,8 +18,7 @@ const CLOSED_STEPS: usize = 10_000;
 /// How often a step's progress becomes an event.
 const PROGRESS_EVERY: u64 = 100_000_000;
 
-/// What is known of one step that its run's machine does not know any more, or
-/// that somebody looks at.
+/// What is to be seen of one step.
 #[derive(Clone, Debug)]
 pub(crate) struct StepRecord {
     pub(crate) state: StepState,
@@ -28,9 +27,8 @@ pub(crate) struct StepRecord {
     pub(crate) begun: bool,
     pub(crate) started_at: Option<Timestamp>,
     pub(crate) ended_at: Option<Timestamp>,
-    pub(crate) failure: Option<Box<Failure>>,
-    /// Boxed, since few steps tell their progress.
-    pub(crate) progress: Option<Box<ProgressRecord>>,
+    pub(crate) failure: Option<Failure>,
+    pub(crate) progress: Option<ProgressRecord>,
 }
 
 /// How far an attempt says it is.
@@ -57,23 +55,55 @@ impl StepRecord {
         }
     }
 
-    /// The steps of a frame as they are now.
-    pub(crate) fn all_of(frame: &Frame, machine: &Machine) -> impl Iterator<Item = Self> {
-        machine.steps_of(frame.id).map(|view| Self {
+    pub(crate) fn of(view: &StepView<'_>, progress: &StepProgress) -> Self {
+        // What earlier attempts met says nothing of one that runs.
+        let is_well = matches!(view.state, StepState::Running | StepState::Succeeded { .. });
+        Self {
             state: view.state,
             attempt: view.attempt,
             begun: view.begun,
             started_at: view.since,
             ended_at: view.ended,
-            // What earlier attempts met says nothing of one that runs.
-            failure: view.failure.filter(|_| !is_well(view.state)).cloned().map(Box::new),
-            progress: frame.progress(view.key.step).copied().map(Box::new),
-        })
+            failure: view.failure.filter(|_| !is_well).cloned(),
+            progress: progress.get(view.key.step).copied(),
+        }
     }
 }
 
-fn is_well(state: StepState) -> bool {
-    matches!(state, StepState::Running | StepState::Succeeded { .. })
+/// How far the attempts of a frame's steps say they are. A list, since few do.
+#[derive(Default)]
+pub(crate) struct StepProgress(Vec<(u16, ProgressRecord)>);
+
+impl StepProgress {
+    fn get(&self, step: u16) -> Option<&ProgressRecord> {
+        self.0.iter().find(|(of, _)| *of == step).map(|(_, progress)| progress)
+    }
+
+    fn get_mut(&mut self, step: u16) -> &mut ProgressRecord {
+        let place = self.0.iter().position(|(of, _)| *of == step).unwrap_or_else(|| {
+            self.0.push((step, ProgressRecord::default()));
+            self.0.len() - 1
+        });
+        &mut self.0[place].1
+    }
+
+    /// Another attempt of the step begins.
+    pub(crate) fn clear(&mut self, step: u16) {
+        self.0.retain(|(of, _)| *of != step);
+    }
+}
+
+/// A frame that has closed.
+pub(crate) struct Closed {
+    pub(crate) scope: Arc<Scope>,
+    steps: ClosedSteps,
+    progress: StepProgress,
+}
+
+impl Closed {
+    pub(crate) fn records(&self) -> impl Iterator<Item = StepRecord> {
+        self.steps.iter().map(|view| StepRecord::of(&view, &self.progress))
+    }
 }
 
 /// A change: what it takes to tell an observer of it. As it is kept, it names
@@ -148,7 +178,7 @@ pub(crate) struct Log {
     scopes: Scopes,
     /// How many entries were dropped at the front.
     dropped: u64,
-    closed: VecDeque<(Arc<Scope>, Vec<StepRecord>)>,
+    closed: VecDeque<Closed>,
     closed_steps: usize,
 }
 
@@ -223,19 +253,20 @@ impl Log {
     }
 
     /// Keeps what is to be seen of the steps of a frame that goes.
-    pub(crate) fn archive(&mut self, frame: &Frame, machine: &Machine) {
-        let records: Vec<_> = StepRecord::all_of(frame, machine).collect();
-        self.closed_steps += records.len();
-        self.closed.push_back((frame.scope.clone(), records));
+    pub(crate) fn archive(&mut self, frame: &mut Frame, machine: &mut Machine) {
+        let Some(steps) = machine.take_steps(frame.id) else { return };
+        self.closed_steps += steps.len();
+        let progress = std::mem::take(&mut frame.progress);
+        self.closed.push_back(Closed { scope: frame.scope.clone(), steps, progress });
         while self.closed_steps > CLOSED_STEPS && self.closed.len() > 1 {
-            if let Some((_, records)) = self.closed.pop_front() {
-                self.closed_steps -= records.len();
+            if let Some(closed) = self.closed.pop_front() {
+                self.closed_steps -= closed.steps.len();
             }
         }
     }
 
-    pub(crate) fn closed(&self) -> impl Iterator<Item = (&Arc<Scope>, &Vec<StepRecord>)> {
-        self.closed.iter().map(|(scope, records)| (scope, records))
+    pub(crate) fn closed(&self) -> impl Iterator<Item = &Closed> {
+        self.closed.iter()
     }
 
     pub(crate) fn progress(
@@ -246,8 +277,8 @@ impl Log {
         done: u64,
         total: u64,
     ) -> bool {
-        let first = frame.progress(step).is_none();
-        let progress = frame.progress_mut(step);
+        let first = frame.progress.get(step).is_none();
+        let progress = frame.progress.get_mut(step);
         (progress.done, progress.total, progress.alive_at) = (done, total, now);
         // A task may tell every byte; the log has to hold the run's story too.
         if !first && done < total && now.0 < progress.told_at.0.saturating_add(PROGRESS_EVERY) {
@@ -261,7 +292,7 @@ impl Log {
     }
 
     pub(crate) fn heartbeat(frame: &mut Frame, step: u16, now: Timestamp) {
-        frame.progress_mut(step).alive_at = now;
+        frame.progress.get_mut(step).alive_at = now;
     }
 
     /// Takes a step's change in.

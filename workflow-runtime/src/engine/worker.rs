@@ -205,7 +205,7 @@ impl RunHost {
             given.moved.take_all(frame.read_all(&step.moves));
         }
         if goal == Goal::Do {
-            frame.clear_progress(key.step);
+            frame.progress.clear(key.step);
             inner.machine.note_begun(key, epoch, inner.now);
         }
         let span = tracing::enabled!(tracing::Level::INFO).then(|| {

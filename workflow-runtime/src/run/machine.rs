@@ -25,7 +25,7 @@ mod transition;
 mod undo;
 mod view;
 
-pub use view::{Parent, StepView};
+pub use view::{ClosedSteps, Parent, StepView};
 
 use frame::Frames;
 use signal::Mailboxes;
@@ -99,6 +99,13 @@ impl Machine {
     #[must_use]
     pub fn resuming(graph: &'static Graph) -> Self {
         Self { resuming: true, ..Self::new(graph) }
+    }
+
+    /// Hears no event from now on, wherever the run is.
+    pub fn abandon(&mut self) {
+        if !self.state.is_ended() {
+            self.state = RunState::Cancelled;
+        }
     }
 
     /// Takes an event: changes the state and says what follows. Appends to

@@ -338,6 +338,12 @@ impl Frames {
         self.closed.push(index);
     }
 
+    /// A frame that the latest event has closed, or any frame.
+    pub fn take_closed(&mut self, id: FrameId, any: bool) -> Option<&mut Frame> {
+        let frame = self.slab.get_mut(id.index as usize)?;
+        (frame.live && (frame.closed || any) && frame.generation == id.generation).then_some(frame)
+    }
+
     /// Frees the places of closed frames.
     #[inline]
     pub fn sweep(&mut self) {

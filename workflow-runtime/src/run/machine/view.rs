@@ -2,7 +2,7 @@
 //! for people.
 
 use super::Machine;
-use super::frame::{Frame, NEVER, Node};
+use super::frame::{NEVER, Node};
 use crate::definition::{Graph, Kind, Region, Step};
 use crate::error::Failure;
 use crate::run::state::{FrameId, Key, RunState, StepState, Timestamp};
@@ -33,6 +33,33 @@ pub struct StepView<'a> {
     /// Whether its outcome is unknown and the run waits for it to be settled,
     /// by its `reconcile` or by an operator.
     pub unresolved: bool,
+}
+
+/// The steps of a frame that is closed.
+#[derive(Debug)]
+pub struct ClosedSteps {
+    frame: FrameId,
+    region: &'static Region,
+    nodes: Vec<Node>,
+}
+
+impl ClosedSteps {
+    /// How many steps there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Whether the frame had no steps.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+    }
+
+    /// The steps as they were in the end.
+    pub fn iter(&self) -> impl Iterator<Item = StepView<'_>> {
+        views(self.frame, self.region, &self.nodes)
+    }
 }
 
 /// What opened a frame.
@@ -106,12 +133,20 @@ impl Machine {
 
     /// The steps of all open frames.
     pub fn steps(&self) -> impl Iterator<Item = StepView<'_>> {
-        self.frames.iter().flat_map(|(id, frame)| views(id, frame))
+        self.frames.iter().flat_map(|(id, frame)| views(id, frame.region, &frame.nodes))
     }
 
-    /// The steps of a frame, also of one that the latest event has closed.
+    /// The steps of an open frame.
     pub fn steps_of(&self, frame: FrameId) -> impl Iterator<Item = StepView<'_>> {
-        self.frames.get(frame).into_iter().flat_map(move |state| views(frame, state))
+        self.frames.get(frame).into_iter().flat_map(move |state| views(frame, state.region, &state.nodes))
+    }
+
+    /// Takes what is to be seen of the steps of a frame that the latest event
+    /// has closed, or of any frame once the run has ended or was abandoned:
+    /// for whoever wants to show them later.
+    pub fn take_steps(&mut self, frame: FrameId) -> Option<ClosedSteps> {
+        let closed = self.frames.take_closed(frame, self.state.is_ended())?;
+        Some(ClosedSteps { frame, region: closed.region, nodes: std::mem::take(&mut closed.nodes) })
     }
 
     /// Notes that an attempt has begun which was decided earlier. It changes
@@ -161,9 +196,13 @@ impl Machine {
     }
 }
 
-fn views(id: FrameId, frame: &Frame) -> impl Iterator<Item = StepView<'_>> {
-    let steps = (0..).zip(frame.region.steps).zip(&frame.nodes);
-    steps.map(move |((number, step), node)| view(Key { frame: id, step: number }, step, node))
+fn views<'a>(
+    frame: FrameId,
+    region: &'static Region,
+    nodes: &'a [Node],
+) -> impl Iterator<Item = StepView<'a>> {
+    let steps = (0..).zip(region.steps).zip(nodes);
+    steps.map(move |((number, step), node)| view(Key { frame, step: number }, step, node))
 }
 
 fn view<'a>(key: Key, step: &'static Step, node: &'a Node) -> StepView<'a> {
