@@ -160,7 +160,8 @@ pub use cache::CachedBy;
 pub use codec::{CodecError, Durable};
 pub use context::Context;
 pub use engine::{
-    AnyRun, Backfill, BackfillResult, BackfillTick, Backfilled, Engine, EngineBuilder, Run, Start,
+    AnyRun, Backfill, BackfillResult, BackfillTick, Backfilled, Engine, EngineBuilder, Run, RunResult, Start,
+    Starting,
 };
 pub use error::{Cause, Error, Failure, Result, StepError, TaskError};
 pub use observe::{Events, RunEvent, RunEventKind};

@@ -311,6 +311,7 @@ impl RunHost {
         }
         inner.signals.clear();
         inner.params.clear();
+        after.awaiting = std::mem::take(&mut inner.awaiting);
         (after.changed, after.ended) = (true, true);
     }
 }

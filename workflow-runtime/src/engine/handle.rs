@@ -5,6 +5,7 @@ use std::future::IntoFuture;
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
@@ -20,7 +21,6 @@ use crate::definition::Graph;
 use crate::error::Result;
 use crate::resources::{NoResources, Resources};
 use crate::task::RunsOn;
-use crate::value::Value;
 use crate::workflow::{Invocation, Workflow};
 
 /// How long a shutdown waits for the futures of interrupted attempts to be
@@ -177,18 +177,57 @@ impl<W: Workflow> Start<W> {
 
 impl<W: Workflow> IntoFuture for Start<W> {
     type Output = Result<Run<W::Ok>>;
-    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+    type IntoFuture = Starting<W>;
 
-    fn into_future(self) -> Self::IntoFuture {
-        let Self { core, registry, invocation, key } = self;
-        let params: Vec<Value> = invocation.into_params();
-        Box::pin(async move {
-            if let Some(store) = core.store.clone() {
-                let beginning = Beginning { key, params, ..Beginning::default() };
-                return create::start(&core, &registry, &store, W::GRAPH, beginning).await.map(Run::new);
+    fn into_future(self) -> Starting<W> {
+        Starting(Some(match self.core.store.clone() {
+            None => Stage::Here(self),
+            Some(store) => Stage::Stored(Box::pin(async move {
+                let Self { core, registry, invocation, key } = self;
+                let beginning = Beginning { key, params: invocation.into_params(), ..Beginning::default() };
+                create::start(&core, &registry, &store, W::GRAPH, beginning).await.map(Run::new)
+            })),
+        }))
+    }
+}
+
+/// A run that starts: what awaiting a [`Start`] awaits.
+#[must_use = "a future does nothing unless it is awaited"]
+pub struct Starting<W: Workflow>(Option<Stage<W>>);
+
+enum Stage<W: Workflow> {
+    /// In memory, which takes no time.
+    Here(Start<W>),
+    Stored(Pin<Box<dyn Future<Output = Result<Run<W::Ok>>> + Send>>),
+}
+
+impl<W: Workflow> Future for Starting<W> {
+    type Output = Result<Run<W::Ok>>;
+
+    /// # Panics
+    /// When it is polled again after it was ready.
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Self(stage) = self.get_mut();
+        let started = match stage.take() {
+            Some(Stage::Here(Start { core, registry, invocation, key })) => {
+                registry.start(&core, W::GRAPH, key, invocation.into_params()).map(Run::new)
             }
-            registry.start(&core, W::GRAPH, key, params).map(Run::new)
-        })
+            Some(Stage::Stored(mut starting)) => match starting.as_mut().poll(cx) {
+                Poll::Ready(started) => started,
+                Poll::Pending => {
+                    *stage = Some(Stage::Stored(starting));
+                    return Poll::Pending;
+                }
+            },
+            None => panic!("the start of a run was polled after it was ready"),
+        };
+        Poll::Ready(started)
+    }
+}
+
+impl<W: Workflow> fmt::Debug for Starting<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Starting").field("workflow", &W::GRAPH.name).finish_non_exhaustive()
     }
 }
 

@@ -55,8 +55,6 @@ pub(crate) struct RunHost {
     /// Tells of every change, the run's end included: for observers, who
     /// register by [`Self::watch`].
     pub(crate) changed: Notify,
-    /// Tells of the end alone: who awaits the run is not woken at every step.
-    pub(crate) ended: Notify,
     /// Never held across an `.await`, and never while another run's is taken.
     inner: Mutex<Inner>,
     /// Where the run is kept; `None` in memory.
@@ -93,6 +91,8 @@ pub(crate) struct Inner {
     pub(crate) log: Log,
     /// Whether anybody waits for the next change.
     watched: bool,
+    /// Who awaits the end: they are not woken at every step.
+    pub(crate) awaiting: Vec<Waker>,
     pub(crate) result: Option<Value>,
     /// What the output of the attempt that has just ended is remembered under.
     pub(crate) cache_key: Option<Vec<u8>>,
@@ -146,6 +146,8 @@ pub(crate) struct After {
     pub(crate) garbage: Vec<Frame>,
     /// What most changes have nothing of.
     pub(crate) rare: Option<Box<Rare>>,
+    /// Who awaits the run's end, which has come.
+    pub(crate) awaiting: Vec<Waker>,
     pub(crate) changed: bool,
     pub(crate) ended: bool,
     /// Whether the run sleeps and may be left to its rows.
@@ -210,6 +212,7 @@ impl RunHost {
             timers: HashSet::new(),
             log: Log::of(graph),
             watched: false,
+            awaiting: Vec::new(),
             result: None,
             cache_key: None,
             leftovers: None,
@@ -231,7 +234,6 @@ impl RunHost {
             leaving: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             changed: Notify::new(),
-            ended: Notify::new(),
             inner: Mutex::new(inner),
             journal,
         })
@@ -271,7 +273,7 @@ impl RunHost {
 
     #[inline]
     pub(super) fn settle(self: &Arc<Self>, after: After) {
-        let After { garbage, rare, changed, ended, asleep, workers } = after;
+        let After { garbage, rare, awaiting, changed, ended, asleep, workers } = after;
         for _ in 0..workers {
             self.spawn_worker();
         }
@@ -289,7 +291,7 @@ impl RunHost {
             if let Some(registry) = self.registry.upgrade() {
                 registry.forget(self);
             }
-            self.ended.notify_waiters();
+            awaiting.into_iter().for_each(Waker::wake);
         }
         if changed {
             self.changed.notify_waiters();

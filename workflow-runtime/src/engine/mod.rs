@@ -71,9 +71,9 @@ pub(crate) use self::core::Core;
 pub use backfill::{Backfill, BackfillResult, BackfillTick, Backfilled};
 pub use builder::EngineBuilder;
 pub(crate) use clock::from_system;
-pub use handle::{Engine, Start};
+pub use handle::{Engine, Start, Starting};
 pub use journal::Why;
 pub(crate) use journal::{StoredEvent, StoredRecalled};
 #[cfg(feature = "app")]
 pub(crate) use registry::Passing;
-pub use run::{AnyRun, Run};
+pub use run::{AnyRun, Run, RunResult};

@@ -3,6 +3,8 @@
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use uuid::Uuid;
+
 use crate::run::Timestamp;
 
 /// SplitMix64: its state is a counter, so that many threads can draw without a
@@ -38,16 +40,8 @@ impl Random {
         let high = millis << 16 | 0x7000 | fraction;
         let low = self.next() >> 2 | 1 << 63;
 
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        let bits = u128::from(high) << 64 | u128::from(low);
-        let mut id = String::with_capacity(36);
-        for digit in 0..32 {
-            if matches!(digit, 8 | 12 | 16 | 20) {
-                id.push('-');
-            }
-            id.push(char::from(DIGITS[(bits >> (124 - 4 * digit)) as usize & 15]));
-        }
-        id
+        let mut text = [0; 36];
+        Uuid::from_u64_pair(high, low).hyphenated().encode_lower(&mut text).to_owned()
     }
 }
 

@@ -1,12 +1,13 @@
 //! One run as its users hold it.
 
 use std::fmt;
-use std::future::IntoFuture;
+use std::future::{IntoFuture, poll_fn};
 use std::marker::PhantomData;
 use std::ops::Deref;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::{Context as TaskContext, Poll};
 
 use tokio::time::Instant;
 
@@ -132,15 +133,18 @@ impl AnyRun {
     /// Waits until the run has ended, however it does. Await a [`Run`] itself
     /// for its result.
     pub async fn wait(&self) {
-        loop {
-            // Registered before looking, so that the end is not missed.
-            let mut ended = pin!(self.host.ended.notified());
-            ended.as_mut().enable();
-            if self.host.lock().end.is_some() {
-                return;
-            }
-            ended.await;
+        poll_fn(|cx| self.poll_end(cx)).await;
+    }
+
+    fn poll_end(&self, cx: &TaskContext<'_>) -> Poll<()> {
+        let mut inner = self.host.lock();
+        if inner.end.is_some() {
+            return Poll::Ready(());
         }
+        if !inner.awaiting.iter().any(|known| known.will_wake(cx.waker())) {
+            inner.awaiting.push(cx.waker().clone());
+        }
+        Poll::Pending
     }
 
     /// The run's result as JSON, once it has ended: `None` before that.
@@ -192,13 +196,37 @@ impl AnyRun {
 
 impl<T: Durable> IntoFuture for Run<T> {
     type Output = Result<T>;
-    type IntoFuture = Pin<Box<dyn Future<Output = Result<T>> + Send>>;
+    type IntoFuture = RunResult<T>;
 
-    fn into_future(self) -> Self::IntoFuture {
-        Box::pin(async move {
-            self.wait().await;
-            self.take_result()
-        })
+    fn into_future(self) -> RunResult<T> {
+        RunResult(Some(self))
+    }
+}
+
+/// The result of a [`Run`], once it has ended: what awaiting a run awaits.
+#[must_use = "a future does nothing unless it is awaited"]
+pub struct RunResult<T>(Option<Run<T>>);
+
+impl<T: Durable> Future for RunResult<T> {
+    type Output = Result<T>;
+
+    /// # Panics
+    /// When it is polled again after it was ready.
+    fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Result<T>> {
+        let Self(run) = self.get_mut();
+        match run.as_ref().map(|run| run.poll_end(cx)) {
+            Some(Poll::Pending) => Poll::Pending,
+            Some(Poll::Ready(())) | None => match run.take() {
+                Some(run) => Poll::Ready(run.take_result()),
+                None => panic!("the result of a run was polled after it was ready"),
+            },
+        }
+    }
+}
+
+impl<T> fmt::Debug for RunResult<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("RunResult").field(&self.0).finish()
     }
 }
 
