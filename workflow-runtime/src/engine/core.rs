@@ -11,6 +11,7 @@ use super::again::Again;
 use super::cached::Results;
 use super::clock::Clock;
 use super::limits::Limits;
+use super::parts::Spares;
 use super::random::Random;
 use super::sleepers::Sleepers;
 use super::timers::Timers;
@@ -30,6 +31,8 @@ pub(crate) struct Core {
     pub(crate) timers: Arc<Timers>,
     pub(crate) limits: Limits,
     pub(crate) sleepers: Sleepers,
+    /// What ended runs have worked with.
+    pub(crate) spares: Spares,
     /// Runs whose store could not be read.
     pub(crate) again: Again,
     /// Held while something is done that an operator wants.

@@ -17,7 +17,7 @@ use super::record::What;
 use super::worker::{Goal, Ready};
 use crate::definition::Kind;
 use crate::error::{Cause, Failure, StepError};
-use crate::run::{Action, Change, Event, FrameId, Key, Machine, Refused, RunState, StepState};
+use crate::run::{Action, Change, Event, FrameId, Key, Refused, RunState, StepState};
 use crate::value::Value;
 
 impl RunHost {
@@ -295,15 +295,15 @@ impl RunHost {
         inner.end = Some(end);
         inner.ended_at = Some(inner.now);
         inner.machine.abandon();
-        for mut frame in inner.frames.take_all() {
-            inner.log.archive(&mut frame, &mut inner.machine);
+        let Inner { machine, frames, log, .. } = inner;
+        for mut frame in frames.take_all() {
+            log.archive(&mut frame, machine);
             after.garbage.push(frame);
         }
-        inner.machine = Machine::new(self.graph);
+        self.core.spares.give(inner.take_parts(self.graph));
         for timer in inner.timers.drain() {
             self.core.timers.remove(timer);
         }
-        inner.ready.clear();
         // Attempts that still run keep their room until they end.
         let idle = inner.room.iter().filter(|(_, room)| !room.taken).map(|(request, _)| *request);
         for (key, epoch) in idle.collect::<Vec<_>>() {

@@ -183,7 +183,11 @@ impl Frames {
         self.0.iter().flatten()
     }
 
-    pub(crate) fn take_all(&mut self) -> impl Iterator<Item = Frame> + use<> {
-        std::mem::take(&mut self.0).into_iter().flatten()
+    pub(crate) fn take_all(&mut self) -> impl Iterator<Item = Frame> + '_ {
+        self.0.drain(..).flatten()
+    }
+
+    pub(crate) fn capacity(&self) -> usize {
+        self.0.capacity()
     }
 }

@@ -20,6 +20,7 @@ use super::frames::{Frame, Frames};
 use super::journal;
 use super::leftovers::Leftovers;
 use super::limits::{self, Request};
+use super::parts::Parts;
 use super::record::Log;
 use super::registry::Registry;
 use super::timers::TimerId;
@@ -164,6 +165,22 @@ pub(crate) struct Rare {
     pub(crate) values: Vec<Value>,
 }
 
+impl Inner {
+    /// Takes what only a run needs that goes on.
+    pub(super) fn take_parts(&mut self, graph: &'static Graph) -> Parts {
+        let Self { machine, effects, answers, frames, ready, lent, .. } = self;
+        let none = Parts::new(graph);
+        Parts {
+            machine: std::mem::replace(machine, none.machine),
+            effects: std::mem::replace(effects, none.effects),
+            answers: std::mem::replace(answers, none.answers),
+            frames: std::mem::replace(frames, none.frames),
+            ready: std::mem::replace(ready, none.ready),
+            lent: std::mem::replace(lent, none.lent),
+        }
+    }
+}
+
 impl After {
     pub(crate) fn rare(&mut self) -> &mut Rare {
         self.rare.get_or_insert_default()
@@ -195,16 +212,17 @@ impl RunHost {
     ) -> Arc<Self> {
         let now = core.clock.now();
         let span = tracing::info_span!("run", workflow = graph.name, id = %id);
+        let Parts { machine, effects, answers, frames, ready, lent } = core.spares.take(graph);
         let inner = Inner {
-            machine: Machine::new(graph),
-            effects: Effects::default(),
-            answers: VecDeque::new(),
+            machine,
+            effects,
+            answers,
             now,
-            frames: Frames::default(),
-            lent: Env::plain(),
+            frames,
+            lent,
             params,
             signals: Vec::new(),
-            ready: VecDeque::new(),
+            ready,
             working: 0,
             attempts: 0,
             controls: Controls::default(),

@@ -44,6 +44,7 @@ mod requests;
 mod retention;
 
 pub(crate) mod frames;
+mod parts;
 
 mod attempt;
 mod controls;

@@ -101,6 +101,25 @@ impl Machine {
         Self { resuming: true, ..Self::new(graph) }
     }
 
+    /// Becomes a run that has not begun, in the memory of this one.
+    pub fn reset(&mut self, graph: &'static Graph) {
+        let mut old = std::mem::replace(self, Self::new(graph));
+        old.frames.clear();
+        for list in [&mut old.held, &mut old.lost] {
+            list.clear();
+        }
+        old.work.clear();
+        old.walk.clear();
+        self.frames = old.frames;
+        (self.held, self.lost, self.work, self.walk) = (old.held, old.lost, old.work, old.walk);
+    }
+
+    /// How many places it has, for frames or for what is to be done.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.frames.capacity().max(self.work.capacity()).max(self.walk.capacity())
+    }
+
     /// Hears no event from now on, wherever the run is.
     pub fn abandon(&mut self) {
         if !self.state.is_ended() {

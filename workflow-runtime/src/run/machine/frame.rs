@@ -344,6 +344,17 @@ impl Frames {
         (frame.live && (frame.closed || any) && frame.generation == id.generation).then_some(frame)
     }
 
+    /// Forgets all frames.
+    pub fn clear(&mut self) {
+        self.slab.clear();
+        self.free.clear();
+        self.closed.clear();
+    }
+
+    pub fn capacity(&self) -> usize {
+        self.slab.capacity()
+    }
+
     /// Frees the places of closed frames.
     #[inline]
     pub fn sweep(&mut self) {
