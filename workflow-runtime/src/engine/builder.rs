@@ -15,6 +15,7 @@ use super::clock::Clock;
 use super::core::{Core, Witness};
 use super::handle::Engine;
 use super::limits::Limits;
+use super::pace::Paces;
 use super::parts::Spares;
 use super::random::Random;
 use super::recovery;
@@ -283,6 +284,7 @@ impl<R: Resources> EngineBuilder<R> {
             timers,
             limits: Limits::default(),
             sleepers: Sleepers::default(),
+            paces: Paces::default(),
             spares: Spares::default(),
             again: Again::default(),
             operating: tokio::sync::Mutex::default(),

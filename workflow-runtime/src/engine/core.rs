@@ -11,6 +11,7 @@ use super::again::Again;
 use super::cached::Results;
 use super::clock::Clock;
 use super::limits::Limits;
+use super::pace::Paces;
 use super::parts::Spares;
 use super::random::Random;
 use super::sleepers::Sleepers;
@@ -31,6 +32,8 @@ pub(crate) struct Core {
     pub(crate) timers: Arc<Timers>,
     pub(crate) limits: Limits,
     pub(crate) sleepers: Sleepers,
+    /// How quick tasks are.
+    pub(crate) paces: Paces,
     /// What ended runs have worked with.
     pub(crate) spares: Spares,
     /// Runs whose store could not be read.

@@ -151,7 +151,7 @@ impl RunHost {
             // Whoever starts it is about to hold it.
             self.take_uncommitted(&mut inner, false)
         };
-        self.settle(after);
+        self.settle(&mut after);
         // A fresh machine takes its first event.
         first.unwrap_or_default()
     }

@@ -89,18 +89,9 @@ pub(crate) enum Kept {
 }
 
 impl Frame {
-    pub(crate) fn new(id: FrameId, parent: Option<Key>, scope: Arc<Scope>, mut imports: Vec<Value>) -> Self {
-        let slots = usize::from(scope.region.slots).max(imports.len());
-        imports.resize_with(slots, || Value::ABSENT);
-        Self {
-            id,
-            parent,
-            scope,
-            slots: imports,
-            in_log: None,
-            kept: Vec::new(),
-            progress: StepProgress::default(),
-        }
+    pub(crate) fn new(id: FrameId, parent: Option<Key>, scope: Arc<Scope>, mut slots: Vec<Value>) -> Self {
+        slots.resize(usize::from(scope.region.slots).max(slots.len()), Value::ABSENT);
+        Self { id, parent, scope, slots, in_log: None, kept: Vec::new(), progress: StepProgress::default() }
     }
 
     pub(crate) fn read(&self, slot: u16) -> Value {

@@ -268,9 +268,18 @@ impl RunHost {
     /// lock.
     #[inline]
     pub(crate) fn with<T>(self: &Arc<Self>, change: impl FnOnce(&mut Inner, &mut After) -> T) -> T {
-        let mut after = After::default();
+        self.with_after(&mut After::default(), change)
+    }
+
+    /// The same, for whoever does so again and again.
+    #[inline]
+    pub(crate) fn with_after<T>(
+        self: &Arc<Self>,
+        after: &mut After,
+        change: impl FnOnce(&mut Inner, &mut After) -> T,
+    ) -> T {
         let mut inner = self.lock();
-        let result = change(&mut inner, &mut after);
+        let result = change(&mut inner, after);
         after.changed = after.changed && std::mem::take(&mut inner.watched);
         if self.journal.is_some() {
             self.seal(&mut inner);
@@ -289,32 +298,29 @@ impl RunHost {
         self.lock().watched = true;
     }
 
+    /// Does what is left to do; nothing is, then.
     #[inline]
-    pub(super) fn settle(self: &Arc<Self>, after: After) {
-        let After { garbage, rare, awaiting, changed, ended, asleep, workers } = after;
-        for _ in 0..workers {
+    pub(super) fn settle(self: &Arc<Self>, after: &mut After) {
+        for _ in 0..std::mem::take(&mut after.workers) {
             self.spawn_worker();
         }
-        garbage.into_iter().for_each(crate::panics::discard);
-        let granted = match rare {
-            None => Vec::new(),
-            Some(rare) => {
-                let Rare { granted, wakers, values } = *rare;
-                wakers.into_iter().for_each(Waker::wake);
-                values.into_iter().for_each(crate::panics::discard);
-                granted
-            }
-        };
-        if ended {
+        after.garbage.drain(..).for_each(crate::panics::discard);
+        let granted = after.rare.take().map_or_else(Vec::new, |rare| {
+            let Rare { granted, wakers, values } = *rare;
+            wakers.into_iter().for_each(Waker::wake);
+            values.into_iter().for_each(crate::panics::discard);
+            granted
+        });
+        if std::mem::take(&mut after.ended) {
             if let Some(registry) = self.registry.upgrade() {
                 registry.forget(self);
             }
-            awaiting.into_iter().for_each(Waker::wake);
+            after.awaiting.drain(..).for_each(Waker::wake);
         }
-        if changed {
+        if std::mem::take(&mut after.changed) {
             self.changed.notify_waiters();
         }
-        if asleep {
+        if std::mem::take(&mut after.asleep) {
             self.leave();
         }
         if !granted.is_empty() {

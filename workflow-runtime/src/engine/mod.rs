@@ -48,6 +48,7 @@ mod parts;
 
 mod attempt;
 mod controls;
+mod pace;
 mod worker;
 
 pub(crate) mod record;

@@ -167,31 +167,32 @@ impl Inner {
             Kind::Task(TaskStep { task, .. }) => task.child?,
             _ => around.scope.graph,
         };
-        let mut imports: Vec<Value> = match (step.kind, around.kept(key.step)) {
-            (_, Some(Kept::Params(params))) => std::mem::take(params),
+        let opened = &graph.regions[usize::from(region)];
+        let mut slots = Vec::with_capacity(usize::from(opened.slots));
+        match (&step.kind, around.kept(key.step)) {
+            (_, Some(Kept::Params(params))) => slots.append(params),
             (_, Some(Kept::Items { items, .. })) => {
-                items.get_mut(index as usize).map(Value::take).into_iter().collect()
+                slots.extend(items.get_mut(index as usize).map(Value::take));
             }
             // The turn's end brings new ones.
-            (_, Some(Kept::Turn(variables))) => std::mem::take(variables),
+            (_, Some(Kept::Turn(variables))) => slots.append(variables),
             (Kind::Select { race, arms }, Some(Kept::Race(frame))) => {
                 let frame = *frame;
                 let arm = arms.iter().position(|arm| *arm == region)?;
-                let winner = graph.regions[usize::from(race)].steps.get(arm)?;
-                self.frames.get(frame).map(|race| race.read(winner.output)).into_iter().collect()
+                let winner = graph.regions[usize::from(*race)].steps.get(arm)?;
+                slots.extend(self.frames.get(frame).map(|race| race.read(winner.output)));
             }
-            _ => Vec::new(),
-        };
+            _ => {}
+        }
         let around = self.frames.get_mut(key.frame)?;
         if let Kind::Select { race, .. } = step.kind
             && race == region
         {
             around.keep(key.step, Kept::Race(id));
         }
-        let region = &graph.regions[usize::from(region)];
-        imports.extend(around.read_all(region.captures));
-        let scope = Scope { parent: Some((around.scope.clone(), key.step)), graph, region, index };
-        Some(Frame::new(id, Some(key), Arc::new(scope), imports))
+        slots.extend(around.read_all(opened.captures));
+        let scope = Scope { parent: Some((around.scope.clone(), key.step)), graph, region: opened, index };
+        Some(Frame::new(id, Some(key), Arc::new(scope), slots))
     }
 
     /// Puts the value of a step that opened regions into its slots.

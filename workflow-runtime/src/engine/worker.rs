@@ -54,10 +54,12 @@ const ATTEMPTS_A_TURN: u32 = 1024;
 pub(crate) struct Worker {
     pub(super) attempt: Option<Attempt>,
     pub(super) given: Given,
+    /// Empty from attempt to attempt; kept for its memory.
+    after: After,
 }
 
 async fn work(host: Arc<RunHost>) {
-    let mut worker = Worker { attempt: None, given: Given::new(&host) };
+    let mut worker = Worker { attempt: None, given: Given::new(&host), after: After::default() };
     host.first_attempt(&mut worker);
     let (mut turn_began, mut attempts) = (Timestamp::default(), 0);
     while let Some(attempt) = &worker.attempt {
@@ -98,27 +100,30 @@ impl RunHost {
     }
 
     fn first_attempt(self: &Arc<Self>, worker: &mut Worker) {
-        self.with(|inner, after| {
+        let Worker { attempt, given, after } = worker;
+        self.with_after(after, |inner, after| {
             inner.now = self.core.clock.now();
-            self.take_attempt(inner, after, worker);
+            *attempt = self.take_attempt(inner, after, given);
         });
     }
 
     /// Reports an attempt's end, and takes the next one.
     #[inline]
     fn next_attempt(self: &Arc<Self>, worker: &mut Worker, end: End, waited: bool) {
-        let Some(attempt) = worker.attempt.take() else { return };
-        self.with(|inner, after| {
+        let Worker { attempt, given, after } = worker;
+        let Some(ended) = attempt.take() else { return };
+        self.with_after(after, |inner, after| {
             inner.attempts -= 1;
-            let (end, output) = attempt.told(end, &mut inner.cache_key);
-            self.end_attempt(inner, after, attempt.key, attempt.epoch, end, output);
-            if waited {
-                if inner.working >= self.core.parallelism {
-                    return;
-                }
+            let (end, output) = ended.told(end, &mut inner.cache_key);
+            self.end_attempt(inner, after, ended.key, ended.epoch, end, output);
+            if !waited {
+                self.core.paces.note(ended.task, inner.now.since(ended.began));
+            } else if inner.working < self.core.parallelism {
                 inner.working += 1;
+            } else {
+                return;
             }
-            self.take_attempt(inner, after, worker);
+            *attempt = self.take_attempt(inner, after, given);
         });
     }
 
@@ -155,28 +160,36 @@ impl RunHost {
     /// Takes the next ready attempt for a worker, and calls others for the
     /// rest. Without one, the worker ends.
     #[inline]
-    fn take_attempt(self: &Arc<Self>, inner: &mut Inner, after: &mut After, worker: &mut Worker) {
+    fn take_attempt(
+        self: &Arc<Self>,
+        inner: &mut Inner,
+        after: &mut After,
+        given: &mut Given,
+    ) -> Option<Attempt> {
         while let Some(ready) = inner.ready.pop_front() {
             if self.is_stopping() && inner.controls.is_stopped(ready.key, ready.epoch) {
                 self.end_attempt(inner, after, ready.key, ready.epoch, AttemptEnd::Cancelled, None);
                 continue;
             }
-            if self.prepare(inner, &ready, worker).is_some() {
+            if let Some(attempt) = self.prepare(inner, &ready, given) {
                 inner.attempts += 1;
-                self.call_workers(inner, after);
-                return;
+                // The others wait for this worker, if it is back soon.
+                if !self.core.paces.are_few(attempt.task, inner.ready.len() + 1) {
+                    self.call_workers(inner, after);
+                }
+                return Some(attempt);
             }
             // Its region was closed before it began.
             inner.controls.remove(ready.key, ready.epoch);
             self.release(inner, after, ready.key, ready.epoch);
         }
         inner.working -= 1;
+        None
     }
 
     /// Gathers what an attempt needs.
     #[inline]
-    fn prepare(&self, inner: &mut Inner, ready: &Ready, worker: &mut Worker) -> Option<()> {
-        let given = &mut worker.given;
+    fn prepare(&self, inner: &mut Inner, ready: &Ready, given: &mut Given) -> Option<Attempt> {
         let Ready { key, epoch, attempt, last, deadline, goal } = *ready;
         if !inner.room.is_empty()
             && let Some(room) = inner.room.get_mut(&(key, epoch))
@@ -214,8 +227,7 @@ impl RunHost {
             self.listen(&span, &path, attempt, goal == Goal::Undo);
             Box::new(span)
         });
-        worker.attempt = Some(Attempt { key, epoch, began: inner.now, deadline, step, task, goal, span });
-        Some(())
+        Some(Attempt { key, epoch, began: inner.now, deadline, step, task, goal, span })
     }
 
     /// Has what the attempt says kept, where the program wants that.
