@@ -41,7 +41,7 @@ impl Creator {
     /// Creates one, and returns its id.
     pub(super) async fn create(&self, program: &Program, wanted: Wanted) -> Result<String, Problem> {
         match self {
-            Self::Here(engine) => Ok(engine.create_with(&wanted).await?),
+            Self::Here(engine) => Ok(engine.create_with(wanted).await?),
             Self::There => request(program, None, wanted.operation(), wanted.by).await,
         }
     }

@@ -6,15 +6,13 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use serde_json::Value as Json;
-use tokio::sync::oneshot;
 
-use super::create::{self, Beginning, holder};
+use super::create::{self, Beginning};
 use super::handle::Engine;
 use super::host::RunHost;
 use super::journal::output_codec;
 use super::leftovers::find_step;
-use super::operate::{answer, blocking, note};
-use super::params::encode_params;
+use super::noted::Noted;
 use super::replay::{GoOn, Unread};
 use super::run::AnyRun;
 use super::takeup::compared;
@@ -23,8 +21,7 @@ use crate::definition::Graph;
 use crate::error::{Error, Result};
 use crate::operation::{By, Operation};
 use crate::resources::Resources;
-use crate::run::RunState;
-use crate::store::{Answer, Created, NewRun, Store, StoreError, StoredRun};
+use crate::store::{Store, StoredRun};
 use crate::value::{Codec, Value};
 
 /// How the value of the step of a path is read.
@@ -66,6 +63,11 @@ impl Wanted {
             key: self.key.clone(),
         }
     }
+
+    fn beginning(self, noted: &Noted<'_>) -> (&'static Graph, Beginning) {
+        let Self { graph, params, key, .. } = self;
+        (graph, Beginning { key, params, request: Some(noted.number), ..Beginning::default() })
+    }
 }
 
 impl<R: Resources> Engine<R> {
@@ -86,7 +88,7 @@ impl<R: Resources> Engine<R> {
                 Ok((_, GoOn::From(_) | GoOn::Ended)) => Outlook::GoesOn,
             })
         };
-        blocking(&asked, look).await
+        asked.blocking(look).await
     }
 
     /// The same engine for whoever does not know what its tasks borrow. That
@@ -104,55 +106,30 @@ impl<R: Resources> Engine<R> {
     /// Starts a run, or finds the one that has the key. Only for an engine with
     /// a store.
     pub(crate) async fn start_with(&self, wanted: Wanted) -> Result<AnyRun> {
-        let (core, Some(store)) = (self.core(), &self.core().store) else { return Err(Error::ShutDown) };
-        let _alone = core.operating.lock().await;
-        let number = note(core, store, None, &wanted.operation(), &wanted.by).await?;
-        let Wanted { graph, params, key, .. } = wanted;
-        let beginning = Beginning { key, params, request: Some(number), ..Beginning::default() };
-        let started = create::start(core, self.registry(), store, graph, beginning).await.map(AnyRun::new);
-        let result = started.as_ref().map(|run| run.id().to_owned()).map_err(Clone::clone);
-        answer(core, store, number, &result).await?;
+        let (core, registry) = (self.core(), self.registry());
+        let store = core.store.as_ref().ok_or(Error::ShutDown)?;
+        let noted = self.note(store, &wanted).await?;
+        let (graph, beginning) = wanted.beginning(&noted);
+        let started = create::start(core, registry, store, graph, beginning).await.map(AnyRun::new);
+        noted.answer(&started.as_ref().map(|run| run.id().to_owned()).map_err(Clone::clone)).await;
         started
     }
 
     /// Creates a run without beginning it, or finds the one that has the key,
     /// and returns its id: whoever goes on with the store begins it. Only for
     /// an engine with a store.
-    pub(crate) async fn create_with(&self, wanted: &Wanted) -> Result<String> {
-        let (core, Some(store)) = (self.core(), &self.core().store) else { return Err(Error::ShutDown) };
-        let _alone = core.operating.lock().await;
-        let number = note(core, store, None, &wanted.operation(), &wanted.by).await?;
-        let result = self.create(store, wanted, number).await;
-        answer(core, store, number, &result).await?;
-        result
+    pub(crate) async fn create_with(&self, wanted: Wanted) -> Result<String> {
+        let (core, registry) = (self.core(), self.registry());
+        let store = core.store.as_ref().ok_or(Error::ShutDown)?;
+        let noted = self.note(store, &wanted).await?;
+        let (graph, beginning) = wanted.beginning(&noted);
+        let created = create::queue(core, registry, store, graph, beginning).await;
+        noted.answer(&created).await;
+        created
     }
 
-    async fn create(&self, store: &Arc<dyn Store>, wanted: &Wanted, request: i64) -> Result<String> {
-        let Wanted { graph, params, key, .. } = wanted;
-        let now = self.core().clock.now();
-        let encoded = encode_params(graph, params, self.core().largest_value)?;
-        let id = self.core().random.run_id(now);
-        let (known, _) = self.registry().introduce(graph);
-        let new = NewRun {
-            id: id.clone(),
-            workflow: graph.name.to_owned(),
-            key: key.clone(),
-            fingerprint: known.hash(),
-            blueprint: Some(known.text()),
-            params: encoded.clone(),
-            created_at: now,
-            state: RunState::Queued,
-            answer: Some((request, Answer { at: now, result: Ok(id.clone()) })),
-            ..NewRun::default()
-        };
-        let (answer, answered) = oneshot::channel();
-        store.create(new, Box::new(move |created| _ = answer.send(created)));
-        match answered.await.unwrap_or(Err(StoreError::Closed))? {
-            Created::New(_) => Ok(id),
-            Created::Existing(stored) => match holder(graph, &stored, &encoded) {
-                Some(holder) => Err(Error::KeyInUse { key: key.clone().unwrap_or_default(), holder }),
-                None => Ok(stored.id),
-            },
-        }
+    async fn note<'a>(&'a self, store: &'a Arc<dyn Store>, wanted: &Wanted) -> Result<Noted<'a>> {
+        let noted = Noted::of(self.core(), store, None, &wanted.operation(), &wanted.by).await;
+        noted.map_err(|error| self.registry().explain(error))
     }
 }

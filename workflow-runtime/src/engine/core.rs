@@ -16,8 +16,9 @@ use super::parts::Spares;
 use super::random::Random;
 use super::sleepers::Sleepers;
 use super::timers::Timers;
+use crate::error::{Error, Result};
 use crate::resources::Resources;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 use crate::task::Shared;
 
 /// What all runs of an engine share. A run holds it, and not the engine, so
@@ -73,6 +74,18 @@ pub(crate) struct Begun {
     pub(crate) attempt: u32,
     pub(crate) undo: bool,
     pub(crate) idempotency_key: String,
+}
+
+impl Core {
+    /// Asks the store, or whatever else takes its time, away from the
+    /// runtime's threads.
+    pub(super) async fn blocking<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce() -> std::result::Result<T, StoreError> + Send + 'static,
+    ) -> Result<T> {
+        let asked = self.runtime.spawn_blocking(ask).await;
+        asked.map_err(|_| Error::ShutDown)?.map_err(Error::Store)
+    }
 }
 
 impl Drop for Core {

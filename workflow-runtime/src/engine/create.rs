@@ -9,14 +9,15 @@ use super::clock::Hold;
 use super::core::Core;
 use super::durable::{Journal, Outgoing, Then};
 use super::host::{After, RunEnd, RunHost};
+use super::key;
 use super::params::encode_params;
 use super::recovery;
-use super::registry::{Adopted, Registry};
+use super::registry::{Adopted, Known, Registry};
 use super::takeup::TakeUp;
 use crate::definition::Graph;
 use crate::error::Error;
 use crate::run::{Event, RunState};
-use crate::store::{self, Created, NewRun, Parent, RunRef, Store, StoreError, StoredRun, Tick};
+use crate::store::{self, Answer, Created, NewRun, Parent, RunRef, Store, StoreError, StoredRun, Tick};
 use crate::value::Value;
 
 /// A run that begins.
@@ -46,30 +47,16 @@ pub(crate) async fn start(
         return Err(Error::ShutDown);
     }
     let known = recovery::make_known(core, registry, store, graph).await?;
-    let Beginning { key, params, tick, parent, request, anew } = beginning;
-    let encoded = encode_params(graph, &params, core.largest_value)?;
-    let now = core.clock.now();
-    let id = core.random.run_id(now);
+    let mut new = beginning.new_run(core, &known, graph)?;
+    let keyed = Keyed::of(&new);
+    let Beginning { key, params, anew, .. } = beginning;
     let journal = Some(Journal::new(store.clone()));
-    let host =
-        RunHost::of(core.clone(), Arc::downgrade(registry), graph, id.clone(), key.clone(), params, journal);
+    let id = new.id.clone();
+    let host = RunHost::of(core.clone(), Arc::downgrade(registry), graph, id, key, params, journal);
     host.lock().log.holds = true;
     let mut first = host.decide_begin(anew);
-    let state = first.then.state.filter(|state| !state.is_ended()).unwrap_or(RunState::Running);
-    let new = NewRun {
-        id,
-        workflow: graph.name.to_owned(),
-        key,
-        fingerprint: known.hash(),
-        blueprint: Some(known.text()),
-        params: encoded.clone(),
-        created_at: now,
-        state,
-        entries: std::mem::take(&mut first.batch.entries),
-        parent,
-        tick,
-        answer: host.answer_to(request),
-    };
+    new.state = first.then.state.filter(|state| !state.is_ended()).unwrap_or(RunState::Running);
+    new.entries = std::mem::take(&mut first.batch.entries);
     // Known before it is created: whoever finds it in the store, before we hear
     // of that, gets this one.
     if let Adopted::Closed = registry.adopt(&host) {
@@ -86,10 +73,71 @@ pub(crate) async fn start(
     let created = answered.await.unwrap_or(Err(Error::Store(StoreError::Closed)));
     match created.map_err(|error| registry.explain(error))? {
         Ok(host) => Ok(host),
-        Err(stored) => match holder(graph, &stored, &encoded) {
-            Some(holder) => Err(Error::KeyInUse { key: stored.key.unwrap_or_default(), holder }),
-            None => recovery::attach(core, registry, store, &known, *stored).await,
-        },
+        Err(stored) => {
+            keyed.check(graph, &stored)?;
+            recovery::attach(core, registry, store, &known, *stored).await
+        }
+    }
+}
+
+/// Creates a run in the store without beginning it, or finds the one that has
+/// the key. Returns its id: whoever goes on with the store begins it.
+#[cfg(feature = "app")]
+pub(super) async fn queue(
+    core: &Arc<Core>,
+    registry: &Arc<Registry>,
+    store: &Arc<dyn Store>,
+    graph: &'static Graph,
+    beginning: Beginning,
+) -> Result<String, Error> {
+    let (known, _) = registry.introduce(graph);
+    let new = beginning.new_run(core, &known, graph)?;
+    let (id, keyed) = (new.id.clone(), Keyed::of(&new));
+    let (answer, answered) = oneshot::channel();
+    store.create(new, Box::new(move |created| _ = answer.send(created)));
+    let created = answered.await.unwrap_or(Err(StoreError::Closed));
+    match created.map_err(|error| registry.explain(error.into()))? {
+        Created::New(_) => Ok(id),
+        Created::Existing(stored) => keyed.check(graph, &stored).map(|()| stored.id),
+    }
+}
+
+impl Beginning {
+    /// The run as a store creates it, before it has done anything.
+    fn new_run(&self, core: &Core, known: &Known, graph: &'static Graph) -> Result<NewRun, Error> {
+        let params = encode_params(graph, &self.params, core.largest_value)?;
+        let now = core.clock.now();
+        let id = core.random.run_id(now);
+        let answer = |number| (number, Answer { at: now, result: Ok(id.clone()) });
+        Ok(NewRun {
+            workflow: graph.name.to_owned(),
+            key: self.key.clone(),
+            fingerprint: known.hash(),
+            blueprint: Some(known.text()),
+            params,
+            created_at: now,
+            state: RunState::Queued,
+            parent: self.parent.clone(),
+            tick: self.tick.clone(),
+            answer: self.request.map(answer),
+            id,
+            ..NewRun::default()
+        })
+    }
+}
+
+/// What the key of a run stands for, if it has one: this workflow with these
+/// arguments. A run without a key finds none but itself.
+struct Keyed(Option<(String, Vec<u8>)>);
+
+impl Keyed {
+    fn of(new: &NewRun) -> Self {
+        Self(new.key.clone().map(|key| (key, new.params.clone())))
+    }
+
+    fn check(&self, graph: &Graph, stored: &StoredRun) -> Result<(), Error> {
+        let Some((key, params)) = &self.0 else { return Ok(()) };
+        key::check(key, &stored.workflow, stored.workflow == graph.name, stored.params == *params)
     }
 }
 
@@ -188,16 +236,5 @@ impl RunHost {
         let first_seq = uncommitted.seq;
         let batch = store::Batch { first_seq, end: Some(end), ..store::Batch::default() };
         uncommitted.outbox.push_back(Outgoing { number, batch, then });
-    }
-}
-
-/// Who has the key, in words, where it is not this invocation.
-pub(super) fn holder(graph: &Graph, stored: &StoredRun, params: &[u8]) -> Option<String> {
-    if stored.workflow != graph.name {
-        Some(format!("a run of workflow `{}`", stored.workflow))
-    } else if stored.params != params {
-        Some(format!("a run of `{}` with other arguments", stored.workflow))
-    } else {
-        None
     }
 }

@@ -28,6 +28,7 @@ mod create;
 mod driver;
 mod durable;
 mod journal;
+mod key;
 mod leftovers;
 mod open;
 mod params;
@@ -39,6 +40,7 @@ mod sleepers;
 mod takeup;
 mod values;
 
+mod noted;
 mod operate;
 mod requests;
 mod retention;

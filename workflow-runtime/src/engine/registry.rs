@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::core::Core;
 use super::host::{RunEnd, RunHost};
+use super::key;
 use super::params::encode_params;
 use super::run::AnyRun;
 use crate::blueprint::Blueprint;
@@ -167,10 +168,7 @@ impl Registry {
         host.with(|inner, after| {
             let mut table = self.lock();
             if let Some(holder) = key.as_ref().and_then(|key| table.keyed.get(key)) {
-                return match holder.differs_from(graph, &arguments) {
-                    None => Ok(holder.host.clone()),
-                    Some(holder) => Err(Error::KeyInUse { key: key.unwrap_or_default(), holder }),
-                };
+                return holder.check(graph, &arguments).map(|()| holder.host.clone());
             }
             if table.closed {
                 return Err(Error::ShutDown);
@@ -350,17 +348,10 @@ impl Registry {
 }
 
 impl Keyed {
-    /// Who holds the key, in words, where it is not this invocation.
-    fn differs_from(&self, graph: &'static Graph, arguments: &[u8]) -> Option<String> {
+    fn check(&self, graph: &'static Graph, arguments: &[u8]) -> Result<()> {
         let held = self.host.graph;
         let same = (held.name, held.file, held.line) == (graph.name, graph.file, graph.line);
-        if !same {
-            Some(format!("a run of workflow `{}`", held.name))
-        } else if self.arguments != arguments {
-            Some(format!("a run of `{}` with other arguments", held.name))
-        } else {
-            None
-        }
+        key::check(self.host.key.as_deref().unwrap_or_default(), held.name, same, self.arguments == arguments)
     }
 }
 

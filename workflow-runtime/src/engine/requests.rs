@@ -6,7 +6,8 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use super::core::Core;
-use super::operate::{answer, blocking, perform};
+use super::noted::answer;
+use super::operate::perform;
 use super::registry::Registry;
 use crate::error::{Error, Result};
 use crate::operation::{By, Operation};
@@ -67,7 +68,7 @@ async fn see_to_all(core: &Arc<Core>, registry: &Arc<Registry>) -> Result<()> {
     let Some(store) = core.store.clone() else { return Ok(()) };
     let _alone = core.operating.lock().await;
     let asked = store.clone();
-    for StoredRequest { number, request, .. } in blocking(core, move || asked.open_requests()).await? {
+    for StoredRequest { number, request, .. } in core.blocking(move || asked.open_requests()).await? {
         let by = By { actor: request.actor, reason: request.reason };
         let result = match serde_json::from_str::<Operation>(&request.operation) {
             Ok(operation) => {

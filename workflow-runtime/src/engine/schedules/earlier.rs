@@ -49,7 +49,7 @@ impl World {
             let ours = live.filter(|host| host.key.as_ref().is_some_and(|key| key.starts_with(&prefix)));
             return Ok(ours.map(Earlier::Here).collect());
         };
-        let stored = self.blocking(move || unfinished(&*store, graph.name)).await?;
+        let stored = self.core.blocking(move || unfinished(&*store, graph.name)).await?;
         Ok(stored.into_iter().map(|stored| Earlier::Stored(Box::new(stored))).collect())
     }
 

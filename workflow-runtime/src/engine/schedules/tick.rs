@@ -78,13 +78,13 @@ impl World {
     /// How far the schedules are; none in memory, where each begins anew.
     pub(super) async fn marks(&self) -> Result<Vec<StoredSchedule>> {
         let Some(store) = self.core.store.clone() else { return Ok(Vec::new()) };
-        self.blocking(move || store.schedules()).await
+        self.core.blocking(move || store.schedules()).await
     }
 
     /// Moves a mark without a run.
     pub(super) async fn mark(&self, tick: Tick) -> Result<()> {
         let Some(store) = self.core.store.clone() else { return Ok(()) };
-        self.blocking(move || store.mark(tick)).await
+        self.core.blocking(move || store.mark(tick)).await
     }
 
     /// The id of the run of a tick, if it has one.
@@ -92,16 +92,8 @@ impl World {
         let Some(store) = self.core.store.clone() else {
             return Ok(self.registry.by_key(&key).map(|host| host.id.clone()));
         };
-        let found = self.blocking(move || store.by_key(&key)).await?;
+        let found = self.core.blocking(move || store.by_key(&key)).await?;
         Ok(found.map(|stored| stored.id))
-    }
-
-    pub(super) async fn blocking<T: Send + 'static>(
-        &self,
-        call: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
-    ) -> Result<T> {
-        let called = self.core.runtime.spawn_blocking(call).await;
-        called.map_err(|_| Error::ShutDown)?.map_err(Error::Store)
     }
 
     pub(super) fn store(&self) -> Option<Arc<dyn Store>> {

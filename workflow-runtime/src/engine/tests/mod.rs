@@ -4,6 +4,8 @@
 mod bench;
 mod support;
 
+#[cfg(feature = "app")]
+mod asking;
 mod cancelling;
 mod failing;
 mod flowing;

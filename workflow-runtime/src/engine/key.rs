@@ -1,0 +1,17 @@
+//! Keys of runs: a key names one workflow with one set of arguments, for ever.
+
+use crate::error::{Error, Result};
+
+/// Whether the run of `holder`, a workflow, that has a key is the one that was
+/// asked for.
+///
+/// # Errors
+/// [`Error::KeyInUse`] when it is not.
+pub(super) fn check(key: &str, holder: &str, same_workflow: bool, same_arguments: bool) -> Result<()> {
+    let holder = match (same_workflow, same_arguments) {
+        (true, true) => return Ok(()),
+        (true, false) => format!("a run of `{holder}` with other arguments"),
+        (false, _) => format!("a run of workflow `{holder}`"),
+    };
+    Err(Error::KeyInUse { key: key.to_owned(), holder })
+}

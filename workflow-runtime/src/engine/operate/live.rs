@@ -1,0 +1,110 @@
+//! What is done to a run that goes on in this process.
+
+use std::sync::Arc;
+
+use super::super::host::{Inner, RunHost};
+use super::super::journal::{find_signal, output_codec};
+use super::{from_json, needs_store, refused, value_for};
+use crate::error::{Error, Result};
+use crate::operation::{Asker, By, Operation};
+use crate::run::{Event, Key, StepState, Wait};
+
+/// Does to a run of this process what can be done to one that goes on.
+pub(super) async fn to_live(
+    host: &Arc<RunHost>,
+    operation: &Operation,
+    by: &By,
+    request: Option<i64>,
+) -> Result<()> {
+    let asker = Asker { by: Some(by.clone()), request };
+    match operation {
+        Operation::Cancel => host.cancel(asker).await?,
+        Operation::Pause => {
+            let event = |inner: &Inner| match inner.machine.is_paused() {
+                true => Err(refused(&host.id, "is paused already")),
+                false => Ok((Event::Paused, None)),
+            };
+            host.ask(asker, event).await?;
+        }
+        Operation::Resume => {
+            let event = |inner: &Inner| match inner.machine.is_paused() {
+                true => Ok((Event::Resumed, None)),
+                false => Err(refused(&host.id, "is not paused")),
+            };
+            host.ask(asker, event).await?;
+        }
+        Operation::Signal { name, value } => {
+            let Some((name, codec)) = find_signal(host.graph, &|wanted, _| wanted == name) else {
+                let (workflow, signal) = (host.graph.name.to_owned(), name.clone());
+                return Err(Error::UnknownSignal { workflow, signal });
+            };
+            let value = from_json(&host.id, &format!("signal `{name}`"), codec, value)?;
+            host.signal(name, value, asker).await?;
+        }
+        Operation::Set { step, value } => {
+            let event = |inner: &Inner| {
+                let (key, state) = open_step(host, inner, step)?;
+                let waits = matches!(state, StepState::Waiting(wait) if wait != Wait::Dependencies);
+                if !waits && state != StepState::OutcomeUnknown {
+                    let reason =
+                        format!("cannot set `{step}`: it is {state}; wait until it has ended, or cancel");
+                    return Err(refused(&host.id, reason));
+                }
+                let codec = inner.machine.step(key).and_then(output_codec);
+                let value = value_for(&host.id, step, codec, value)?;
+                Ok((Event::Set { key }, Some(value)))
+            };
+            host.ask(asker, event).await?;
+        }
+        Operation::Retry { step: Some(step) } => {
+            let event = |inner: &Inner| {
+                let (key, state) = open_step(host, inner, step)?;
+                if !may_retry(state) {
+                    return Err(refused(&host.id, format!("cannot retry `{step}`: it is {state}")));
+                }
+                Ok((Event::RetryRequested { key }, None))
+            };
+            host.ask(asker, event).await?;
+        }
+        Operation::Retry { step: None } => {
+            let waiting: Vec<Key> = {
+                let inner = host.lock();
+                host.check_open(&inner)?;
+                let steps = inner.machine.steps().filter(|view| may_retry(view.state));
+                steps.map(|view| view.key).collect()
+            };
+            if waiting.is_empty() {
+                return Err(refused(
+                    &host.id,
+                    "goes on by itself: none of its steps waits for another attempt",
+                ));
+            }
+            // The last one answers: until then something is left to do.
+            let last = waiting.last().copied();
+            for key in waiting {
+                let request = asker.request.filter(|_| Some(key) == last);
+                let asker = Asker { request, ..asker.clone() };
+                host.ask(asker, |_| Ok((Event::RetryRequested { key }, None))).await?;
+            }
+        }
+        Operation::Adopt => return Err(refused(&host.id, "is not blocked")),
+        // Made of what a store holds.
+        Operation::Rerun | Operation::Fork { .. } | Operation::Start { .. } => {
+            return Err(needs_store(&host.id));
+        }
+    }
+    Ok(())
+}
+
+fn may_retry(state: StepState) -> bool {
+    matches!(state, StepState::Waiting(Wait::Backoff { .. }) | StepState::OutcomeUnknown)
+}
+
+/// The open step of a path, and its state.
+fn open_step(host: &RunHost, inner: &Inner, path: &str) -> Result<(Key, StepState)> {
+    let mut steps = inner.machine.steps();
+    let found = steps.find(|view| inner.machine.path(view.key).as_deref() == Some(path));
+    found.map(|view| (view.key, view.state)).ok_or_else(|| {
+        refused(&host.id, format!("has no step `{path}` that is under way; `show` lists its steps"))
+    })
+}
