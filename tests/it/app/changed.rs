@@ -49,6 +49,31 @@ fn check_says_what_will_become_of_runs() {
 }
 
 #[test]
+fn check_says_once_what_is_so_of_many_runs() {
+    let monday = monday("many");
+    for day in ["day=8", "day=9"] {
+        monday.fine(&["start", "nightly", day]);
+    }
+    monday.fine(&["work", "--drain"]);
+    // This one has nothing to lose.
+    monday.fine(&["start", "nightly", "day=10"]);
+    let check = on(&monday, "wednesday").run(&["check"]);
+    let runs = monday.runs();
+    let told = |run: usize, words: &str| format!("{} nightly {words}\n", runs[run]["id"].as_str().unwrap());
+    let blocked: String = [3, 2, 1].map(|run| told(run, "blocked")).concat();
+    let begins = told(0, "goes on under the new graph")
+        + "  ~ nightly/text: calls `parse` version 2 instead of 1\n  ~ nightly/";
+    assert!(check.out.starts_with(&begins), "{check:?}");
+    assert!(check.out.contains(&(blocked + "  ~ nightly/text: calls ")), "{check:?}");
+    assert_eq!(check.out.matches("  its workflow has changed: step ").count(), 1, "{check:?}");
+    assert!(check.out.contains("\n  `adopt` goes on and keeps "), "{check:?}");
+    assert_eq!(check.err.lines().next(), Some("4 runs unfinished, 3 would be blocked"));
+    let json = json_lines(&on(&monday, "wednesday").run(&["check", "--json"]).out);
+    let outlooks: Vec<_> = json.iter().map(|run| run["outlook"].as_str().unwrap()).collect();
+    assert_eq!(outlooks, ["blocked", "blocked", "blocked", "changes"], "a run a line, the oldest first");
+}
+
+#[test]
 fn check_reads_values_as_an_engine_would() {
     let monday = monday("values");
     let strict = monday.with("PROGRAM_STRICT", "1");

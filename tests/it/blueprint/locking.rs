@@ -45,7 +45,8 @@ fn a_change_is_told_with_what_it_means() {
          \n\
          w\n  \
          ~ w/a: has a failure that is a value, and failed the run before\n  \
-         ~ w/b: calls `take` instead of `price`, needs `a`, which has changed\n  \
+         ~ w/b: calls `take` instead of `price`\n  \
+         ~ w/b: needs `a`, which has changed\n  \
          ~ w/notify: is not `#[always]` any more\n  \
          a run in flight is blocked if `w/a` or one of 2 others has finished in it, and goes on by itself \
          otherwise\n\

@@ -8,7 +8,7 @@ use super::plan::Param;
 use super::{Blueprint, words};
 use crate::view::StepKind;
 
-/// How a workflow has changed. Its `Display` is a line for each step that did:
+/// How a workflow has changed. Its `Display` is a line for each change:
 ///
 /// ```text
 /// ~ nightly/report: calls `summarise` version 2 instead of 1
@@ -298,10 +298,13 @@ impl fmt::Display for Comparison {
             lines.push(format!("= {}: schedule {schedule}", self.workflow));
         }
         for StepComparison { path, difference, .. } in &self.steps {
+            let each = |sign: char, words: &[String]| -> Vec<String> {
+                words.iter().map(|words| format!("{sign} {path}: {words}")).collect()
+            };
             match difference {
                 Difference::Unchanged => {}
-                Difference::Policy(words) => lines.push(format!("= {path}: {}", words.join(", "))),
-                Difference::Changed(words) => lines.push(format!("~ {path}: {}", words.join(", "))),
+                Difference::Policy(words) => lines.extend(each('=', words)),
+                Difference::Changed(words) => lines.extend(each('~', words)),
                 Difference::Added => lines.push(format!("+ {path}: is new")),
                 Difference::Removed => lines.push(format!("- {path}: is gone")),
             }

@@ -1,9 +1,10 @@
 //! `check`: what this program would do with every unfinished run of a store,
 //! asked before it is deployed.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use super::super::output::Output;
 use super::super::problem::{Code, Problem};
@@ -27,6 +28,7 @@ pub(super) async fn check(program: &Program, output: &mut Output<'_>) -> Result<
     let looking = Arc::new(ReadOnly(program.reader()?));
     let engine = Engine::with_store(looking).recover(false).begins(false).start().await?;
     let (mut runs, mut blocked) = (0, 0);
+    let mut alike = Alike::new();
     let mut after = None;
     loop {
         let page = reader.store.unfinished(after, PAGE)?;
@@ -36,10 +38,18 @@ pub(super) async fn check(program: &Program, output: &mut Output<'_>) -> Result<
             runs += 1;
             let outlook = outlook(program, &engine, reader.open_run(run.clone()), &run).await?;
             blocked += usize::from(matches!(outlook, Outlook::Blocked { .. }));
-            tell(&run, &outlook, output);
+            let found = Found::of(outlook);
+            if output.json {
+                output.json(&found.json(&run));
+            } else {
+                alike.entry((found, run.workflow)).or_default().push(run.id);
+            }
         }
     }
     engine.shutdown().await;
+    for ((found, workflow), ids) in alike {
+        tell(&found, &workflow, &ids, output);
+    }
     output.say(&format!("{} unfinished, {blocked} would be blocked", count(runs, "run")));
     if blocked == 0 {
         return Ok(Code::Fine);
@@ -67,35 +77,66 @@ async fn outlook(
     }
 }
 
-fn tell(run: &StoredRun, outlook: &Outlook, output: &mut Output<'_>) {
-    let (name, words, style) = match outlook {
-        Outlook::GoesOn => ("goes_on", "goes on", Style::Good),
-        Outlook::Changes(_) => ("changes", "goes on under the new graph", Style::Good),
-        Outlook::Blocked { .. } => ("blocked", "blocked", Style::Bad),
-    };
-    let (changes, reason) = match outlook {
-        Outlook::GoesOn => (None, None),
-        Outlook::Changes(changes) => (Some(changes), None),
-        Outlook::Blocked { reason, changes } => (changes.as_ref(), Some(reason)),
-    };
-    let changes = changes.map(lines).unwrap_or_default();
-    if output.json {
-        output.json(&json!({
+/// The runs of which the same is to be said: thousands wait, and few differ.
+type Alike = BTreeMap<(Found, String), Vec<String>>;
+
+/// What was found out about a run. In order: what is to be looked at comes
+/// last, where it is seen.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Found {
+    fate: Fate,
+    changes: Vec<String>,
+    reason: Option<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Fate {
+    GoesOn,
+    Changes,
+    Blocked,
+}
+
+impl Found {
+    fn of(outlook: Outlook) -> Self {
+        let (fate, changes, reason) = match outlook {
+            Outlook::GoesOn => (Fate::GoesOn, None, None),
+            Outlook::Changes(changes) => (Fate::Changes, Some(changes), None),
+            Outlook::Blocked { reason, changes } => (Fate::Blocked, changes, Some(reason)),
+        };
+        let lines = |changes: Comparison| changes.to_string().lines().map(str::to_owned).collect();
+        Self { fate, changes: changes.map(lines).unwrap_or_default(), reason }
+    }
+
+    fn json(&self, run: &StoredRun) -> Json {
+        let outlook = match self.fate {
+            Fate::GoesOn => "goes_on",
+            Fate::Changes => "changes",
+            Fate::Blocked => "blocked",
+        };
+        json!({
             "id": run.id,
             "workflow": run.workflow,
-            "outlook": name,
-            "reason": reason,
-            "changes": changes,
-        }));
-        return;
-    }
-    let words = output.paint.text(style, words);
-    output.line(&format!("{} {} {words}", run.id, plain(&run.workflow)));
-    for line in changes.iter().chain(reason) {
-        output.line(&format!("  {}", plain(line)));
+            "outlook": outlook,
+            "reason": self.reason,
+            "changes": self.changes,
+        })
     }
 }
 
-fn lines(changes: &Comparison) -> Vec<String> {
-    changes.to_string().lines().map(str::to_owned).collect()
+/// A line for each run, and below them, once, what is to be said of them: a
+/// line for each change, and for each part of a reason.
+fn tell(found: &Found, workflow: &str, ids: &[String], output: &mut Output<'_>) {
+    let (words, style) = match found.fate {
+        Fate::GoesOn => ("goes on", Style::Good),
+        Fate::Changes => ("goes on under the new graph", Style::Good),
+        Fate::Blocked => ("blocked", Style::Bad),
+    };
+    let words = output.paint.text(style, words);
+    for id in ids {
+        output.line(&format!("{id} {} {words}", plain(workflow)));
+    }
+    let reason = found.reason.iter().flat_map(|reason| reason.split("; "));
+    for line in found.changes.iter().map(String::as_str).chain(reason) {
+        output.line(&format!("  {}", plain(line)));
+    }
 }
