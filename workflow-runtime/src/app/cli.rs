@@ -1,7 +1,9 @@
 //! The command line as data: every command, its arguments and its help.
 
 use std::ffi::OsString;
+use std::num::ParseIntError;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::builder::PossibleValuesParser;
 use clap::error::ErrorKind;
@@ -144,7 +146,7 @@ fn looking() -> [Command; 7] {
             )
             .arg(
                 option("limit", "N", "At most so many")
-                    .value_parser(value_parser!(usize))
+                    .value_parser(at_least_one::<usize>)
                     .default_value("20"),
             ),
         Command::new("show")
@@ -156,7 +158,7 @@ fn looking() -> [Command; 7] {
             .about("Print what the attempts of a run said")
             .arg(run())
             .arg(option("step", "STEP", "Only those of this step, and of the steps within it"))
-            .arg(option("attempt", "N", "Only those of the Nth attempt").value_parser(value_parser!(u32)))
+            .arg(option("attempt", "N", "Only those of the Nth attempt").value_parser(at_least_one::<u32>))
             .arg(flag("follow", "Go on until the run ends")),
         Command::new("graph").about("Print the graph of a workflow").arg(workflow().required(true)).arg(
             option("format", "FORMAT", "How")
@@ -249,6 +251,12 @@ fn option(name: &'static str, value: &'static str, help: &'static str) -> Arg {
     Arg::new(name).long(name).value_name(value).help(help)
 }
 
+/// A number of which none would mean nothing.
+fn at_least_one<T: FromStr<Err = ParseIntError> + Default + PartialEq>(text: &str) -> Result<T, String> {
+    let number = text.parse().map_err(|error: ParseIntError| error.to_string())?;
+    if number == T::default() { Err("it has to be at least 1".to_owned()) } else { Ok(number) }
+}
+
 fn flag(name: &'static str, help: &'static str) -> Arg {
     Arg::new(name).long(name).help(help).action(ArgAction::SetTrue)
 }
@@ -282,6 +290,11 @@ mod tests {
         );
         let option = wrong(&["shop", "ls", "--limit", "many"]);
         assert!(option.starts_with("error: invalid value `many` for `--limit <N>`: "), "{option}");
+        for (command, option) in [("ls", "limit"), ("logs", "attempt")] {
+            let none = wrong(&["shop", command, &format!("--{option}=0")]);
+            let refused = format!("error: invalid value `0` for `--{option} <N>`: it has to be at least 1\n");
+            assert!(none.starts_with(&refused), "{none}");
+        }
         for args in [&["shop", "ls", "--limti", "--json"][..], &["shop", "--json"]] {
             let json: serde_json::Value = serde_json::from_str(&wrong(args)).unwrap();
             assert_eq!(json["code"], 2, "{json}");
