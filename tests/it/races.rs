@@ -11,13 +11,14 @@ mod sleeping;
 mod starting;
 mod stopping;
 
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use serde_json::json;
+use tokio::task::JoinHandle;
 use workflow_runtime::run::RunState;
 use workflow_runtime::store::{Store, StoredRun};
-use workflow_runtime::{By, Engine, Operation, task, workflow};
+use workflow_runtime::{AnyRun, By, Engine, Operation, task, workflow};
 
 use crate::faulty::Faulty;
 
@@ -83,6 +84,18 @@ async fn left(store: &Faulty, id: &str) {
     tokio::time::sleep(Duration::from_millis(50)).await;
 }
 
+/// Somebody who has read the journal of a run, and goes on when told to.
+async fn held_reader(engine: &Engine, store: &Faulty, id: &str) -> (JoinHandle<AnyRun>, mpsc::Sender<()>) {
+    let (reached, go) = store.hold_reader();
+    let late = tokio::spawn({
+        let (engine, id) = (engine.clone(), id.to_owned());
+        async move { engine.run(&id).await.unwrap() }
+    });
+    let reached = move || reached.recv_timeout(Duration::from_secs(20)).unwrap();
+    tokio::task::spawn_blocking(reached).await.unwrap();
+    (late, go)
+}
+
 /// A reader that has read a sleeping run, and goes on only when it has been
 /// woken, has gone on, and sleeps again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -90,14 +103,7 @@ async fn a_late_reader_does_not_bring_an_old_state_back() {
     let store = Faulty::new();
     let engine = engine(&store).await;
     let id = asleep(&engine, &store).await;
-    let (reached, go) = store.hold_reader();
-    let late = tokio::spawn({
-        let (engine, id) = (engine.clone(), id.clone());
-        async move { engine.run(&id).await.unwrap() }
-    });
-    tokio::task::spawn_blocking(move || reached.recv_timeout(Duration::from_secs(20)).unwrap())
-        .await
-        .unwrap();
+    let (late, go) = held_reader(&engine, &store, &id).await;
     let signal = tokio::spawn({
         let (engine, id) = (engine.clone(), id.clone());
         async move { engine.operate(Some(&id), number(10), by()).await.unwrap() }
@@ -118,14 +124,7 @@ async fn a_late_reader_of_a_run_that_has_ended_sees_its_end() {
     let store = Faulty::new();
     let engine = engine(&store).await;
     let id = asleep(&engine, &store).await;
-    let (reached, go) = store.hold_reader();
-    let late = tokio::spawn({
-        let (engine, id) = (engine.clone(), id.clone());
-        async move { engine.run(&id).await.unwrap() }
-    });
-    tokio::task::spawn_blocking(move || reached.recv_timeout(Duration::from_secs(20)).unwrap())
-        .await
-        .unwrap();
+    let (late, go) = held_reader(&engine, &store, &id).await;
     let cancel = tokio::spawn({
         let (engine, id) = (engine.clone(), id.clone());
         async move { engine.operate(Some(&id), Operation::Cancel, by()).await.unwrap() }

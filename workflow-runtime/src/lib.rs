@@ -139,6 +139,7 @@ mod faithful;
 mod observe;
 mod operation;
 mod panics;
+mod path;
 mod picture;
 mod reconcile;
 mod resources;

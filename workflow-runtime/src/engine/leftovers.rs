@@ -7,6 +7,7 @@ use super::host::Inner;
 use super::journal::{StoredRecalled, output_codec};
 use super::params::coded;
 use crate::definition::{Graph, Kind, Step};
+use crate::path::find_step;
 use crate::run::{Key, Recalled};
 use crate::store::{Payload, StoredEntry};
 use crate::value::Value;
@@ -138,38 +139,6 @@ fn read(path: &str, step: &'static Step, stored: Option<&Payload>) -> Result<Val
     coded(|| (codec.decode)(&stored.bytes)).map_err(|failure| {
         format!("the result of step `{path}`, stored as `{}`: {failure}", stored.type_name)
     })
-}
-
-/// The step of a graph that a path leads to.
-pub(crate) fn find_step(graph: &'static Graph, path: &str) -> Option<&'static Step> {
-    let mut parts = path.split('/').peekable();
-    if parts.next()? != graph.name {
-        return None;
-    }
-    let (mut graph, mut region) = (graph, graph.regions.first()?);
-    loop {
-        let part = parts.next()?;
-        let (name, label) = match part.split_once('[') {
-            Some((name, label)) => (name, label.strip_suffix(']')?),
-            None => (part, ""),
-        };
-        let step = region.steps.iter().find(|step| step.name == name)?;
-        if parts.peek().is_none() {
-            return Some(step);
-        }
-        let numbered = |region: &u16| graph.regions.get(usize::from(*region));
-        let labelled = |arms: &[u16]| arms.iter().filter_map(numbered).find(|arm| arm.label == label);
-        region = match &step.kind {
-            Kind::Map { region, .. } | Kind::Loop { region, .. } => numbered(region)?,
-            Kind::Select { race, .. } if label.is_empty() => numbered(race)?,
-            Kind::Branch { arms, .. } | Kind::Select { arms, .. } => labelled(arms)?,
-            Kind::Task(task) => {
-                graph = task.task.child?;
-                graph.regions.first()?
-            }
-            _ => return None,
-        };
-    }
 }
 
 /// The payload of an entry of a journal.

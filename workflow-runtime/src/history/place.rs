@@ -278,38 +278,3 @@ impl Place {
         }
     }
 }
-
-/// The static path that a path of a step stands for, by the graph that the
-/// path leads through. What it does not lead through stays as it is.
-pub(super) fn static_path(graph: &'static Graph, path: &str) -> String {
-    let mut parts = path.split('/');
-    let mut written = parts.next().unwrap_or_default().to_owned();
-    let (mut graph, mut region) = (graph, graph.regions.first());
-    for part in parts {
-        let (name, label) = match part.split_once('[') {
-            Some((name, label)) => (name, label.strip_suffix(']').unwrap_or(label)),
-            None => (part, ""),
-        };
-        let step = region.and_then(|region| region.steps.iter().find(|step| step.name == name));
-        let numbered = |number: &u16| graph.regions.get(usize::from(*number));
-        let labelled = |arms: &[u16]| arms.iter().filter_map(numbered).find(|arm| arm.label == label);
-        let mut plain = false;
-        region = match step.map(|step| &step.kind) {
-            Some(Kind::Map { region, .. } | Kind::Loop { region, .. }) => {
-                plain = true;
-                numbered(region)
-            }
-            Some(Kind::Branch { arms, .. }) => labelled(arms),
-            Some(Kind::Select { race, .. }) if label.is_empty() => numbered(race),
-            Some(Kind::Select { arms, .. }) => labelled(arms),
-            Some(Kind::Task(task)) => task.task.child.and_then(|child| {
-                graph = child;
-                child.regions.first()
-            }),
-            _ => None,
-        };
-        written.push('/');
-        written.push_str(if plain { name } else { part });
-    }
-    written
-}

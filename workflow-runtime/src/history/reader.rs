@@ -6,13 +6,13 @@ use serde::Deserialize;
 
 use super::left::Left;
 use super::life::{Heard, LifeReader};
-use super::place::static_path;
 use super::story::{AttemptStory, Life, Operated, OperatorAct, Outcome, StepStory};
 use super::{History, Unreadable, Why};
 use crate::definition::Graph;
 use crate::engine::{StoredEvent, StoredRecalled};
 use crate::operation::By;
 use crate::panics::contained;
+use crate::path::static_path;
 use crate::run::{Event, Key, Machine, RunState, Timestamp};
 use crate::store::StoredEntry;
 

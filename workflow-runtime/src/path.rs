@@ -1,0 +1,60 @@
+//! Paths of steps, `nightly/priced[3]/quote`, and what of a graph they lead
+//! through.
+
+use crate::definition::{Graph, Kind, Step};
+
+/// The step of a graph that a path leads to.
+pub(crate) fn find_step(graph: &'static Graph, path: &str) -> Option<&'static Step> {
+    let (workflow, parts) = path.split_once('/')?;
+    if workflow != graph.name {
+        return None;
+    }
+    follow(graph, parts).last()?.1
+}
+
+/// The static path that a path of a step stands for: without the numbers of
+/// items and turns. What leads nowhere stays as it is.
+pub(crate) fn static_path(graph: &'static Graph, path: &str) -> String {
+    let Some((workflow, parts)) = path.split_once('/') else { return path.to_owned() };
+    let mut written = workflow.to_owned();
+    for (part, step) in follow(graph, parts) {
+        written.push('/');
+        written.push_str(match step.map(|step| &step.kind) {
+            Some(Kind::Map { .. } | Kind::Loop { .. }) => named(part).0,
+            _ => part,
+        });
+    }
+    written
+}
+
+/// Each part of a path below its workflow, with its step while it leads to one.
+fn follow<'p>(
+    mut graph: &'static Graph,
+    parts: &'p str,
+) -> impl Iterator<Item = (&'p str, Option<&'static Step>)> {
+    let mut region = graph.regions.first();
+    parts.split('/').map(move |part| {
+        let (name, label) = named(part);
+        let step = region.and_then(|region| region.steps.iter().find(|step| step.name == name));
+        let numbered = |number: &u16| graph.regions.get(usize::from(*number));
+        let labelled = |arms: &[u16]| arms.iter().filter_map(numbered).find(|arm| arm.label == label);
+        region = match step.map(|step| &step.kind) {
+            Some(Kind::Map { region, .. } | Kind::Loop { region, .. }) => numbered(region),
+            Some(Kind::Select { race, .. }) if label.is_empty() => numbered(race),
+            Some(Kind::Branch { arms, .. } | Kind::Select { arms, .. }) => labelled(arms),
+            Some(Kind::Task(task)) => task.task.child.and_then(|child| {
+                graph = child;
+                child.regions.first()
+            }),
+            _ => None,
+        };
+        (part, step)
+    })
+}
+
+/// The name in a part of a path, and what stands in brackets after it: an item,
+/// a turn or an arm.
+fn named(part: &str) -> (&str, &str) {
+    let bracketed = part.strip_suffix(']').and_then(|part| part.split_once('['));
+    bracketed.unwrap_or((part, ""))
+}
