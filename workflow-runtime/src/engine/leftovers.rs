@@ -7,7 +7,7 @@ use super::host::Inner;
 use super::journal::{StoredRecalled, output_codec};
 use super::params::coded;
 use crate::definition::{Graph, Kind, Step};
-use crate::path::find_step;
+use crate::lookup::find_step;
 use crate::run::{Key, Recalled};
 use crate::store::{Payload, StoredEntry};
 use crate::value::Value;

@@ -12,9 +12,9 @@ use std::task::{Context as TaskContext, Poll};
 use tokio::time::Instant;
 
 use super::host::{RunEnd, RunHost};
-use super::journal::find_signal;
 use crate::codec::Durable;
 use crate::error::{Error, Result};
+use crate::lookup::find_signal_where;
 use crate::observe::Events;
 use crate::run::{RunState, Timestamp};
 use crate::testing::Trace;
@@ -186,7 +186,7 @@ impl AnyRun {
         let is_meant = |name: &str, codec: &Codec| {
             name == signal.name() && (codec.type_name)() == std::any::type_name::<S>()
         };
-        let Some((name, _)) = find_signal(graph, &is_meant) else {
+        let Some((name, _)) = find_signal_where(graph, &is_meant) else {
             let (workflow, signal) = (graph.name.to_owned(), signal.name().to_owned());
             return Err(Error::UnknownSignal { workflow, signal });
         };

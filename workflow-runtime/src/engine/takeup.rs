@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use super::core::Core;
 use super::durable::Journal;
 use super::host::{After, Inner, RunHost};
-use super::journal::{self, StoredEvent, Why, find_signal};
+use super::journal::{self, StoredEvent, Why};
 use super::leftovers::{Kept, Leftovers, payload_at};
 use super::params::coded;
 use super::past::{self, blueprint_of};
@@ -23,6 +23,7 @@ use crate::blueprint::{Comparison, Difference, Verdict, compare};
 use crate::definition::Graph;
 use crate::error::Result;
 use crate::history::History;
+use crate::lookup::find_signal;
 use crate::operation::By;
 use crate::run::{Event, Machine};
 use crate::store::{Entry, Payload, Store, StoreError, StoredEntry, StoredRun};
@@ -285,7 +286,7 @@ impl RunHost {
         self.hear_first(inner, after, paused);
         for (name, payload) in signals {
             // One that nobody can wait for any more is left behind.
-            let Some((name, codec)) = find_signal(self.graph, &|wanted, _| wanted == name) else { continue };
+            let Some((name, codec)) = find_signal(self.graph, &name) else { continue };
             match coded(|| (codec.decode)(&payload.bytes)) {
                 Ok(value) => self.handle(inner, after, Event::Signalled { name }, Some(value)),
                 Err(failure) => {

@@ -10,9 +10,9 @@ use super::story::{AttemptStory, Life, Operated, OperatorAct, Outcome, StepStory
 use super::{History, Unreadable, Why};
 use crate::definition::Graph;
 use crate::engine::{StoredEvent, StoredRecalled};
+use crate::lookup::static_path;
 use crate::operation::By;
 use crate::panics::contained;
-use crate::path::static_path;
 use crate::run::{Event, Key, Machine, RunState, Timestamp};
 use crate::store::StoredEntry;
 

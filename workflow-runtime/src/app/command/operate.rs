@@ -10,12 +10,11 @@ use super::super::problem::{Code, Problem};
 use super::super::program::{Duty, Program};
 use super::run::show_until_end;
 use super::{path, text};
-use crate::definition::{Graph, Kind};
 use crate::engine::step_codec;
+use crate::lookup::find_signal;
 use crate::operation::Operation;
 use crate::run::RunState;
 use crate::store::StoredRun;
-use crate::value::Codec;
 
 /// Does one of them.
 pub(super) async fn operate(
@@ -85,8 +84,8 @@ fn operation(
         "fork" => Operation::Fork { from: path(run, text(matches, "from")) },
         "signal" => {
             let (name, value) = (text(matches, "name"), text(matches, "value"));
-            let value = match graph.and_then(|graph| signal(graph, name)) {
-                Some(codec) => params::typed(&format!("signal `{name}`"), codec, value)?,
+            let value = match graph.and_then(|graph| find_signal(graph, name)) {
+                Some((_, codec)) => params::typed(&format!("signal `{name}`"), codec, value)?,
                 None => params::json(value),
             };
             Operation::Signal { name: name.to_owned(), value }
@@ -101,15 +100,5 @@ fn operation(
         }
         "adopt" => Operation::Adopt,
         other => return Err(Problem::usage(format!("there is no operation `{other}`"))),
-    })
-}
-
-/// How the values of a signal are read.
-fn signal(graph: &'static Graph, wanted: &str) -> Option<&'static Codec> {
-    let mut steps = graph.regions.iter().flat_map(|region| region.steps);
-    steps.find_map(|step| match step.kind {
-        Kind::Signal { name, codec, .. } if name == wanted => Some(codec),
-        Kind::Task(task) => signal(task.task.child?, wanted),
-        _ => None,
     })
 }

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use super::super::host::{Inner, RunHost};
-use super::super::journal::{find_signal, output_codec};
+use super::super::journal::output_codec;
 use super::{from_json, needs_store, refused, value_for};
 use crate::error::{Error, Result};
+use crate::lookup::find_signal;
 use crate::operation::{Asker, By, Operation};
 use crate::run::{Event, Key, StepState, Wait};
 
@@ -34,7 +35,7 @@ pub(super) async fn to_live(
             host.ask(asker, event).await?;
         }
         Operation::Signal { name, value } => {
-            let Some((name, codec)) = find_signal(host.graph, &|wanted, _| wanted == name) else {
+            let Some((name, codec)) = find_signal(host.graph, name) else {
                 let (workflow, signal) = (host.graph.name.to_owned(), name.clone());
                 return Err(Error::UnknownSignal { workflow, signal });
             };

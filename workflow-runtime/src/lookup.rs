@@ -1,7 +1,8 @@
-//! Paths of steps, `nightly/priced[3]/quote`, and what of a graph they lead
-//! through.
+//! What there is in a graph: steps by their paths, `nightly/priced[3]/quote`,
+//! and signals by their names.
 
 use crate::definition::{Graph, Kind, Step};
+use crate::value::Codec;
 
 /// The step of a graph that a path leads to.
 pub(crate) fn find_step(graph: &'static Graph, path: &str) -> Option<&'static Step> {
@@ -57,4 +58,23 @@ fn follow<'p>(
 fn named(part: &str) -> (&str, &str) {
     let bracketed = part.strip_suffix(']').and_then(|part| part.split_once('['));
     bracketed.unwrap_or((part, ""))
+}
+
+/// The first signal of a name, in a graph or in a workflow that it uses: the
+/// graph's own copy of its name, and how its values are written.
+pub(crate) fn find_signal(graph: &'static Graph, wanted: &str) -> Option<(&'static str, &'static Codec)> {
+    find_signal_where(graph, &|name, _| name == wanted)
+}
+
+/// The same of the first signal that is the wanted one.
+pub(crate) fn find_signal_where(
+    graph: &'static Graph,
+    is_wanted: &dyn Fn(&str, &Codec) -> bool,
+) -> Option<(&'static str, &'static Codec)> {
+    let mut steps = graph.regions.iter().flat_map(|region| region.steps);
+    steps.find_map(|step| match step.kind {
+        Kind::Signal { name, codec, .. } if is_wanted(name, codec) => Some((name, codec)),
+        Kind::Task(task) => find_signal_where(task.task.child?, is_wanted),
+        _ => None,
+    })
 }

@@ -1,0 +1,378 @@
+//! A run's events as they are stored.
+//!
+//! The machine is deterministic, so its events are all there is to store: fed
+//! to a fresh machine they give the same run. They are written for people
+//! too, as small JSON objects.
+
+use serde::{Deserialize, Serialize};
+
+use crate::definition::Graph;
+use crate::error::Failure;
+use crate::lookup::find_signal;
+use crate::operation::By;
+use crate::run::{Answer, AttemptEnd, Event, FrameId, Key, Recalled, Timestamp};
+use crate::task::Retryability;
+
+/// A step: its frame's place, the frame's generation, and its number.
+pub(crate) type StoredKey = (u32, u32, u16);
+
+/// An event in a store. Names and fields never change their meaning: what one
+/// version wrote, every later one reads.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub(crate) enum StoredEvent {
+    Begun,
+    Evaluated {
+        step: StoredKey,
+    },
+    ArmChosen {
+        step: StoredKey,
+        arm: usize,
+    },
+    ItemsListed {
+        step: StoredKey,
+        items: usize,
+    },
+    TurnDecided {
+        step: StoredKey,
+        more: bool,
+    },
+    WaitDecided {
+        step: StoredKey,
+        until: Timestamp,
+    },
+    EvaluationFailed {
+        step: StoredKey,
+        failure: Failure,
+    },
+    Yielded {
+        frame: (u32, u32),
+    },
+    YieldFailed {
+        frame: (u32, u32),
+        failure: Failure,
+    },
+    Granted {
+        step: StoredKey,
+        epoch: u32,
+    },
+    AttemptSucceeded {
+        step: StoredKey,
+        epoch: u32,
+    },
+    AttemptFailed {
+        step: StoredKey,
+        epoch: u32,
+        failure: Failure,
+        retry: StoredRetry,
+        roll: f64,
+    },
+    AttemptLost {
+        step: StoredKey,
+        epoch: u32,
+    },
+    AttemptInterrupted {
+        step: StoredKey,
+        epoch: u32,
+    },
+    AttemptCancelled {
+        step: StoredKey,
+        epoch: u32,
+    },
+    TimerFired {
+        step: StoredKey,
+        epoch: u32,
+    },
+    Signalled {
+        name: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<By>,
+    },
+    CancelRequested {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<By>,
+    },
+    GraceOver,
+    AttemptReused {
+        step: StoredKey,
+        epoch: u32,
+    },
+    AttemptNotBegun {
+        step: StoredKey,
+        epoch: u32,
+    },
+    AttemptNotDone {
+        step: StoredKey,
+        epoch: u32,
+    },
+    Recalled {
+        step: StoredKey,
+        recalled: StoredRecalled,
+        /// Where the value stands: the number of an earlier entry of the run.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<u64>,
+    },
+    Set {
+        step: StoredKey,
+        by: Option<By>,
+    },
+    RetryRequested {
+        step: StoredKey,
+        by: Option<By>,
+    },
+    Paused {
+        by: Option<By>,
+    },
+    Resumed {
+        by: Option<By>,
+    },
+    /// Not an event of the run: what is left of a step from another run, or by
+    /// an operator's word. Followed by `TakenUp`.
+    Kept {
+        path: String,
+        recalled: StoredRecalled,
+    },
+    /// Not an event of the run: it was taken up again, and what follows is
+    /// heard by a fresh machine.
+    TakenUp {
+        why: Why,
+        /// The hash of the blueprint that was followed until here.
+        before: u64,
+        /// The hash of the blueprint that is followed from here on.
+        blueprint: u64,
+        /// The paths of steps of which nothing is left, whatever became of
+        /// them.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        dropped: Vec<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<By>,
+    },
+    /// Not an event of the run: the engine was shut down in good order, so
+    /// what ran then was interrupted and not lost.
+    ShutDown,
+    /// Not an event of the run: the engine only noted what somebody wanted, so
+    /// no attempt that is open here has begun. The next engine decides again.
+    NotBegun,
+}
+
+/// Why a run was taken up again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Why {
+    /// An operator retried it.
+    Retried,
+    /// An operator settled a step of it.
+    Set,
+    /// Its workflow has changed, in a way that does not touch what was done.
+    Changed,
+    /// Its workflow has changed, and an operator had it go on.
+    Adopted,
+    /// It is a fork of another run.
+    Forked,
+}
+
+/// What is left of a step.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum StoredRecalled {
+    Nothing,
+    Value,
+    Failed { attempts: u32, failure: Failure },
+    Until(Timestamp),
+    Backoff { attempts: u32, until: Timestamp, failure: Failure },
+    Unknown,
+    Lost,
+}
+
+/// What an error said about another attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum StoredRetry {
+    Retry,
+    After { nanos: u64 },
+    Fatal,
+}
+
+impl StoredEvent {
+    pub(crate) fn of(event: &Event) -> Self {
+        match event {
+            Event::Begun => Self::Begun,
+            Event::Answered { key, answer } => {
+                let step = stored(*key);
+                match answer {
+                    Ok(Answer::Value) => Self::Evaluated { step },
+                    Ok(Answer::Arm(arm)) => Self::ArmChosen { step, arm: *arm },
+                    Ok(Answer::Items(items)) => Self::ItemsListed { step, items: *items },
+                    Ok(Answer::Turn(more)) => Self::TurnDecided { step, more: *more },
+                    Ok(Answer::Until(until)) => Self::WaitDecided { step, until: *until },
+                    Err(failure) => Self::EvaluationFailed { step, failure: failure.clone() },
+                }
+            }
+            Event::Yielded { frame, result } => {
+                let frame = (frame.index, frame.generation);
+                match result {
+                    Ok(()) => Self::Yielded { frame },
+                    Err(failure) => Self::YieldFailed { frame, failure: failure.clone() },
+                }
+            }
+            Event::Granted { key, epoch } => Self::Granted { step: stored(*key), epoch: *epoch },
+            Event::AttemptEnded { key, epoch, end, roll } => {
+                let (step, epoch) = (stored(*key), *epoch);
+                match end {
+                    AttemptEnd::Ok => Self::AttemptSucceeded { step, epoch },
+                    AttemptEnd::Failed(failure, retry) => {
+                        let retry = match retry {
+                            Retryability::Retry => StoredRetry::Retry,
+                            Retryability::RetryAfter(delay) => StoredRetry::After {
+                                nanos: u64::try_from(delay.as_nanos()).unwrap_or(u64::MAX),
+                            },
+                            Retryability::Fatal => StoredRetry::Fatal,
+                        };
+                        Self::AttemptFailed { step, epoch, failure: failure.clone(), retry, roll: *roll }
+                    }
+                    AttemptEnd::Reused => Self::AttemptReused { step, epoch },
+                    AttemptEnd::NotBegun => Self::AttemptNotBegun { step, epoch },
+                    AttemptEnd::NotDone => Self::AttemptNotDone { step, epoch },
+                    AttemptEnd::Lost => Self::AttemptLost { step, epoch },
+                    AttemptEnd::Interrupted => Self::AttemptInterrupted { step, epoch },
+                    AttemptEnd::Cancelled => Self::AttemptCancelled { step, epoch },
+                }
+            }
+            Event::TimerFired { key, epoch } => Self::TimerFired { step: stored(*key), epoch: *epoch },
+            Event::Signalled { name } => Self::Signalled { name: (*name).to_owned(), by: None },
+            Event::CancelRequested => Self::CancelRequested { by: None },
+            Event::Recalled { key, recalled } => {
+                Self::Recalled { step: stored(*key), recalled: StoredRecalled::of(recalled), from: None }
+            }
+            Event::Set { key } => Self::Set { step: stored(*key), by: None },
+            Event::RetryRequested { key } => Self::RetryRequested { step: stored(*key), by: None },
+            Event::Paused => Self::Paused { by: None },
+            Event::Resumed => Self::Resumed { by: None },
+            Event::GraceOver => Self::GraceOver,
+        }
+    }
+
+    /// Notes who wanted it, where that is kept.
+    pub(super) fn wanted_by(&mut self, who: Option<By>) {
+        if let Self::CancelRequested { by }
+        | Self::Signalled { by, .. }
+        | Self::Set { by, .. }
+        | Self::RetryRequested { by, .. }
+        | Self::Paused { by }
+        | Self::Resumed { by } = self
+        {
+            *by = who;
+        }
+    }
+
+    /// The step and the epoch, where an attempt has ended.
+    pub(crate) fn attempt(&self) -> Option<(StoredKey, u32)> {
+        match self {
+            Self::AttemptSucceeded { step, epoch }
+            | Self::AttemptFailed { step, epoch, .. }
+            | Self::AttemptLost { step, epoch }
+            | Self::AttemptReused { step, epoch }
+            | Self::AttemptNotDone { step, epoch }
+            | Self::AttemptNotBegun { step, epoch }
+            | Self::AttemptInterrupted { step, epoch }
+            | Self::AttemptCancelled { step, epoch } => Some((*step, *epoch)),
+            _ => None,
+        }
+    }
+
+    /// The event again, for a run of `graph`. `None` for what is no event of
+    /// the run, and for a signal that the graph no longer has.
+    pub(crate) fn event(self, graph: &'static Graph) -> Option<Event> {
+        let answered = |step, answer| Some(Event::Answered { key: key(step), answer });
+        let ended = |step, epoch, end| Some(Event::AttemptEnded { key: key(step), epoch, end, roll: 0.5 });
+        match self {
+            Self::Begun => Some(Event::Begun),
+            Self::Evaluated { step } => answered(step, Ok(Answer::Value)),
+            Self::ArmChosen { step, arm } => answered(step, Ok(Answer::Arm(arm))),
+            Self::ItemsListed { step, items } => answered(step, Ok(Answer::Items(items))),
+            Self::TurnDecided { step, more } => answered(step, Ok(Answer::Turn(more))),
+            Self::WaitDecided { step, until } => answered(step, Ok(Answer::Until(until))),
+            Self::EvaluationFailed { step, failure } => answered(step, Err(failure)),
+            Self::Yielded { frame } => Some(Event::Yielded { frame: frame_id(frame), result: Ok(()) }),
+            Self::YieldFailed { frame, failure } => {
+                Some(Event::Yielded { frame: frame_id(frame), result: Err(failure) })
+            }
+            Self::Granted { step, epoch } => Some(Event::Granted { key: key(step), epoch }),
+            Self::AttemptSucceeded { step, epoch } => ended(step, epoch, AttemptEnd::Ok),
+            Self::AttemptFailed { step, epoch, failure, retry, roll } => {
+                let retry = match retry {
+                    StoredRetry::Retry => Retryability::Retry,
+                    StoredRetry::After { nanos } => {
+                        Retryability::RetryAfter(std::time::Duration::from_nanos(nanos))
+                    }
+                    StoredRetry::Fatal => Retryability::Fatal,
+                };
+                let end = AttemptEnd::Failed(failure, retry);
+                Some(Event::AttemptEnded { key: key(step), epoch, end, roll })
+            }
+            Self::AttemptLost { step, epoch } => ended(step, epoch, AttemptEnd::Lost),
+            Self::AttemptInterrupted { step, epoch } => ended(step, epoch, AttemptEnd::Interrupted),
+            Self::AttemptCancelled { step, epoch } => ended(step, epoch, AttemptEnd::Cancelled),
+            Self::TimerFired { step, epoch } => Some(Event::TimerFired { key: key(step), epoch }),
+            Self::Signalled { name, .. } => {
+                find_signal(graph, &name).map(|(name, _)| Event::Signalled { name })
+            }
+            Self::CancelRequested { .. } => Some(Event::CancelRequested),
+            Self::AttemptReused { step, epoch } => ended(step, epoch, AttemptEnd::Reused),
+            Self::AttemptNotBegun { step, epoch } => ended(step, epoch, AttemptEnd::NotBegun),
+            Self::AttemptNotDone { step, epoch } => ended(step, epoch, AttemptEnd::NotDone),
+            Self::Recalled { step, recalled, .. } => {
+                Some(Event::Recalled { key: key(step), recalled: recalled.recalled() })
+            }
+            Self::Set { step, .. } => Some(Event::Set { key: key(step) }),
+            Self::RetryRequested { step, .. } => Some(Event::RetryRequested { key: key(step) }),
+            Self::Paused { .. } => Some(Event::Paused),
+            Self::Resumed { .. } => Some(Event::Resumed),
+            Self::GraceOver => Some(Event::GraceOver),
+            Self::ShutDown | Self::NotBegun | Self::Kept { .. } | Self::TakenUp { .. } => None,
+        }
+    }
+}
+
+impl StoredRecalled {
+    pub(crate) fn of(recalled: &Recalled) -> Self {
+        match recalled.clone() {
+            Recalled::Nothing => Self::Nothing,
+            Recalled::Value => Self::Value,
+            Recalled::Failed { attempts, failure } => Self::Failed { attempts, failure },
+            Recalled::Until(until) => Self::Until(until),
+            Recalled::Backoff { attempts, until, failure } => Self::Backoff { attempts, until, failure },
+            Recalled::Unknown => Self::Unknown,
+            Recalled::Lost => Self::Lost,
+        }
+    }
+
+    pub(crate) fn recalled(self) -> Recalled {
+        match self {
+            Self::Nothing => Recalled::Nothing,
+            Self::Value => Recalled::Value,
+            Self::Failed { attempts, failure } => Recalled::Failed { attempts, failure },
+            Self::Until(until) => Recalled::Until(until),
+            Self::Backoff { attempts, until, failure } => Recalled::Backoff { attempts, until, failure },
+            Self::Unknown => Recalled::Unknown,
+            Self::Lost => Recalled::Lost,
+        }
+    }
+}
+
+/// Every stored event is made of numbers and texts, which JSON can write.
+pub(crate) fn text(event: &StoredEvent) -> String {
+    serde_json::to_string(event).unwrap_or_default()
+}
+
+fn stored(key: Key) -> StoredKey {
+    (key.frame.index, key.frame.generation, key.step)
+}
+
+fn key((index, generation, step): StoredKey) -> Key {
+    Key { frame: FrameId { index, generation }, step }
+}
+
+fn frame_id((index, generation): (u32, u32)) -> FrameId {
+    FrameId { index, generation }
+}
