@@ -1,7 +1,9 @@
 //! Values that would not come back are refused when they are saved, by name.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
+use serde_json::json;
 use support::says;
 use workflow_runtime::store::Memory;
 use workflow_runtime::testing::block_on;
@@ -320,4 +322,41 @@ fn a_value_that_panics_when_it_is_dropped_takes_nothing_along() {
             engine.shutdown().await;
         });
     }
+}
+
+/// Notes how often it is saved.
+#[derive(Clone, serde::Deserialize)]
+struct Watched(String);
+
+static SAVED: AtomicUsize = AtomicUsize::new(0);
+
+impl serde::Serialize for Watched {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        SAVED.fetch_add(1, Ordering::Relaxed);
+        self.0.serialize(serializer)
+    }
+}
+
+workflow! {
+    fn watched(of: Watched) -> Result<usize> {
+        let heard = signal::<Watched>("heard");
+        let same = signal::<Watched>("same");
+        Ok(of.0.len() + heard.0.len() + same.0.len())
+    }
+}
+
+#[test]
+fn what_comes_from_outside_is_encoded_once() {
+    block_on(async {
+        let engine = Engine::with_store(Arc::new(Memory::new())).register::<watched>().start().await.unwrap();
+        let once = |what| assert_eq!(SAVED.swap(0, Ordering::Relaxed), 1, "{what}");
+        let run = engine.start(watched(Watched("started".to_owned()))).await.unwrap();
+        once("a parameter");
+        run.signal(watched::heard, Watched("heard".to_owned())).await.unwrap();
+        once("a signal");
+        let signal = Operation::Signal { name: "same".to_owned(), value: json!("by an operator") };
+        engine.operate(Some(run.id()), signal, By { actor: "ann".to_owned(), reason: None }).await.unwrap();
+        once("an operator's signal");
+        assert_eq!(run.await.unwrap(), "startedheardby an operator".len());
+    });
 }

@@ -30,7 +30,7 @@ use crate::definition::{Graph, TaskDef};
 use crate::error::{Error, StepError};
 use crate::operation::{Asker, By};
 use crate::run::{Effects, Event, Key, Machine, RunState, Timestamp};
-use crate::store::{Answer, StoreError};
+use crate::store::{Answer, Payload, StoreError};
 use crate::task::{Env, Shared};
 use crate::value::Value;
 
@@ -101,6 +101,9 @@ pub(crate) struct Inner {
     pub(crate) leftovers: Option<Box<Leftovers>>,
     /// Who wanted the event that is heard next.
     pub(crate) by: Option<By>,
+    /// The value of the event that is heard next, where it was encoded to see
+    /// that it can be saved.
+    pub(crate) saved: Option<Payload>,
     /// What has been decided and not been handed to the store.
     pub(crate) uncommitted: Uncommitted,
     /// Set by the action that ends the run, until the run has ended.
@@ -235,6 +238,7 @@ impl RunHost {
             cache_key: None,
             leftovers: None,
             by: None,
+            saved: None,
             uncommitted: Uncommitted::default(),
             ending: None,
             end: None,
@@ -381,7 +385,7 @@ impl RunHost {
             let (event, value) = event(inner)?;
             if self.journal.is_some() {
                 if let Some(value) = &value {
-                    self.check_value(inner, &event, value)?;
+                    inner.saved = self.save_value(inner, &event, value)?;
                 }
                 inner.uncommitted.waiters.push(committed);
             }
@@ -403,10 +407,10 @@ impl RunHost {
         request.map(|number| (number, Answer { at: self.core.clock.now(), result: Ok(self.id.clone()) }))
     }
 
-    /// Whether the value that comes with an event can be saved.
-    fn check_value(&self, inner: &Inner, event: &Event, value: &Value) -> Result<(), Error> {
+    /// The value that comes with an event, as it is saved.
+    fn save_value(&self, inner: &Inner, event: &Event, value: &Value) -> Result<Option<Payload>, Error> {
         let saved = journal::encode(inner, event, value, self.core.largest_value);
-        saved.map(|_| ()).map_err(|failure| Error::Unsaved {
+        saved.map_err(|failure| Error::Unsaved {
             workflow: self.graph.name.to_owned(),
             reason: format!("{}: {failure}", journal::bringer(inner, event)),
         })

@@ -28,16 +28,16 @@ pub(crate) fn entry(
     value: &mut Option<Value>,
     largest: usize,
 ) -> Entry {
-    let payload = match value.as_ref().map(|value| encode(inner, event, value, largest)) {
-        None | Some(Ok(None)) => None,
-        Some(Ok(Some(payload))) => Some(payload),
-        Some(Err(failure)) => {
+    let payload = match (inner.saved.take(), value.as_ref()) {
+        (Some(saved), _) => Some(saved),
+        (None, None) => None,
+        (None, Some(brought)) => encode(inner, event, brought, largest).unwrap_or_else(|failure| {
             *value = None;
             if let Event::AttemptEnded { end, .. } = event {
                 *end = AttemptEnd::Failed(failure, Retryability::Fatal);
             }
             None
-        }
+        }),
     };
     let mut stored = StoredEvent::of(event);
     if let (StoredEvent::Recalled { from, .. }, Event::Recalled { key, .. }) = (&mut stored, &*event) {
