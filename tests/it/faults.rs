@@ -9,7 +9,7 @@ use support::says;
 use workflow_runtime::run::RunState;
 use workflow_runtime::store::{Payload, Store, StoredEntry};
 use workflow_runtime::testing::block_on;
-use workflow_runtime::{Cause, Engine, Error, Resources, Result, task, workflow};
+use workflow_runtime::{By, Cause, Engine, Error, Operation, Resources, Result, task, workflow};
 
 use crate::faulty::{Fault, Faulty, broken};
 
@@ -95,11 +95,20 @@ fn a_failed_append_stops_the_run_and_the_next_engine_goes_on() {
                 assert_eq!(error, broken());
             }
             assert_eq!(run.state(), RunState::Blocked);
-            assert!(matches!(run.clone().await, Err(Error::Store(_))));
-            assert!(matches!(run.signal(two::more, 2).await, Err(Error::Store(_))));
-            // Also under its key: in this process it has stopped.
+            // From now on everybody hears what to do, also who asks by the key.
             let again = engine.start(two(1)).key("k").await.unwrap();
-            assert!(matches!(again.await, Err(Error::Store(_))));
+            let by = By { actor: "ann".to_owned(), reason: None };
+            let cancel = engine.operate(Some(run.id()), Operation::Cancel, by).await;
+            let told = [
+                run.clone().await.unwrap_err(),
+                again.await.unwrap_err(),
+                run.signal(two::more, 2).await.unwrap_err(),
+                cancel.unwrap_err(),
+            ];
+            for told in told {
+                assert!(matches!(&told, Error::Stopped { error: why, .. } if *why == error), "{told:?}");
+                says(&told.to_string(), &["`two` has stopped", &error.to_string(), "the next engine"]);
+            }
             assert_eq!(calls.seconds.load(Ordering::SeqCst), 0, "{fault:?}: nothing was acted upon");
             let other = engine.start(two(1)).key("other").await.unwrap();
             other.signal(two::more, 7).await.unwrap();

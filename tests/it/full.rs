@@ -78,13 +78,13 @@ fn child() {
     runtime.block_on(async {
         let engine = engine(Path::new(&folder)).start().await.unwrap();
         let run = async |key: &str, bytes| engine.start(filled(bytes)).key(key).await?.await;
-        let Err(Error::Store(error)) = run("large", LARGE).await else { panic!("there was room") };
+        let Err(Error::Stopped { error, .. }) = run("large", LARGE).await else { panic!("there was room") };
         say(&format!("no room for it: {error}"));
         let mut number = 0;
         let error = loop {
             match run(&number.to_string(), SMALL).await {
                 Ok(end) => say(&format!("done {number} {end}")),
-                Err(Error::Store(error)) => break error,
+                Err(error @ (Error::Store(_) | Error::Stopped { .. })) => break error,
                 Err(error) => panic!("{error}"),
             }
             number += 1;

@@ -205,7 +205,7 @@ fn promise_03_a_step_whose_success_is_committed_never_starts_again() {
         store.after(0, Fault::WriteAndFail);
         world.open.store(1, Ordering::SeqCst);
         world.waiting.notify_waiters();
-        assert!(matches!(run.await, Err(Error::Store(_))));
+        assert!(matches!(run.await, Err(Error::Stopped { .. })));
     });
     assert_eq!(["chain/a", "chain/b", "chain/c"].map(|path| world.starts(path)), [1, 2, 0]);
     block_on(async {

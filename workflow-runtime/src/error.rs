@@ -235,6 +235,21 @@ pub enum Error {
         /// What does not fit.
         reason: String,
     },
+    /// The store has failed to write what the run decided, so the run does not
+    /// go on in this engine.
+    #[error(
+        "run {id} of `{workflow}` has stopped: {error}; nothing that is committed is lost, and the next engine \
+         that opens the store goes on with it"
+    )]
+    Stopped {
+        /// The workflow's name.
+        workflow: String,
+        /// The run.
+        id: String,
+        /// What the store said.
+        #[source]
+        error: crate::store::StoreError,
+    },
     /// When a workflow is due cannot be told.
     #[error("workflow `{workflow}` cannot be scheduled: {reason}")]
     Schedule {

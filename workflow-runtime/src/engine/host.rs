@@ -463,7 +463,7 @@ impl RunHost {
             }
             None => Ok(()),
             Some(RunEnd::Interrupted) => Err(Error::ShutDown),
-            Some(RunEnd::Unstored(error)) => Err(Error::Store(error.clone())),
+            Some(RunEnd::Unstored(error)) => Err(self.stopped(error)),
             Some(_) => Err(Error::Ended { workflow: self.graph.name.to_owned() }),
         }
     }

@@ -288,7 +288,11 @@ impl Registry {
     /// it has shut down.
     pub(super) fn explain(&self, error: Error) -> Error {
         match error {
-            Error::Store(StoreError::Closed) if self.is_closed() => Error::ShutDown,
+            Error::Store(StoreError::Closed) | Error::Stopped { error: StoreError::Closed, .. }
+                if self.is_closed() =>
+            {
+                Error::ShutDown
+            }
             error => error,
         }
     }

@@ -17,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::lookup::find_signal_where;
 use crate::observe::Events;
 use crate::run::{RunState, Timestamp};
+use crate::store::StoreError;
 use crate::testing::Trace;
 use crate::value::{Codec, Value};
 use crate::view::RunSnapshot;
@@ -256,9 +257,13 @@ impl RunHost {
             RunEnd::Failed(error) => Err(Error::Failed { workflow: workflow(), error: error.clone() }),
             RunEnd::Cancelled => Err(Error::Cancelled { workflow: workflow() }),
             RunEnd::Interrupted => Err(Error::ShutDown),
-            RunEnd::Unstored(error) => Err(Error::Store(error.clone())),
+            RunEnd::Unstored(error) => Err(self.stopped(error)),
             RunEnd::Succeeded => Ok(()),
         }
+    }
+
+    pub(super) fn stopped(&self, error: &StoreError) -> Error {
+        Error::Stopped { workflow: self.graph.name.to_owned(), id: self.id.clone(), error: error.clone() }
     }
 }
 
