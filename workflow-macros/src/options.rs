@@ -5,32 +5,15 @@
 //! Step: `#[retry(attempts = 5)] #[timeout("10s")]`.
 
 mod backoff;
+mod policy;
 
-use std::time::Duration;
-
-use proc_macro2::{Span, TokenStream};
-use quote::quote;
-use syn::{Attribute, Lit, LitInt, LitStr, Meta, Path};
+use proc_macro2::Span;
+use syn::{Attribute, Lit, LitInt, LitStr, Meta};
 
 use crate::diagnostics::Errors;
-use crate::duration::{expand_duration, positive_duration};
 use crate::entries::{self, Entry, Value};
-use crate::private::Private;
-use backoff::Backoff;
-
-/// Retries and time limits, as far as they are given.
-#[derive(Default)]
-pub(crate) struct PolicyOverride {
-    pub(crate) attempts: Option<(u32, Span)>,
-    pub(crate) backoff: Option<Backoff>,
-    pub(crate) jitter: Option<f64>,
-    pub(crate) budget: Option<Duration>,
-    /// The predicate on the error. Only a task may have it: the error's type
-    /// is the task's business.
-    pub(crate) when: Option<Path>,
-    pub(crate) timeout: Option<(Duration, Span)>,
-    pub(crate) deadline: Option<(Duration, Span)>,
-}
+pub(crate) use policy::PolicyOverride;
+use policy::limit_of;
 
 /// What the attributes of one statement of a workflow say about its step.
 #[derive(Default)]
@@ -100,103 +83,6 @@ impl StepOptions {
     }
 }
 
-impl PolicyOverride {
-    /// Reads `retry(..)`. Returns the names of the options in it.
-    pub(crate) fn read_retry(&mut self, entry: &Entry, errors: &mut Errors) -> Vec<String> {
-        const KNOWN: [&str; 5] = ["attempts", "backoff", "jitter", "when", "budget"];
-        const EXAMPLE: &str = "retry(attempts = 5)";
-        let Value::List(list) = &entry.value else {
-            entry.refuse("a list of options", EXAMPLE, errors);
-            return Vec::new();
-        };
-        let (plain, named) = entries::split(list.clone());
-        for value in &plain {
-            errors.on(value, format_args!("expected an option of `retry`\nhelp: write `{EXAMPLE}`"));
-        }
-        if plain.is_empty() && named.is_empty() {
-            entry.refuse("at least one option", EXAMPLE, errors);
-        }
-        let names = named.iter().map(|entry| entry.name.to_string()).collect();
-        for entry in entries::check_names(named, &KNOWN, "`retry`", errors) {
-            match entry.name.to_string().as_str() {
-                "attempts" => {
-                    let literal: Option<LitInt> = entry.parse("a whole number", "attempts = 5", errors);
-                    self.attempts = literal.and_then(|literal| count(&entry, &literal, errors));
-                }
-                "backoff" => self.backoff = Backoff::read(&entry, errors),
-                "jitter" => self.jitter = jitter(&entry, errors),
-                "when" => {
-                    self.when =
-                        entry.parse("the path of a function", "when = FetchError::is_transient", errors);
-                }
-                _ => {
-                    let literal = entry.duration_literal("budget = \"5m\"", errors);
-                    self.budget = literal.and_then(|literal| positive_duration(&literal, "budget", errors));
-                }
-            }
-        }
-        names
-    }
-
-    /// Reads `timeout = ".."`.
-    pub(crate) fn read_timeout(&mut self, entry: &Entry, errors: &mut Errors) {
-        let literal = entry.duration_literal("timeout = \"10s\"", errors);
-        self.timeout = limit_of("timeout", literal, errors);
-    }
-
-    /// Reads `deadline = ".."`.
-    pub(crate) fn read_deadline(&mut self, entry: &Entry, errors: &mut Errors) {
-        let literal = entry.duration_literal("deadline = \"1m\"", errors);
-        self.deadline = limit_of("deadline", literal, errors);
-    }
-
-    /// Reports limits that contradict each other.
-    pub(crate) fn check(&self, errors: &mut Errors) {
-        if let (Some((timeout, _)), Some((deadline, span))) = (self.timeout, self.deadline)
-            && deadline < timeout
-        {
-            errors.at(
-                span,
-                "the deadline is shorter than the timeout\n\
-                 help: make `deadline` longer, or `timeout` shorter\n\
-                 note: `timeout` limits one attempt, `deadline` all attempts together",
-            );
-        }
-    }
-
-    /// Whether no override is given.
-    pub(crate) fn changes_nothing(&self) -> bool {
-        self.expand(TokenStream::new()).is_empty()
-    }
-
-    /// A constant expression: the policy `base` with these overrides.
-    pub(crate) fn expand(&self, base: TokenStream) -> TokenStream {
-        let mut changes = TokenStream::new();
-        if let Some((attempts, _)) = self.attempts {
-            changes.extend(quote!(policy.retry.attempts = #attempts;));
-        }
-        if let Some(backoff) = &self.backoff {
-            changes.extend(quote!(policy.retry.backoff = #backoff;));
-        }
-        if let Some(jitter) = self.jitter {
-            changes.extend(quote!(policy.retry.jitter = #jitter;));
-        }
-        if let Some(budget) = self.budget.map(expand_duration) {
-            changes.extend(quote!(policy.retry.budget = #Private::Option::Some(#budget);));
-        }
-        if let Some(timeout) = self.timeout.map(|(timeout, _)| expand_duration(timeout)) {
-            changes.extend(quote!(policy.timeout = #Private::Option::Some(#timeout);));
-        }
-        if let Some(deadline) = self.deadline.map(|(deadline, _)| expand_duration(deadline)) {
-            changes.extend(quote!(policy.deadline = #Private::Option::Some(#deadline);));
-        }
-        if changes.is_empty() {
-            return base;
-        }
-        quote!({ let mut policy: #Private::Policy = #base; #changes policy })
-    }
-}
-
 impl Entry {
     /// The value of a statement's `#[name(value)]`.
     fn argument<T: syn::parse::Parse>(&self, takes: &str, example: &str, errors: &mut Errors) -> Option<T> {
@@ -252,32 +138,6 @@ pub(crate) fn name(literal: LitStr, errors: &mut Errors) -> Option<LitStr> {
     Some(literal)
 }
 
-fn limit_of(name: &str, literal: Option<LitStr>, errors: &mut Errors) -> Option<(Duration, Span)> {
-    let literal = literal?;
-    positive_duration(&literal, name, errors).map(|duration| (duration, literal.span()))
-}
-
-fn jitter(entry: &Entry, errors: &mut Errors) -> Option<f64> {
-    const TAKES: &str = "a number from 0 to 1";
-    const EXAMPLE: &str = "jitter = 0.2";
-    let literal: Lit = entry.parse(TAKES, EXAMPLE, errors)?;
-    match number(&literal) {
-        Some(jitter) if (0.0..=1.0).contains(&jitter) => Some(jitter),
-        Some(_) => {
-            errors.on(
-                literal,
-                "`jitter` must be from 0 to 1\n\
-                 help: `0.2` makes each wait up to a fifth longer or shorter",
-            );
-            None
-        }
-        None => {
-            errors.on(literal, format_args!("`jitter` takes {TAKES}\nhelp: write `{EXAMPLE}`"));
-            None
-        }
-    }
-}
-
 /// A number, with or without a point.
 pub(crate) fn number(literal: &Lit) -> Option<f64> {
     match literal {
@@ -289,9 +149,15 @@ pub(crate) fn number(literal: &Lit) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use proc_macro2::TokenStream;
+    use quote::quote;
     use syn::parse_quote;
 
+    use super::backoff::Backoff;
     use super::*;
+    use crate::private::Private;
 
     /// The step's options, and the mistakes in them.
     fn read(attributes: &[Attribute]) -> (StepOptions, Vec<String>) {

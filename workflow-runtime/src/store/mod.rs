@@ -24,6 +24,7 @@ mod layer;
 mod lines;
 mod memory;
 mod model;
+mod names;
 mod sqlite;
 mod transact;
 

@@ -9,7 +9,7 @@ use rusqlite::types::ValueRef;
 use super::errors::sqlite_error;
 use super::values::{Name, Values};
 use crate::run::Timestamp;
-use crate::store::model::run_state_named;
+use crate::store::names::run_state_named;
 use crate::store::{
     Answer, LogLevel, LogLine, Parent, Payload, Request, RunEnd, RunRef, SealedKey, StoreError, StoredEntry,
     StoredLine, StoredRequest, StoredRun, StoredSchedule,

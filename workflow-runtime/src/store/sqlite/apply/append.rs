@@ -5,7 +5,7 @@ use rusqlite::{OptionalExtension, params};
 use super::operate::reply;
 use super::{Cursor, Tables, Trouble, Work};
 use crate::run::RunState;
-use crate::store::model::run_state_name;
+use crate::store::names::run_state_name;
 use crate::store::sqlite::encode::{
     FOREVER, Prepared, columns, fits, fits_payload, json, keep, keep_entries, prepare, size_of, time,
 };

@@ -5,7 +5,7 @@ use rusqlite::{OptionalExtension, params};
 use super::operate::reply;
 use super::{Cursor, Tables, Trouble, Work};
 use crate::run::Timestamp;
-use crate::store::model::run_state_name;
+use crate::store::names::run_state_name;
 use crate::store::sqlite::encode::{Prepared, Readable, fits, keep_entries, prepare, size_of, time};
 use crate::store::sqlite::values::Values;
 use crate::store::{Created, NewRun, RunRef, StoreError, Tick};

@@ -3,7 +3,7 @@
 use rusqlite::types::Value;
 
 use crate::store::RunFilter;
-use crate::store::model::run_state_name;
+use crate::store::names::run_state_name;
 use crate::store::sqlite::rows;
 
 /// The statement that finds the runs, the newest first, and what it asks for.
