@@ -1,6 +1,7 @@
 //! Everything at once, and killed again and again: runs that sleep, values
-//! beside the database, signals, and what operators want from another process
-//! than the one that owns the store.
+//! beside the database, signals, results that are remembered, and what operators
+//! want from another process than the one that owns the store. In clear, and
+//! encrypted with one key after the other.
 //!
 //! `WORKFLOW_KILLS=300 cargo test -p tests --test it storm` kills more often.
 
@@ -11,17 +12,21 @@ use std::collections::HashMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use support::Random;
 use workflow_runtime::run::RunState;
-use workflow_runtime::store::{RunFilter, Sqlite, Store, Visitor};
+use workflow_runtime::store::{Encrypted, Key, KeyRing, RunFilter, Sqlite, Store};
 
-use crate::files::{Scratch, assert_sound, copy, look};
+use crate::files::{Scratch, assert_sound, beside, copy, look, values};
 use errands::page;
-use operators::{Client, Seen};
+use operators::{Client, Outside, Seen};
 
 const CHILD: &str = "WORKFLOW_STORM_CHILD";
+
+/// How many keys there have been, where the values are encrypted.
+const KEYS: &str = "WORKFLOW_STORM_KEYS";
 
 /// How often a step is lost in a row at most: with once more it would fail,
 /// which is another promise.
@@ -31,8 +36,16 @@ const LOSSES: u32 = 2;
 #[test]
 fn child() {
     if let Some(folder) = std::env::var_os(CHILD) {
-        errands::work(Path::new(&folder));
+        let keys = std::env::var(KEYS).ok().map(|keys| ring(keys.parse().unwrap()));
+        errands::work(Path::new(&folder), keys);
     }
+}
+
+/// So many keys, the newest first.
+fn ring(keys: u64) -> KeyRing {
+    let key = |number: u64| (format!("key {number}"), Key::from_bytes([number as u8; 32]));
+    let (name, newest) = key(keys);
+    (1..keys).map(key).fold(KeyRing::new(name, newest), |ring, (name, key)| ring.and(name, key))
 }
 
 /// What is wired, of a run of `errand`.
@@ -42,9 +55,18 @@ pub fn wired(number: u64) -> u64 {
 
 #[test]
 fn promise_08_runs_of_every_kind_survive_kill_9_and_what_is_asked_is_done_once() {
+    storm("storm", false);
+}
+
+#[test]
+fn promise_08_encrypted_runs_survive_kill_9_and_changes_of_the_key() {
+    storm("storm-encrypted", true);
+}
+
+fn storm(name: &str, encrypted: bool) {
     let kills = std::env::var("WORKFLOW_KILLS").ok().map_or(8, |kills| kills.parse::<u64>().unwrap());
-    let scratch = Scratch::new("storm");
-    let mut storm = Storm::new(&scratch, 1 + kills / 16);
+    let scratch = Scratch::new(name);
+    let mut storm = Storm::new(&scratch, 1 + kills / 16, encrypted);
     let mut random = Random::new(kills);
     for _ in 0..kills {
         let child = storm.spawn();
@@ -62,6 +84,8 @@ struct Storm {
     folder: PathBuf,
     database: PathBuf,
     clients: Vec<Client>,
+    encrypted: bool,
+    children: u64,
     /// How often the attempts under way were lost in a row, by run and path.
     losses: HashMap<(String, String), u32>,
     /// How often each step had started when its success was seen.
@@ -115,7 +139,7 @@ impl Drop for Killed {
 }
 
 impl Storm {
-    fn new(scratch: &Scratch, rounds: u64) -> Self {
+    fn new(scratch: &Scratch, rounds: u64, encrypted: bool) -> Self {
         let mut clients = Vec::new();
         for number in (0..rounds).map(|round| 4 * round) {
             for number in [number, number + 1, number + 2] {
@@ -131,14 +155,22 @@ impl Storm {
             clients.push(Client::new("patient", number, ("succeeded", Some(number))));
         }
         let (folder, database) = (scratch.path(""), scratch.path("runs.db"));
-        Self { folder, database, clients, losses: HashMap::new(), done: HashMap::new() }
+        let (losses, done) = (HashMap::new(), HashMap::new());
+        Self { folder, database, clients, encrypted, children: 0, losses, done }
     }
 
-    fn spawn(&self) -> Killed {
+    /// How many keys there have been: every other child brings one.
+    fn keys(&self) -> Option<u64> {
+        self.encrypted.then(|| self.children.div_ceil(2))
+    }
+
+    fn spawn(&mut self) -> Killed {
+        self.children += 1;
         let log = File::create(self.folder.join("child.log")).unwrap();
         let child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "storm::child", "--nocapture"])
             .env(CHILD, &self.folder)
+            .envs(self.keys().map(|keys| (KEYS, keys.to_string())))
             .stdout(Stdio::null())
             .stderr(log)
             .spawn();
@@ -146,10 +178,12 @@ impl Storm {
     }
 
     /// The operators go on with what they want; true when all have it.
-    fn operate(&mut self, visitor: &Visitor) -> bool {
-        let seen = Seen::of(visitor.path()).unwrap();
+    fn operate(&mut self) -> bool {
+        let keys = self.keys().map(ring);
+        let Some(outside) = Outside::of(&self.database, keys.as_ref()) else { return false };
+        let seen = Seen::of(&self.database).unwrap();
         // Each of them is asked.
-        let done = self.clients.iter_mut().map(|client| client.go_on(&self.folder, visitor, &seen));
+        let done = self.clients.iter_mut().map(|client| client.go_on(&self.folder, &outside, &seen));
         done.filter(|done| !done).count() == 0
     }
 
@@ -177,7 +211,7 @@ impl Storm {
         if child.0.try_wait().unwrap().is_some() {
             panic!("a child ended by itself: {}", fs::read_to_string(self.folder.join("child.log")).unwrap());
         }
-        let done = Visitor::open(&self.database).is_ok_and(|visitor| self.operate(&visitor));
+        let done = self.operate();
         // Another process does the work, so there is nothing to steer here.
         std::thread::sleep(Duration::from_millis(5));
         done
@@ -224,14 +258,18 @@ impl Storm {
         assert_sound(copied);
         check_bookings(copied);
         for ending in ["", "-wal", "-shm", ".lock"] {
-            drop(fs::remove_file(crate::files::beside(copied, ending)));
+            drop(fs::remove_file(beside(copied, ending)));
         }
-        fs::remove_dir_all(crate::files::beside(copied, "-values")).ok();
+        fs::remove_dir_all(beside(copied, "-values")).ok();
     }
 
     fn assert_ended(&self) {
-        let store = Sqlite::open(&self.database).unwrap();
-        let starts = starts(&self.folder);
+        let store: Arc<dyn Store> = Arc::new(Sqlite::open(&self.database).unwrap());
+        let store = match self.keys().map(ring) {
+            Some(keys) => Arc::new(Encrypted::open(store, &keys).unwrap()),
+            None => store,
+        };
+        let (seen, starts) = (Seen::of(&self.database).unwrap(), starts(&self.folder));
         let effects = fs::read_to_string(self.folder.join("effects")).unwrap();
         let started =
             |id: &str, path: &str| starts.get(&(id.to_owned(), path.to_owned())).copied().unwrap_or(0);
@@ -257,6 +295,9 @@ impl Storm {
                 "errand" => {
                     bookings += 3;
                     assert!(started(id, "errand/wired") <= 1, "wired twice");
+                    // The run itself has left the result, with the success.
+                    assert_eq!(started(id, "errand/again"), 0, "nobody remembers the price");
+                    assert_eq!(seen.state(id, "errand/again"), Some("cached"));
                     for path in ["errand/first", "errand/told"] {
                         assert!(started(id, path) >= 1, "{path} never ran");
                     }
@@ -277,5 +318,8 @@ impl Storm {
         assert!(store.open_requests().unwrap().is_empty());
         store.close();
         assert_eq!(check_bookings(&self.database), bookings);
+        let beside = beside(&self.database, "-values");
+        let is_clear = |value: &PathBuf| fs::read(beside.join(value)).unwrap().starts_with(b"\"page ");
+        assert_eq!(values(&self.database).iter().any(is_clear), !self.encrypted);
     }
 }

@@ -4,6 +4,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use workflow_runtime::store::KeyRing;
 use workflow_runtime::{Context, Engine, Resources, sqlite, task, workflow};
 
 use crate::crash::Effects;
@@ -51,6 +52,13 @@ fn book(
     Ok(page.len() as u64 + number)
 }
 
+/// What others have asked for already need not be asked again.
+#[task(cache = "1h")]
+async fn quote(of: u64, #[resource] effects: &Effects, #[context] cx: &Context) -> u64 {
+    effects.begin(cx);
+    100 + of
+}
+
 /// Takes long enough to be hit.
 #[task(at_most_once)]
 async fn wire(booked: &[u64], #[resource] effects: &Effects, #[context] cx: &Context) -> u64 {
@@ -66,9 +74,11 @@ async fn tell(page: &str, wired: u64, #[resource] effects: &Effects, #[context] 
 }
 
 workflow! {
-    /// Large values, a nap for each of them, and money that is wired once.
+    /// Large values, a nap for each of them, money that is wired once, and a
+    /// price that is remembered.
     pub fn errand(number: u64) -> Result<u64> {
         let first = fetch(number);
+        let quoted = quote(number % 2);
         let parts: Vec<u64> = vec![number + 1, number + 2, number + 3];
         #[limit(2)]
         let booked = for part in parts {
@@ -82,7 +92,9 @@ workflow! {
         let night = sleep("1100ms");
         #[after(night)]
         let wired = wire(&booked);
-        let told = tell(&first, wired);
+        #[after(night)]
+        let again = quote(quoted - 100);
+        let told = tell(&first, wired + again - quoted);
         Ok(told)
     }
 }
@@ -154,10 +166,14 @@ workflow! {
 }
 
 /// Works on the store in a folder until it is killed.
-pub fn work(folder: &Path) {
+pub fn work(folder: &Path, keys: Option<KeyRing>) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
         let engine = Engine::open(folder.join("runs.db")).resources(World::new(folder));
+        let engine = match keys {
+            Some(keys) => engine.encrypt(keys),
+            None => engine,
+        };
         let engine = engine.register::<errand>().register::<asked>().register::<stuck>();
         let _engine = engine.register::<endless>().register::<patient>().start().await.unwrap();
         std::future::pending::<()>().await;

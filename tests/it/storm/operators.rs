@@ -8,9 +8,37 @@ use std::path::Path;
 use serde_json::json;
 use workflow_runtime::Operation;
 use workflow_runtime::run::Timestamp;
-use workflow_runtime::store::{Request, Visitor};
+use workflow_runtime::store::{Cipher, KeyRing, Request, Visitor};
 
 use crate::files::look;
+
+/// The store, as another process than its owner asks it.
+pub struct Outside {
+    visitor: Visitor,
+    /// Where values are encrypted.
+    cipher: Option<Cipher>,
+}
+
+impl Outside {
+    /// None while the store is not ready to be asked.
+    pub fn of(database: &Path, keys: Option<&KeyRing>) -> Option<Self> {
+        let visitor = Visitor::open(database).ok()?;
+        let sealed = visitor.keys().unwrap();
+        if keys.is_some() && sealed.is_empty() {
+            return None;
+        }
+        let cipher = keys.map(|keys| Cipher::open(&sealed, keys).unwrap());
+        Some(Self { visitor, cipher })
+    }
+
+    fn request(&self, request: Request) -> i64 {
+        let request = match &self.cipher {
+            Some(cipher) => cipher.seal_request(request).unwrap(),
+            None => request,
+        };
+        self.visitor.request(request).unwrap()
+    }
+}
 
 /// What is seen of the store at a moment.
 pub struct Seen {
@@ -31,6 +59,11 @@ impl Seen {
             runs: runs.collect::<Result<_, _>>().ok()?,
             steps: steps.collect::<Result<_, _>>().ok()?,
         })
+    }
+
+    /// The state of a step.
+    pub fn state(&self, id: &str, path: &str) -> Option<&str> {
+        self.steps.get(&(id.to_owned(), path.to_owned())).map(|(state, _)| &**state)
     }
 
     /// The steps that are done, by run and path.
@@ -83,9 +116,9 @@ impl Client {
     }
 
     /// Goes on as far as it can; true when the run has ended as it should.
-    pub fn go_on(&mut self, folder: &Path, visitor: &Visitor, seen: &Seen) -> bool {
+    pub fn go_on(&mut self, folder: &Path, outside: &Outside, seen: &Seen) -> bool {
         if let Some(number) = self.asked {
-            let Some(answer) = visitor.answer_to(number).unwrap() else { return false };
+            let Some(answer) = outside.visitor.answer_to(number).unwrap() else { return false };
             let id = answer.result.unwrap_or_else(|why| panic!("{} {}: {why}", self.workflow, self.number));
             self.id.get_or_insert(id);
             self.asked = None;
@@ -98,20 +131,20 @@ impl Client {
             if matches!(operation, Operation::Retry { step: None }) {
                 fs::write(folder.join(format!("door-{}", self.number)), "").unwrap();
             }
-            self.ask(visitor, id.as_deref(), &operation);
+            self.ask(outside, id.as_deref(), &operation);
             return false;
         }
         // Nobody knows whether it was done: somebody has looked, and it was.
         let lost = Cue::Step("errand/wired", "outcome_unknown", None);
         if lost.is_met(named, seen) {
             let value = json!(super::wired(self.number));
-            self.ask(visitor, id.as_deref(), &Operation::Set { step: "errand/wired".to_owned(), value });
+            self.ask(outside, id.as_deref(), &Operation::Set { step: "errand/wired".to_owned(), value });
             return false;
         }
         self.plan.is_empty() && Cue::Run(self.end.0).is_met(named, seen)
     }
 
-    fn ask(&mut self, visitor: &Visitor, run: Option<&str>, operation: &Operation) {
+    fn ask(&mut self, outside: &Outside, run: Option<&str>, operation: &Operation) {
         let request = Request {
             run: run.map(str::to_owned),
             operation: serde_json::to_string(operation).unwrap(),
@@ -119,7 +152,7 @@ impl Client {
             reason: None,
             at: Timestamp(1),
         };
-        self.asked = Some(visitor.request(request).unwrap());
+        self.asked = Some(outside.request(request));
         self.requests += 1;
     }
 }
