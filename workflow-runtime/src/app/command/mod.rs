@@ -1,6 +1,7 @@
 //! What each command does.
 
 mod check;
+mod completions;
 mod doctor;
 mod ending;
 mod graph;
@@ -15,9 +16,7 @@ mod watch;
 mod work;
 
 use clap::ArgMatches;
-use serde_json::json;
 
-use super::cli;
 use super::output::Output;
 use super::problem::{Code, Problem};
 use super::program::Program;
@@ -49,26 +48,9 @@ pub(super) async fn run(
         "check" => check::check(program, output).await,
         "lock" => lock::lock(program, matches, output),
         "doctor" => doctor::doctor(program, output),
-        "completions" => completions(program, matches, output),
+        "completions" => completions::completions(program, matches, output),
         _ => Err(Problem::new(Code::Refused, format!("`{name}` is not there yet"))),
     }
-}
-
-fn completions(program: &Program, matches: &ArgMatches, output: &mut Output<'_>) -> Result<Code, Problem> {
-    let Some(shell) = matches.get_one::<clap_complete::Shell>("shell") else {
-        return Err(Problem::usage("no shell was named"));
-    };
-    let mut command = cli::completed(&program.workflows);
-    let name = command.get_name().to_owned();
-    let mut script = Vec::new();
-    clap_complete::generate(*shell, &mut command, name, &mut script);
-    let script = String::from_utf8_lossy(&script);
-    if output.json {
-        output.json(&json!({ "shell": shell.to_string(), "script": script }));
-    } else {
-        output.line(script.trim_end());
-    }
-    Ok(Code::Fine)
 }
 
 /// The path of a step, which may be given without the workflow's name.
