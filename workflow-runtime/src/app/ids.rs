@@ -84,6 +84,7 @@ mod tests {
             parent: None,
             created_at: Timestamp::default(),
             state,
+            asleep: false,
             end: None,
         };
         Known(vec![

@@ -67,7 +67,7 @@ pub(crate) struct Uncommitted {
     pub(super) restate: bool,
     /// The state at the latest commit: what observers see.
     pub(super) committed: Option<RunState>,
-    /// Batches on their way to the store, in order.
+    /// Batches that wait for those before them to be handed over.
     pub(super) outbox: VecDeque<Outgoing>,
     /// Whether somebody is handing them over.
     sending: bool,
@@ -146,16 +146,29 @@ impl Drop for Answer {
 
 impl RunHost {
     /// Makes a batch of what is uncommitted. All of it was decided under one
-    /// hold of the run's lock, which is still held.
-    pub(super) fn seal(self: &Arc<Self>, inner: &mut Inner) {
-        if self.journal.is_none() {
-            return;
-        }
-        match self.take_uncommitted(inner, true) {
-            Some(outgoing) => inner.uncommitted.outbox.push_back(outgoing),
+    /// hold of the run's lock, which is still held. Gives back what whoever
+    /// holds it is to [`send`](Self::send) once it is released.
+    pub(super) fn seal(&self, inner: &mut Inner) -> Option<Outgoing> {
+        let journal = self.journal.as_ref()?;
+        let sealed = self.take_uncommitted(inner, true);
+        if sealed.is_none() {
             // What they asked for was refused, so there is nothing to wait for.
-            None => inner.uncommitted.waiters.drain(..).for_each(|waiter| tell(waiter, Ok(()))),
+            inner.uncommitted.waiters.drain(..).for_each(|waiter| tell(waiter, Ok(())));
         }
+        let uncommitted = &mut inner.uncommitted;
+        if uncommitted.sending || journal.run.get().is_none() {
+            uncommitted.outbox.extend(sealed);
+            return None;
+        }
+        let next = match uncommitted.outbox.pop_front() {
+            None => sealed,
+            earlier => {
+                uncommitted.outbox.extend(sealed);
+                earlier
+            }
+        };
+        uncommitted.sending = next.is_some();
+        next
     }
 
     pub(super) fn take_uncommitted(&self, inner: &mut Inner, may_sleep: bool) -> Option<Outgoing> {
@@ -210,27 +223,18 @@ impl RunHost {
     /// Hands sealed batches to the store, in order. No lock is held meanwhile,
     /// since the store may answer at once; whoever seals another batch during
     /// that leaves it to us.
-    pub(super) fn send(self: &Arc<Self>) {
+    pub(super) fn send(self: &Arc<Self>, first: Option<Outgoing>) {
         let Some(journal) = &self.journal else { return };
         let Some(run) = journal.run.get() else { return };
-        let mut ours = false;
-        loop {
-            let outgoing = {
-                let mut inner = self.lock();
-                let uncommitted = &mut inner.uncommitted;
-                if uncommitted.sending && !ours {
-                    return;
-                }
-                let next = uncommitted.outbox.pop_front();
-                ours = next.is_some();
-                uncommitted.sending = ours;
-                next
-            };
-            let Some(Outgoing { number, batch, then }) = outgoing else { return };
+        let mut next = first;
+        while let Some(Outgoing { number, batch, then }) = next {
             let batch = Batch { run: *run, ..batch };
             let hold = self.core.clock.hold(&*journal.store, &self.core.runtime);
             let answer = Answer { host: self.clone(), number, then: Some(then), _hold: hold };
             journal.store.append(batch, Box::new(move |result| answer.hear(result)));
+            let uncommitted = &mut self.lock().uncommitted;
+            next = uncommitted.outbox.pop_front();
+            uncommitted.sending = next.is_some();
         }
     }
 
@@ -238,9 +242,15 @@ impl RunHost {
     /// batches, whichever comes first.
     pub(super) fn committed(self: &Arc<Self>, number: u64, then: Then, result: Result<(), StoreError>) {
         let told = self.with(|inner, after| {
-            inner.uncommitted.early.insert(number, (then, result));
+            let uncommitted = &mut inner.uncommitted;
+            let mut next = if number == uncommitted.next.1 {
+                Some((then, result))
+            } else {
+                uncommitted.early.insert(number, (then, result));
+                None
+            };
             let mut told = Vec::new();
-            while let Some((mut then, result)) = inner.uncommitted.early.remove(&inner.uncommitted.next.1) {
+            while let Some((mut then, result)) = next {
                 inner.uncommitted.next.1 += 1;
                 inner.uncommitted.unanswered -= 1;
                 told.extend(then.waiters.drain(..).map(|waiter| (waiter, result.clone())));
@@ -251,6 +261,7 @@ impl RunHost {
                         told.extend(unsent.into_iter().map(|waiter| (waiter, Err(error.clone()))));
                     }
                 }
+                next = inner.uncommitted.early.remove(&inner.uncommitted.next.1);
             }
             after.changed = true;
             told

@@ -286,11 +286,11 @@ impl RunHost {
         let result = change(&mut inner, after);
         after.changed = after.changed && std::mem::take(&mut inner.watched);
         if self.journal.is_some() {
-            self.seal(&mut inner);
-        }
-        drop(inner);
-        if self.journal.is_some() {
-            self.send();
+            let sealed = self.seal(&mut inner);
+            drop(inner);
+            self.send(sealed);
+        } else {
+            drop(inner);
         }
         self.settle(after);
         result

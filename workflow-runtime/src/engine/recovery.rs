@@ -13,7 +13,7 @@ use super::transact::Done;
 use crate::definition::Graph;
 use crate::error::Error;
 use crate::run::RunState;
-use crate::store::{Batch, RunFilter, Sleep, Store, StoreError, StoredRun};
+use crate::store::{Batch, RunFilter, Sleep, Store, StoreError, StoredEntry, StoredRun};
 
 /// How many runs are read at a time when an engine starts.
 const PAGE: usize = 1_000;
@@ -63,7 +63,8 @@ fn restore(
     known: &Arc<Known>,
     stored: &StoredRun,
 ) -> Result<Arc<RunHost>, Error> {
-    go_on(registry, read(core, registry, store, known, stored)?)
+    let journal = store.journal(stored.run);
+    go_on(registry, read(core, registry, store, known, stored, journal)?)
 }
 
 /// A run that was read back and does nothing yet.
@@ -71,8 +72,6 @@ struct Read {
     host: Arc<RunHost>,
     go_on: GoOn,
     done: Done,
-    /// The state that the store has of it.
-    state: RunState,
 }
 
 fn read(
@@ -81,6 +80,7 @@ fn read(
     store: &Arc<dyn Store>,
     known: &Arc<Known>,
     stored: &StoredRun,
+    journal: Result<Vec<StoredEntry>, StoreError>,
 ) -> Result<Read, Error> {
     let not_read = |unread| {
         let reason = match unread {
@@ -92,16 +92,17 @@ fn read(
         }
         Error::Blocked { workflow: stored.workflow.clone(), id: stored.id.clone(), reason }
     };
-    let (host, go_on) = RunHost::read_back(core, registry, known, store, stored).map_err(not_read)?;
+    let (host, go_on) =
+        RunHost::read_back(core, registry, known, store, stored, journal).map_err(not_read)?;
     let done = match &go_on {
         GoOn::From(open) => host.transacted(open),
         _ => Done::default(),
     };
-    Ok(Read { host, go_on, done, state: stored.state })
+    Ok(Read { host, go_on, done })
 }
 
 fn go_on(registry: &Arc<Registry>, read: Read) -> Result<Arc<RunHost>, Error> {
-    let Read { host, go_on, done, state } = read;
+    let Read { host, go_on, done } = read;
     if let GoOn::Ended = go_on {
         return Ok(host);
     }
@@ -112,7 +113,7 @@ fn go_on(registry: &Arc<Registry>, read: Read) -> Result<Arc<RunHost>, Error> {
             registry.came(&host);
         }
         match (&adopted, go_on) {
-            (Adopted::New, GoOn::From(open)) => host.go_on(inner, after, open, done, state),
+            (Adopted::New, GoOn::From(open)) => host.go_on(inner, after, open, done),
             (Adopted::New, GoOn::Anew(anew)) => host.begin_anew(inner, after, *anew),
             _ => {}
         }
@@ -193,13 +194,17 @@ fn recover_all(
         // As the engine starts, nobody else goes on with anything. All are read
         // before the first goes on: a store that is written to meanwhile is
         // slower to read.
-        let read = ours.filter_map(|(known, stored)| {
-            let read = || read(core, registry, store, &known, &stored);
-            let read = told(core, registry, &known, &stored.id, read)?;
-            Some((known, stored.id, read))
+        let ours: Vec<_> = ours.collect();
+        let numbers: Vec<_> = ours.iter().map(|(_, stored)| stored.run).collect();
+        let mut next = ours.iter();
+        let mut ready = Vec::with_capacity(ours.len());
+        store.journals(&numbers, &mut |_, journal| {
+            let Some((known, stored)) = next.next() else { return };
+            let read = || read(core, registry, store, known, stored, journal);
+            ready.extend(told(core, registry, known, &stored.id, read).map(|read| (known, stored, read)));
         });
-        for (known, id, read) in read.collect::<Vec<_>>() {
-            told(core, registry, &known, &id, || go_on(registry, read));
+        for (known, stored, read) in ready {
+            told(core, registry, known, &stored.id, || go_on(registry, read));
         }
     };
     let mut after = None;

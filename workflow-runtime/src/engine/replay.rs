@@ -73,6 +73,7 @@ impl RunHost {
         known: &Arc<Known>,
         store: &Arc<dyn Store>,
         stored: &StoredRun,
+        journal: Result<Vec<StoredEntry>, StoreError>,
     ) -> Result<(Arc<Self>, GoOn), Unread> {
         let graph = known.graph;
         let params = decode_params(graph, &stored.params);
@@ -81,8 +82,11 @@ impl RunHost {
         let host = Self::stored(core, registry, graph, store, stored, params);
         host.lock().log.holds = false;
         let mut after = Box::<After>::default();
-        let go_on = host.read_journal(&mut after, known, store, stored);
-        host.lock().log.holds = true;
+        let go_on = host.read_journal(&mut after, known, store, stored, journal);
+        let mut inner = host.lock();
+        inner.log.holds = true;
+        (inner.uncommitted.told, inner.uncommitted.unsure) = (Some(stored.state), stored.asleep);
+        drop(inner);
         // Nobody has seen the run yet, so there is nobody to tell.
         after.garbage.into_iter().for_each(crate::panics::discard);
         Ok((host, go_on?))
@@ -94,8 +98,8 @@ impl RunHost {
         known: &Arc<Known>,
         store: &Arc<dyn Store>,
         stored: &StoredRun,
+        entries: Result<Vec<StoredEntry>, StoreError>,
     ) -> Result<GoOn, Unread> {
-        let entries = store.journal(stored.run);
         let mut inner = self.lock();
         let inner = &mut *inner;
         if let Some(end) = &stored.end {
@@ -209,19 +213,10 @@ impl RunHost {
 
     /// Goes on from where the journal ends: what was under way when the last
     /// process ended did not get to its end, and what waited waits again.
-    pub(super) fn go_on(
-        self: &Arc<Self>,
-        inner: &mut Inner,
-        after: &mut After,
-        open: Open,
-        mut done: Done,
-        stored: RunState,
-    ) {
+    pub(super) fn go_on(self: &Arc<Self>, inner: &mut Inner, after: &mut After, open: Open, mut done: Done) {
         let end = open.attempts_end();
         let Open { actions, finish, grace, .. } = open;
-        inner.uncommitted.told = Some(stored);
         inner.uncommitted.committed = Some(inner.machine.run_state());
-        inner.uncommitted.unsure = true;
         if inner.uncommitted.seq == 0 {
             // Created by somebody who did not let it begin.
             self.handle(inner, after, Event::Begun, None);
@@ -258,8 +253,8 @@ impl RunHost {
             self.handle(inner, after, Event::GraceOver, None);
         }
         // An engine that could not go on with it may have said so.
-        inner.uncommitted.restate =
-            inner.machine.run_state() != stored && !inner.machine.run_state().is_ended();
+        let state = inner.machine.run_state();
+        inner.uncommitted.restate = inner.uncommitted.told != Some(state) && !state.is_ended();
         self.call_workers(inner, after);
         // One that only waits falls asleep, unless somebody takes hold of it.
         inner.uncommitted.drowsy = self.may_sleep(inner);

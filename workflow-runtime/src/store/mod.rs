@@ -52,6 +52,9 @@ use crate::run::Timestamp;
 /// wait for the store.
 pub type Done<T> = Box<dyn FnOnce(T) + Send>;
 
+/// What hears of many journals, one after the other.
+pub type EachJournal<'a> = dyn FnMut(RunRef, Result<Vec<StoredEntry>, StoreError>) + 'a;
+
 /// Keeps runs and their journals.
 ///
 /// # What a store promises
@@ -107,6 +110,15 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// When there is no such run, or the store cannot be read.
     fn journal(&self, run: RunRef) -> Result<Vec<StoredEntry>, StoreError>;
+
+    /// The journals of some runs, one after the other, each as
+    /// [`journal`](Self::journal) reads it: for many runs at once, where
+    /// asking for each takes longer than reading it. `each` hears of them in
+    /// the order of `runs`, so that one is held at a time; it does not write
+    /// to the store and wait for that.
+    fn journals(&self, runs: &[RunRef], each: &mut EachJournal<'_>) {
+        runs.iter().for_each(|run| each(*run, self.journal(*run)));
+    }
 
     /// The runs that a filter lets through, the newest first.
     ///

@@ -267,6 +267,9 @@ pub struct StoredRun {
     pub created_at: Timestamp,
     /// The last state that was stored.
     pub state: RunState,
+    /// Whether it has fallen asleep and was not said to be awake since,
+    /// whatever the time.
+    pub asleep: bool,
     /// How it ended, if it has.
     pub end: Option<RunEnd>,
 }

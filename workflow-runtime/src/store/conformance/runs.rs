@@ -23,6 +23,7 @@ pub(super) fn created_is_found(bench: &Bench<'_>) {
         parent: None,
         created_at: new.created_at,
         state: new.state,
+        asleep: false,
         end: None,
     };
     assert_eq!(only(&*store, "0-a"), expected);

@@ -27,7 +27,9 @@ pub(super) fn sleeping_runs_are_not_awake(bench: &Bench<'_>) {
     assert_eq!(store.next_wake(Timestamp(0)).unwrap(), Some(at(10)));
     assert_eq!(store.next_wake(at(10)).unwrap(), Some(at(20)), "later than");
     assert_eq!(store.next_wake(at(20)).unwrap(), None);
-    assert_eq!(store.unfinished(None, 10).unwrap().len(), 4, "who sleeps has not ended");
+    let sleeps = || store.unfinished(None, 10).unwrap().iter().map(|run| run.asleep).collect::<Vec<_>>();
+    assert_eq!(sleeps(), [false, true, true, true], "who sleeps has not ended");
+    assert!(store.due(at(10), None, 10).unwrap()[0].asleep, "until it is said to be awake");
     // What is written of it does not wake it.
     append(&*store, batch(runs[1], 0, 2)).unwrap();
     append(&*store, Batch { state: Some(RunState::Waiting), ..batch(runs[1], 2, 0) }).unwrap();
@@ -38,6 +40,7 @@ pub(super) fn sleeping_runs_are_not_awake(bench: &Bench<'_>) {
         (awake(0), store.next_wake(Timestamp(0)).unwrap()),
         (vec!["a".into(), "c".into(), "d".into()], Some(at(20)))
     );
+    assert_eq!(sleeps(), [false, true, false, false]);
     // It may turn over in its sleep.
     sleep(&*store, runs[1], 2, Sleep::Until(Some(at(30))));
     assert_eq!((awake(20).len(), store.next_wake(Timestamp(0)).unwrap()), (3, Some(at(30))));
@@ -81,6 +84,7 @@ pub(super) fn ended_runs_do_not_sleep(bench: &Bench<'_>) {
     append(&*store, ending(run, 0, 1)).unwrap();
     assert!(store.awake(at(10), None, 10).unwrap().is_empty());
     assert_eq!(store.next_wake(Timestamp(0)).unwrap(), None);
+    assert!(!only(&*store, "a").asleep);
     append(&*store, Batch { state: Some(RunState::Running), ..batch(run, 1, 1) }).unwrap();
     assert_eq!(store.awake(at(0), None, 10).unwrap(), [only(&*store, "a")], "who is taken up again is awake");
     let asleep = Sleep::Until(Some(at(7)));

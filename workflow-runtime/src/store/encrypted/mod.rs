@@ -27,9 +27,9 @@ use self::ids::Ids;
 pub use self::key::{Key, KeyRing};
 pub use self::place::Place;
 use super::{
-    Answer, Batch, Created, Done, LogFilter, LogLine, NewRun, Payload, Request, RunFilter, RunRef, SealedKey,
-    Store, StoreError, StoredEntry, StoredLine, StoredRequest, StoredRun, StoredSchedule, Tick, Transact,
-    Transacted,
+    Answer, Batch, Created, Done, EachJournal, LogFilter, LogLine, NewRun, Payload, Request, RunFilter,
+    RunRef, SealedKey, Store, StoreError, StoredEntry, StoredLine, StoredRequest, StoredRun, StoredSchedule,
+    Tick, Transact, Transacted,
 };
 use crate::run::Timestamp;
 
@@ -244,6 +244,13 @@ impl<S: Store + ?Sized> Store for Encrypted<S> {
     fn journal(&self, run: RunRef) -> Result<Vec<StoredEntry>, StoreError> {
         let entries = self.store.journal(run)?;
         self.cipher.open_journal(&self.id(run)?, entries)
+    }
+
+    fn journals(&self, runs: &[RunRef], each: &mut EachJournal<'_>) {
+        self.store.journals(runs, &mut |run, entries| {
+            let opened = entries.and_then(|entries| self.cipher.open_journal(&*self.id(run)?, entries));
+            each(run, opened);
+        });
     }
 
     fn list(&self, filter: &RunFilter) -> Result<Vec<StoredRun>, StoreError> {

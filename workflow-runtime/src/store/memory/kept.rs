@@ -57,8 +57,19 @@ impl Kept {
             self.by_key.insert(key.clone(), run);
         }
         let NewRun { id, workflow, key, fingerprint, params, created_at, state, parent, .. } = new;
-        let stored =
-            StoredRun { run, id, workflow, key, fingerprint, params, parent, created_at, state, end: None };
+        let stored = StoredRun {
+            run,
+            id,
+            workflow,
+            key,
+            fingerprint,
+            params,
+            parent,
+            created_at,
+            state,
+            asleep: false,
+            end: None,
+        };
         let mut kept = KeptRun { run: stored, journal: Vec::new(), asleep: None, followed: BTreeSet::new() };
         kept.extend(new.entries);
         self.runs.insert(run, kept);
@@ -90,6 +101,7 @@ impl Kept {
             (kept.run.state, kept.run.end) = (end.state, Some(end));
             kept.asleep = None;
         }
+        kept.run.asleep = kept.asleep.is_some();
         if let Some((hash, blueprint)) = batch.blueprint {
             kept.followed.insert(kept.run.fingerprint);
             kept.run.fingerprint = hash;

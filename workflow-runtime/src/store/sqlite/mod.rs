@@ -32,9 +32,9 @@ use self::reader::Reader;
 pub use self::visitor::{Owner, Visitor};
 use self::writer::Writer;
 use super::{
-    Answer, Batch, Created, Done, LogFilter, LogLine, NewRun, Payload, Request, RunFilter, RunRef, SealedKey,
-    Store, StoreError, StoredEntry, StoredLine, StoredRequest, StoredRun, StoredSchedule, Tick, Transact,
-    Transacted,
+    Answer, Batch, Created, Done, EachJournal, LogFilter, LogLine, NewRun, Payload, Request, RunFilter,
+    RunRef, SealedKey, Store, StoreError, StoredEntry, StoredLine, StoredRequest, StoredRun, StoredSchedule,
+    Tick, Transact, Transacted,
 };
 use crate::run::Timestamp;
 
@@ -164,6 +164,10 @@ impl Store for Sqlite {
 
     fn journal(&self, run: RunRef) -> Result<Vec<StoredEntry>, StoreError> {
         self.reader.journal(run)
+    }
+
+    fn journals(&self, runs: &[RunRef], each: &mut EachJournal<'_>) {
+        self.reader.journals(runs, each);
     }
 
     fn list(&self, filter: &RunFilter) -> Result<Vec<StoredRun>, StoreError> {

@@ -2,6 +2,7 @@
 //! error that says where it stands.
 
 use std::borrow::Cow;
+use std::fmt::Display;
 
 use rusqlite::Row;
 use rusqlite::types::ValueRef;
@@ -17,7 +18,7 @@ use crate::store::{
 
 /// The columns that [`run`] reads.
 pub(super) const RUN_COLUMNS: &str = "run, id, workflow, key, fingerprint, params, state, created_at, ended_at, \
-     error, parent, parent_how, result, result_type, result_file";
+     error, parent, parent_how, wake_at, result, result_type, result_file";
 
 /// The columns that [`entry`] reads.
 pub(super) const ENTRY_COLUMNS: &str = "position, seq, at, event, value, value_type, value_file";
@@ -54,6 +55,7 @@ pub(super) fn run(values: &Values, row: &Row<'_>) -> Result<StoredRun, StoreErro
     let ended_at = cells.time_or_null("ended_at")?;
     let error = cells.text_or_null("error")?;
     let (parent, how) = (cells.text_or_null("parent")?, cells.text_or_null("parent_how")?);
+    let asleep = cells.time_or_null("wake_at")?.is_some();
     if state.is_ended() != ended_at.is_some() {
         return Err(cells.damaged("`state` and `ended_at` do not agree"));
     }
@@ -71,7 +73,7 @@ pub(super) fn run(values: &Values, row: &Row<'_>) -> Result<StoredRun, StoreErro
     };
     let result = cells.payload("result", || format!("the result of run {id}"))?;
     let end = ended_at.map(|at| RunEnd { state, at, result, error });
-    Ok(StoredRun { run, id, workflow, key, fingerprint, params, parent, created_at, state, end })
+    Ok(StoredRun { run, id, workflow, key, fingerprint, params, parent, created_at, state, asleep, end })
 }
 
 /// An entry of a run, which has to be the one that follows those before it.
@@ -170,7 +172,7 @@ impl<'a, 'row> Cells<'a, 'row> {
         StoreError::Damaged { path: self.values.database().to_owned(), what }
     }
 
-    fn wrong<T>(&self, name: &str, found: ValueRef<'_>, wanted: &str) -> Result<T, StoreError> {
+    fn wrong<T>(&self, name: impl Display, found: ValueRef<'_>, wanted: &str) -> Result<T, StoreError> {
         let found = found.data_type().to_string().to_lowercase();
         Err(self.damaged(&format!("`{name}` is {found}, not {wanted}")))
     }
@@ -214,7 +216,7 @@ impl<'a, 'row> Cells<'a, 'row> {
         }
     }
 
-    fn text_or_null(&mut self, name: &str) -> Result<Option<String>, StoreError> {
+    fn text_or_null(&mut self, name: impl Display) -> Result<Option<String>, StoreError> {
         match self.next()? {
             ValueRef::Null => Ok(None),
             ValueRef::Text(bytes) => match std::str::from_utf8(bytes) {
@@ -245,8 +247,8 @@ impl<'a, 'row> Cells<'a, 'row> {
     /// if it does not stand here. `whose` says whose value it is.
     fn payload(&mut self, name: &str, whose: impl FnOnce() -> String) -> Result<Option<Payload>, StoreError> {
         let bytes = self.bytes_or_null(name)?;
-        let type_name = self.text_or_null(&format!("{name}_type"))?;
-        let file = self.text_or_null(&format!("{name}_file"))?;
+        let type_name = self.text_or_null(format_args!("{name}_type"))?;
+        let file = self.text_or_null(format_args!("{name}_file"))?;
         let (bytes, type_name) = match (bytes, type_name, file) {
             (None, None, None) => return Ok(None),
             (Some(bytes), Some(type_name), None) => (bytes, type_name),

@@ -1,13 +1,12 @@
 //! Runs and their journals.
 
-use rusqlite::types::Value;
-use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
+use rusqlite::{Connection, OptionalExtension, Params, Statement, params, params_from_iter};
 
 use super::{Reader, filter};
 use crate::run::Timestamp;
 use crate::store::sqlite::encode::{FOREVER, count, time};
 use crate::store::sqlite::rows;
-use crate::store::{RunFilter, RunRef, StoreError, StoredEntry, StoredRun};
+use crate::store::{EachJournal, RunFilter, RunRef, StoreError, StoredEntry, StoredRun};
 
 /// How many runs are found by a prefix.
 const FOUND: usize = 20;
@@ -27,8 +26,8 @@ impl Reader {
     ) -> Result<Vec<StoredRun>, StoreError> {
         let columns = rows::RUN_COLUMNS;
         let sql = format!("SELECT {columns} FROM runs WHERE ended_at IS NULL AND run > ?1 ORDER BY run");
-        let after = Value::Integer(after.map_or(i64::MIN, |run| run.0));
-        self.tolerant(|conn, runs| self.take(conn, &sql, &[after], at_most, runs))
+        let after = after.map_or(i64::MIN, |run| run.0);
+        self.tolerant(|conn, runs| self.take(&mut *conn.prepare_cached(&sql)?, params![after], at_most, runs))
     }
 
     pub(in crate::store::sqlite) fn awake(
@@ -72,14 +71,17 @@ impl Reader {
     ) -> Result<Vec<StoredRun>, StoreError> {
         let one = format!("SELECT {} FROM runs WHERE run = ?1", rows::RUN_COLUMNS);
         self.tolerant(|conn, runs| {
+            // Each statement by itself would be a transaction, which costs more
+            // than what it reads.
+            let _view = conn.unchecked_transaction()?;
+            let (mut numbers, mut one) = (conn.prepare_cached(numbers)?, conn.prepare_cached(&one)?);
             let mut after = after.map_or(i64::MIN, |run| run.0);
             loop {
-                let mut numbers = conn.prepare_cached(numbers)?;
                 let found = numbers
                     .query_map(params![after, time(now), count(at_most), FOREVER], |row| row.get(0))?
                     .collect::<rusqlite::Result<Vec<i64>>>()?;
                 for run in &found {
-                    self.take(conn, &one, &[Value::Integer(*run)], at_most, runs)?;
+                    self.take(&mut one, params![run], at_most, runs)?;
                 }
                 match found.last() {
                     // As many as one could not read are missing.
@@ -133,7 +135,7 @@ impl Reader {
 
     fn filtered(&self, conn: &Connection, filter: &RunFilter, runs: &mut Runs) -> rusqlite::Result<()> {
         let (sql, values) = filter::statement(filter);
-        self.take(conn, &sql, &values, filter.at_most, runs)
+        self.take(&mut *conn.prepare_cached(&sql)?, params_from_iter(values), filter.at_most, runs)
     }
 
     pub(in crate::store::sqlite) fn journal(&self, run: RunRef) -> Result<Vec<StoredEntry>, StoreError> {
@@ -145,27 +147,58 @@ impl Reader {
         }
     }
 
-    fn journal_now(&self, run: RunRef) -> Result<Vec<StoredEntry>, StoreError> {
-        let sql = format!("SELECT {} FROM journal WHERE run = ?1 ORDER BY seq", rows::ENTRY_COLUMNS);
-        self.with(|conn| {
+    pub(in crate::store::sqlite) fn journals(&self, runs: &[RunRef], each: &mut EachJournal<'_>) {
+        let mut left = runs.iter();
+        let read = self.with(|conn| {
             let failed = |error| self.failed(&error);
-            let id = || {
-                let sql = "SELECT CAST(id AS BLOB) FROM runs WHERE run = ?1";
-                conn.query_row(sql, [run.0], |row| row.get::<_, Vec<u8>>(0)).optional()
-            };
-            // For messages alone.
-            let name = || String::from_utf8_lossy(&id().ok().flatten().unwrap_or_default()).into_owned();
-            let mut statement = conn.prepare_cached(&sql).map_err(failed)?;
-            let mut rows = statement.query([run.0]).map_err(failed)?;
-            let mut entries = Vec::new();
-            while let Some(row) = rows.next().map_err(failed)? {
-                entries.push(rows::entry(&self.values, row, name, entries.len() as u64)?);
+            // As for the page that the runs came with.
+            let _view = conn.unchecked_transaction().map_err(failed)?;
+            let mut statement = conn.prepare_cached(&journal_sql()).map_err(failed)?;
+            for run in left.by_ref() {
+                each(
+                    *run,
+                    match self.entries(conn, &mut statement, *run) {
+                        Err(StoreError::Damaged { .. }) => self.journal(*run),
+                        read => read,
+                    },
+                );
             }
-            match entries.is_empty() && id().map_err(failed)?.is_none() {
-                true => Err(StoreError::UnknownRun { run }),
-                false => Ok(entries),
-            }
+            Ok(())
+        });
+        if let Err(error) = read {
+            left.for_each(|run| each(*run, Err(error.clone())));
+        }
+    }
+
+    fn journal_now(&self, run: RunRef) -> Result<Vec<StoredEntry>, StoreError> {
+        self.with(|conn| {
+            let mut statement = conn.prepare_cached(&journal_sql()).map_err(|error| self.failed(&error))?;
+            self.entries(conn, &mut statement, run)
         })
+    }
+
+    fn entries(
+        &self,
+        conn: &Connection,
+        statement: &mut Statement<'_>,
+        run: RunRef,
+    ) -> Result<Vec<StoredEntry>, StoreError> {
+        let failed = |error| self.failed(&error);
+        let id = || {
+            let sql = "SELECT CAST(id AS BLOB) FROM runs WHERE run = ?1";
+            conn.query_row(sql, [run.0], |row| row.get::<_, Vec<u8>>(0)).optional()
+        };
+        // For messages alone.
+        let name = || String::from_utf8_lossy(&id().ok().flatten().unwrap_or_default()).into_owned();
+        let mut rows = statement.query([run.0]).map_err(failed)?;
+        let mut entries = Vec::new();
+        while let Some(row) = rows.next().map_err(failed)? {
+            entries.push(rows::entry(&self.values, row, name, entries.len() as u64)?);
+        }
+        match entries.is_empty() && id().map_err(failed)?.is_none() {
+            true => Err(StoreError::UnknownRun { run }),
+            false => Ok(entries),
+        }
     }
 
     /// Leaves out what cannot be read, and says so: one run does not hide all
@@ -188,14 +221,12 @@ impl Reader {
     /// Takes runs from a query until there are `at_most`.
     fn take(
         &self,
-        conn: &Connection,
-        sql: &str,
-        values: &[Value],
+        statement: &mut Statement<'_>,
+        params: impl Params,
         at_most: usize,
         runs: &mut Runs,
     ) -> rusqlite::Result<()> {
-        let mut statement = conn.prepare_cached(sql)?;
-        let mut rows = statement.query(params_from_iter(values))?;
+        let mut rows = statement.query(params)?;
         while runs.good.len() < at_most
             && let Some(row) = rows.next()?
         {
@@ -220,4 +251,8 @@ impl Reader {
         runs.left_out.retain(|(run, _)| !gone.contains(run));
         Ok(())
     }
+}
+
+fn journal_sql() -> String {
+    format!("SELECT {} FROM journal WHERE run = ?1 ORDER BY seq", rows::ENTRY_COLUMNS)
 }
