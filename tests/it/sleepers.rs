@@ -1,10 +1,10 @@
 //! Runs that wait and that nobody holds: rows, and nothing else.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use workflow_runtime::run::{RunState, Timestamp};
-use workflow_runtime::store::{Memory, Store, StoredRun};
+use workflow_runtime::store::{Batch, Done, Layer, Memory, Sleep, Store, StoreError, StoredRun};
 use workflow_runtime::testing::block_on;
 use workflow_runtime::{By, Context, Engine, Operation, StepError, doctor, task, workflow};
 
@@ -20,6 +20,18 @@ workflow! {
         #[after(sleep)]
         let b = twice(a);
         Ok(b)
+    }
+}
+
+#[task]
+async fn hold(_n: u64) -> u64 {
+    std::future::pending().await
+}
+
+workflow! {
+    fn holds(n: u64) -> Result<u64> {
+        let held = hold(n);
+        Ok(held)
     }
 }
 
@@ -79,6 +91,23 @@ fn row(store: &Memory, id: &str) -> StoredRun {
     store.find(id).unwrap().pop().unwrap()
 }
 
+/// Hears what the store is told of who sleeps.
+struct Told {
+    memory: Memory,
+    sleeps: Mutex<Vec<Sleep>>,
+}
+
+impl Layer for Told {
+    fn below(&self) -> &dyn Store {
+        &self.memory
+    }
+
+    fn append(&self, batch: Batch, done: Done<Result<(), StoreError>>) {
+        self.sleeps.lock().unwrap().push(batch.sleep);
+        self.memory.append(batch, done);
+    }
+}
+
 /// The runs that are not asleep.
 fn awake(store: &Memory) -> usize {
     store.awake(Timestamp(0), None, 99).unwrap().len()
@@ -124,6 +153,29 @@ fn it_wakes_in_the_next_process_too() {
         assert_eq!(awake(&store), 0, "it was read back, and fell asleep again");
         tokio::time::sleep(Duration::from_secs(3_601)).await;
         assert_eq!(row(&store, &id).state, RunState::Succeeded);
+    });
+}
+
+#[test]
+fn only_what_slept_is_said_to_be_awake() {
+    let store = Memory::new();
+    block_on(async {
+        let engine = engine(&store).await;
+        drop(engine.start(naps(1)).await.unwrap());
+        drop(engine.start(holds(1)).await.unwrap());
+        settle().await;
+        assert_eq!(awake(&store), 1, "the other one is at work");
+    });
+    let told = Arc::new(Told { memory: store.clone(), sleeps: Mutex::default() });
+    block_on(async {
+        let engine = Engine::with_store(told.clone()).register::<naps>().register::<holds>();
+        let _engine = engine.start().await.unwrap();
+        settle().await;
+        assert_eq!(*told.sleeps.lock().unwrap(), [Sleep::Unchanged], "the loss of the attempt");
+        tokio::time::sleep(Duration::from_secs(3_601)).await;
+        let told = told.sleeps.lock().unwrap();
+        assert_eq!(told[1], Sleep::Awake, "its time has come: {told:?}");
+        assert!(told[2..].iter().all(|sleep| *sleep == Sleep::Unchanged), "{told:?}");
     });
 }
 

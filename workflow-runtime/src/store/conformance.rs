@@ -36,7 +36,7 @@ type Check = (&'static str, fn(&Bench<'_>));
 
 const KEYS: &str = "keys are replaced together";
 
-const CHECKS: [Check; 45] = [
+const CHECKS: [Check; 46] = [
     ("a run is found as it was created", runs::created_is_found),
     ("a run knows what it was made of", runs::parents_are_kept),
     ("a key names one run", runs::a_key_names_one_run),
@@ -49,6 +49,7 @@ const CHECKS: [Check; 45] = [
     ("runs are found by the beginning of their keys", runs::runs_are_found_by_their_keys),
     ("a journal keeps its order", journals::a_journal_keeps_its_order),
     ("a journal has no gap", journals::a_journal_has_no_gap),
+    ("many journals are read as each is", journals::many_journals_are_read),
     ("a batch that contradicts itself is refused", journals::contradictions_are_refused),
     ("a run that is not there is told", journals::unknown_runs_are_told),
     ("any text and any bytes are kept", journals::odd_text_is_kept),

@@ -62,6 +62,7 @@ macro_rules! layer {
     };
 }
 
+// Without `journals`, so that it asks a layer's own `journal`.
 layer! {
     fn create(&self, run: NewRun, done: Done<Result<Created, StoreError>>);
     fn append(&self, batch: Batch, done: Done<Result<(), StoreError>>);

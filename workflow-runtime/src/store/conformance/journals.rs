@@ -51,6 +51,31 @@ pub(super) fn a_journal_has_no_gap(bench: &Bench<'_>) {
     append(&*store, batch(run, 3, 1)).unwrap();
 }
 
+pub(super) fn many_journals_are_read(bench: &Bench<'_>) {
+    let store = bench.open();
+    let read = |runs: &[RunRef]| {
+        let mut journals = Vec::new();
+        store.journals(runs, &mut |run, journal| journals.push((run, journal)));
+        journals
+    };
+    let [a, b, empty] = ["a", "b", "c"].map(|id| create(&*store, new_run(id)));
+    append(&*store, batch(a, 0, 3)).unwrap();
+    append(&*store, batch(b, 0, 1)).unwrap();
+    // In the order in which they are asked for, and one that is not there
+    // hides no other.
+    let asked = [b, RunRef(77), a, empty, b];
+    let wanted: Vec<_> = asked.into_iter().map(|run| (run, store.journal(run))).collect();
+    assert_eq!(read(&asked), wanted);
+    assert_eq!(wanted[1].1, Err(StoreError::UnknownRun { run: RunRef(77) }));
+    assert_eq!(wanted[2].1.as_ref().map(Vec::len), Ok(3));
+    assert!(read(&[]).is_empty());
+    // What was written since is there.
+    append(&*store, ending(a, 3, 1)).unwrap();
+    assert_eq!(read(&[a])[0].1.as_ref().map(Vec::len), Ok(4));
+    store.close();
+    assert_eq!(read(&[a, b]), [(a, Err(StoreError::Closed)), (b, Err(StoreError::Closed))]);
+}
+
 pub(super) fn contradictions_are_refused(bench: &Bench<'_>) {
     let store = bench.open();
     let ended = NewRun { state: RunState::Failed, ..new_run("a") };

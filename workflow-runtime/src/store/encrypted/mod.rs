@@ -248,7 +248,7 @@ impl<S: Store + ?Sized> Store for Encrypted<S> {
 
     fn journals(&self, runs: &[RunRef], each: &mut EachJournal<'_>) {
         self.store.journals(runs, &mut |run, entries| {
-            let opened = entries.and_then(|entries| self.cipher.open_journal(&*self.id(run)?, entries));
+            let opened = entries.and_then(|entries| self.cipher.open_journal(&self.id(run)?, entries));
             each(run, opened);
         });
     }

@@ -5,7 +5,7 @@ mod others;
 mod runs;
 
 #[cfg(test)]
-pub(super) use filter::statement;
+pub(super) use {filter::statement, runs::awake_sql};
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -18,6 +18,23 @@ struct Runs {
     left_out: Vec<(RunRef, StoreError)>,
 }
 
+impl Runs {
+    /// Takes in others, in order, and leaves what is more than a page to the
+    /// next one.
+    fn merge(&mut self, others: Self, at_most: usize) {
+        if !others.good.is_empty() {
+            self.good.extend(others.good);
+            self.good.sort_unstable_by_key(|run| run.run);
+            self.good.truncate(at_most);
+        }
+        self.left_out.extend(others.left_out);
+        if self.good.len() >= at_most {
+            let last = self.good.last().map(|run| run.run);
+            self.left_out.retain(|(run, _)| Some(*run) < last);
+        }
+    }
+}
+
 impl Reader {
     pub(in crate::store::sqlite) fn unfinished(
         &self,
@@ -36,17 +53,18 @@ impl Reader {
         after: Option<RunRef>,
         at_most: usize,
     ) -> Result<Vec<StoredRun>, StoreError> {
-        // The awake ones come by number, the sleeping ones by time: a million
-        // that sleep are not looked at to find the few that wake.
-        let awake = "SELECT run FROM ( \
-                         SELECT run FROM runs INDEXED BY runs_by_wake \
-                         WHERE ended_at IS NULL AND wake_at IS NULL AND run > ?1 ORDER BY run LIMIT ?3 \
-                     ) UNION ALL SELECT run FROM ( \
-                         SELECT run FROM runs INDEXED BY runs_by_wake \
-                         WHERE ended_at IS NULL AND wake_at <= ?2 AND wake_at < ?4 AND run > ?1 \
-                         ORDER BY run LIMIT ?3 \
-                     ) ORDER BY run LIMIT ?3";
-        self.waking(awake, now, after, at_most)
+        let sql = awake_sql();
+        self.tolerant(|conn, runs| {
+            // Each statement by itself would be a transaction, which costs more
+            // than what it reads.
+            let _view = conn.unchecked_transaction()?;
+            let first = params![after.map_or(i64::MIN, |run| run.0)];
+            self.take(&mut *conn.prepare_cached(&sql)?, first, at_most, runs)?;
+            let mut due = Runs::default();
+            self.take_due(conn, now, after, at_most, &mut due)?;
+            runs.merge(due, at_most);
+            Ok(())
+        })
     }
 
     pub(in crate::store::sqlite) fn due(
@@ -55,41 +73,42 @@ impl Reader {
         after: Option<RunRef>,
         at_most: usize,
     ) -> Result<Vec<StoredRun>, StoreError> {
-        let due = "SELECT run FROM runs INDEXED BY runs_by_wake \
-                   WHERE ended_at IS NULL AND wake_at <= ?2 AND wake_at < ?4 AND run > ?1 \
-                   ORDER BY run LIMIT ?3";
-        self.waking(due, now, after, at_most)
+        self.tolerant(|conn, runs| {
+            let _view = conn.unchecked_transaction()?;
+            self.take_due(conn, now, after, at_most, runs)
+        })
     }
 
-    /// The runs whose numbers a statement finds, page by page.
-    fn waking(
+    fn take_due(
         &self,
-        numbers: &str,
+        conn: &Connection,
         now: Timestamp,
         after: Option<RunRef>,
         at_most: usize,
-    ) -> Result<Vec<StoredRun>, StoreError> {
+        runs: &mut Runs,
+    ) -> rusqlite::Result<()> {
+        // Numbers first, since what is found by time has to be sorted.
+        let mut numbers = conn.prepare_cached(
+            "SELECT run FROM runs INDEXED BY runs_by_wake \
+             WHERE ended_at IS NULL AND wake_at <= ?2 AND wake_at < ?4 AND run > ?1 \
+             ORDER BY run LIMIT ?3",
+        )?;
         let one = format!("SELECT {} FROM runs WHERE run = ?1", rows::RUN_COLUMNS);
-        self.tolerant(|conn, runs| {
-            // Each statement by itself would be a transaction, which costs more
-            // than what it reads.
-            let _view = conn.unchecked_transaction()?;
-            let (mut numbers, mut one) = (conn.prepare_cached(numbers)?, conn.prepare_cached(&one)?);
-            let mut after = after.map_or(i64::MIN, |run| run.0);
-            loop {
-                let found = numbers
-                    .query_map(params![after, time(now), count(at_most), FOREVER], |row| row.get(0))?
-                    .collect::<rusqlite::Result<Vec<i64>>>()?;
-                for run in &found {
-                    self.take(&mut one, params![run], at_most, runs)?;
-                }
-                match found.last() {
-                    // As many as one could not read are missing.
-                    Some(last) if found.len() >= at_most && runs.good.len() < at_most => after = *last,
-                    _ => return Ok(()),
-                }
+        let mut one = conn.prepare_cached(&one)?;
+        let mut after = after.map_or(i64::MIN, |run| run.0);
+        loop {
+            let found = numbers
+                .query_map(params![after, time(now), count(at_most), FOREVER], |row| row.get(0))?
+                .collect::<rusqlite::Result<Vec<i64>>>()?;
+            for run in &found {
+                self.take(&mut one, params![run], at_most, runs)?;
             }
-        })
+            match found.last() {
+                // As many as one could not read are missing.
+                Some(last) if found.len() >= at_most && runs.good.len() < at_most => after = *last,
+                _ => return Ok(()),
+            }
+        }
     }
 
     pub(in crate::store::sqlite) fn next_wake(
@@ -255,4 +274,14 @@ impl Reader {
 
 fn journal_sql() -> String {
     format!("SELECT {} FROM journal WHERE run = ?1 ORDER BY seq", rows::ENTRY_COLUMNS)
+}
+
+/// The awake ones come by number, the sleeping ones by time: a million that
+/// sleep are not looked at to find the few that wake.
+pub(in crate::store::sqlite) fn awake_sql() -> String {
+    format!(
+        "SELECT {} FROM runs INDEXED BY runs_by_wake \
+         WHERE ended_at IS NULL AND wake_at IS NULL AND run > ?1 ORDER BY run",
+        rows::RUN_COLUMNS
+    )
 }

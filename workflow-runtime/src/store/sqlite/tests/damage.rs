@@ -164,6 +164,9 @@ fn a_row_that_cannot_be_read_is_named_and_hides_no_other() {
             assert_eq!(all.len(), 1, "{sql}");
         }
         assert_eq!(store.journal(other).unwrap().len(), 1);
+        let mut journals = Vec::new();
+        store.journals(&[run, other], &mut |_, journal| journals.push(journal));
+        assert_eq!(journals, [store.journal(run), store.journal(other)], "{sql}");
         // Writing meets the same rows.
         drop(append(&store, batch(run, 3)));
         drop(super::support::wait(|done| store.create(super::support::new_run("a"), done)));

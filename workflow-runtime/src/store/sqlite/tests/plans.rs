@@ -1,21 +1,26 @@
 //! What is asked often is asked through an index: a store may have millions of
 //! runs.
 
+use rusqlite::types::Value;
 use rusqlite::{Connection, StatementStatus, params_from_iter};
 
 use super::super::open::open_reader;
-use super::super::reader::statement;
+use super::super::reader::{awake_sql, statement};
 use super::support::Scratch;
 use crate::run::RunState;
 use crate::store::{RunFilter, Sqlite};
 
 /// How SQLite finds what a filter lets through.
 fn plan(filter: &RunFilter) -> Vec<String> {
+    let (sql, values) = statement(filter);
+    plan_of(&sql, values)
+}
+
+fn plan_of(sql: &str, values: Vec<Value>) -> Vec<String> {
     let scratch = Scratch::new();
     let path = scratch.path("runs.db");
     drop(Sqlite::open(&path).unwrap());
     let conn = Connection::open(&path).unwrap();
-    let (sql, values) = statement(filter);
     let mut plan = conn.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
     let lines = plan.query_map(params_from_iter(values), |row| row.get("detail")).unwrap();
     lines.collect::<rusqlite::Result<_>>().unwrap()
@@ -42,6 +47,13 @@ fn what_people_ask_for_is_found_without_a_look_at_every_run() {
     assert_eq!(found, ["SEARCH runs USING INDEX runs_by_key (key=?)"]);
     let found = plan(&RunFilter { states: vec![RunState::Failed], ..RunFilter::default() });
     assert_eq!(found, ["SEARCH runs USING INDEX runs_by_state (state=?)"]);
+}
+
+/// Sorted, each page would be as much work as all of them.
+#[test]
+fn the_runs_that_are_awake_come_in_order_by_themselves() {
+    let plan = plan_of(&awake_sql(), vec![Value::Integer(1)]);
+    assert_eq!(plan, ["SEARCH runs USING INDEX runs_by_wake (wake_at=? AND rowid>?)"]);
 }
 
 #[test]
