@@ -198,14 +198,13 @@ fn recover_all(
         let numbers: Vec<_> = ours.iter().map(|(_, stored)| stored.run).collect();
         let mut next = ours.iter();
         let mut ready = Vec::with_capacity(ours.len());
-        store.journals(&numbers, &mut |_, journal| {
-            let Some((known, stored)) = next.next() else { return };
+        store.journals(&numbers, &mut |run, journal| {
+            let Some((known, stored)) = next.find(|(_, stored)| stored.run == run) else { return };
             let read = || read(core, registry, store, known, stored, journal);
-            ready.extend(told(core, registry, known, &stored.id, read).map(|read| (known, stored, read)));
+            ready.extend(told(core, registry, known, &stored.id, read));
         });
-        for (known, stored, read) in ready {
-            told(core, registry, known, &stored.id, || go_on(registry, read));
-        }
+        // Where the engine shuts down meanwhile, the next one goes on.
+        ready.into_iter().for_each(|read| drop(go_on(registry, read)));
     };
     let mut after = None;
     loop {
