@@ -4,8 +4,10 @@
 //! const _: () = {
 //!     fn __workflow_mirror() -> Result<Report, StepError> {
 //!         let day = anything::<&Date>();
-//!         let __workflow_value_1 = (moved(&(*day)),);
-//!         let listing = held(<fetch_listing>::call(__workflow_value_1.0).outcome()?);
+//!         let _ = (day,);
+//!         let listing = held(anything::<<fetch_listing as Task>::Outcome>()?);
+//!         let __workflow_value_1 = (moved(&((*listing).pages)),);
+//!         let total = held(<count>::call(__workflow_value_1.0).outcome());
 //!         ..
 //!     }
 //! };
@@ -15,6 +17,8 @@
 //! the user's own tokens and in its own words, and the editor completes and
 //! explains. Names are references here as they are in the tables, so that a
 //! mistake that both show is the same diagnostic, which rustc prints once.
+//! Arguments that are nothing but names it leaves to the tables, if there are
+//! any: type-checking them twice was a tenth of what a step costs to check.
 
 use std::collections::HashSet;
 
@@ -24,6 +28,7 @@ use syn::spanned::Spanned;
 use syn::{Expr, Ident, Pat};
 
 use super::ast::{Arg, Binding, Block, Branch, Call, Statement, Test, Value, Workflow};
+use super::parse::path_ident;
 use super::pattern::pattern_names;
 use super::rewrite::{Mode, Names, is_place, rewrite};
 use super::scope::Scope;
@@ -44,6 +49,7 @@ pub(crate) fn mirror(workflow: &Workflow, quiet: bool) -> TokenStream {
         count: 0,
         broken: HashSet::new(),
         result,
+        checked: !quiet,
     };
     let params = workflow.params.iter().map(|param| {
         mirror.scope.push(param.name.to_string(), Mode::Ref);
@@ -79,6 +85,17 @@ struct Mirror<'a> {
     /// Names whose type nobody knows, after a mistake.
     broken: HashSet<String>,
     result: &'a super::ast::Output,
+    /// Whether the tables are there, whose arms check arguments too.
+    checked: bool,
+}
+
+/// What of a call the mirror looks at.
+#[derive(Clone, Copy, PartialEq)]
+enum Ask {
+    /// What the step's name stands for without `?`.
+    Outcome,
+    /// What the step leaves behind.
+    Value,
 }
 
 impl Names for Mirror<'_> {
@@ -206,11 +223,11 @@ impl Mirror<'_> {
             Value::Call(call) => {
                 if call.question.is_none() && ends_workflow {
                     let result = self.result;
-                    let value = self.call(call, "value");
+                    let value = self.call(call, Ask::Value);
                     quote!({ let value: #result = #value; #Private::Result::<_, #Private::StepError>::Ok(value) })
                 } else {
                     let question = &call.question;
-                    let outcome = self.call(call, "outcome");
+                    let outcome = self.call(call, Ask::Outcome);
                     quote!(#outcome #question)
                 }
             }
@@ -306,7 +323,10 @@ impl Mirror<'_> {
     }
 
     /// The use of a task, and what is asked of it, at the user's call.
-    fn call(&mut self, call: &Call, ask: &str) -> TokenStream {
+    fn call(&mut self, call: &Call, ask: Ask) -> TokenStream {
+        if let Some(names) = self.plain_names(call).filter(|_| self.checked) {
+            return self.checked_call(call, &names, ask);
+        }
         let mut args = Vec::new();
         for arg in &call.args {
             args.push(match arg {
@@ -318,7 +338,7 @@ impl Mirror<'_> {
                 }
                 Arg::Expr(expr) => self.expr(expr),
                 Arg::Step { lend, call } => {
-                    let outcome = self.call(call, "outcome");
+                    let outcome = self.call(call, Ask::Outcome);
                     let question = &call.question;
                     quote!(#lend #outcome #question)
                 }
@@ -326,8 +346,37 @@ impl Mirror<'_> {
         }
         let used = call_tokens(&call.path, &call.paren, args.into_iter());
         let end = call.paren.span.close();
-        let ask = Ident::new(ask, end);
+        let ask = Ident::new(if ask == Ask::Outcome { "outcome" } else { "value" }, end);
         quote_spanned!(end=> #used.#ask())
+    }
+
+    /// The arguments of a call that are nothing but names, lent or handed over.
+    fn plain_names<'c>(&self, call: &'c Call) -> Option<Vec<&'c Ident>> {
+        let names = call.args.iter().map(|arg| {
+            let Arg::Expr(expr) = arg else { return None };
+            let expr = match expr {
+                Expr::Reference(lent) if lent.mutability.is_none() => &lent.expr,
+                expr => expr,
+            };
+            path_ident(expr).filter(|name| self.mode(name) == Some(Mode::Ref))
+        });
+        names.collect()
+    }
+
+    /// A call whose arguments the step's arm gives the same names in the same
+    /// way, so that rustc need not look at them twice. What is left is that
+    /// the names are used, and what the call is worth.
+    fn checked_call(&mut self, call: &Call, names: &[&Ident], ask: Ask) -> TokenStream {
+        if !names.is_empty() {
+            self.moves.extend(quote!(let _ = (#(#names,)*);));
+        }
+        let path = &call.path;
+        let span = path.segments.last().map_or_else(Span::call_site, |segment| segment.ident.span());
+        let private = private_at(span);
+        let mut nothing = Group::new(Delimiter::Parenthesis, TokenStream::new());
+        nothing.set_span(call.paren.span.join());
+        let worth = Ident::new(if ask == Ask::Outcome { "Outcome" } else { "Ok" }, span);
+        quote_spanned!(span=> #private::anything::<<#path as #private::Task>::#worth> #nothing)
     }
 
     fn branch(&mut self, branch: &Branch, ends_workflow: bool) -> Option<TokenStream> {

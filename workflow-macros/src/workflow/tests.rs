@@ -360,3 +360,30 @@ fn the_expansion_stays_small() {
     assert!(step < 200, "a step expands to {step} tokens");
     assert!(small - 10 * step < 1450, "a workflow expands to {} tokens and its steps", small - 10 * step);
 }
+
+/// How often rustc looks at the arguments of a call.
+fn looks(tokens: TokenStream) -> usize {
+    let mut found = 0;
+    each_group(compile(tokens), &mut |before, _| found += usize::from(before == "call"));
+    found
+}
+
+#[test]
+fn arguments_that_are_names_are_type_checked_once_and_others_twice() {
+    let looks = |step| looks(quote!(fn w(day: Day) -> Result<u64> { Ok(#step) }));
+    assert_eq!(looks(quote!(first(day)?)), 1);
+    assert_eq!(looks(quote!(first(&day))), 1);
+    assert_eq!(looks(quote!(first(&day.hour))), 2);
+}
+
+#[test]
+fn arguments_are_type_checked_where_a_mistake_leaves_no_tables() {
+    let twice_the_same_name = quote! {
+        fn w(day: u64) -> Result<u64> {
+            let a = first(&day);
+            let a = second(day);
+            Ok(a)
+        }
+    };
+    assert_eq!(looks(twice_the_same_name), 2);
+}
