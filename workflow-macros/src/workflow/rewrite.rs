@@ -51,7 +51,6 @@ pub(crate) struct Rewritten {
 
 /// Rewrites an expression. `bound` are names that a pattern around it binds.
 pub(crate) fn rewrite(expr: &Expr, names: &dyn Names, bound: &[(Ident, Mode)]) -> Rewritten {
-    let mut expr = expr.clone();
     let mut rewriter = Rewriter {
         names,
         locals: bound.iter().map(|(name, mode)| (name.to_string(), *mode)).collect(),
@@ -61,13 +60,12 @@ pub(crate) fn rewrite(expr: &Expr, names: &dyn Names, bound: &[(Ident, Mode)]) -
         closures: 0,
         loops: 0,
     };
-    rewriter.visit_expr_mut(&mut expr);
-    Rewritten {
-        tokens: expr.into_token_stream(),
-        uses: rewriter.uses,
-        unknown: rewriter.unknown,
-        errors: rewriter.errors,
-    }
+    let tokens = rewriter.plain(expr).unwrap_or_else(|| {
+        let mut expr = expr.clone();
+        rewriter.visit_expr_mut(&mut expr);
+        expr.into_token_stream()
+    });
+    Rewritten { tokens, uses: rewriter.uses, unknown: rewriter.unknown, errors: rewriter.errors }
 }
 
 struct Rewriter<'a> {
@@ -95,6 +93,24 @@ impl Rewriter<'_> {
             self.unknown.push(name.clone());
         }
         mode
+    }
+
+    /// `name` and `&name`, which most expressions are, without a copy of the
+    /// tree.
+    fn plain(&mut self, expr: &Expr) -> Option<TokenStream> {
+        match expr {
+            Expr::Reference(lent) if lent.mutability.is_none() && lent.attrs.is_empty() => {
+                let inner = self.plain(&lent.expr)?;
+                let mut tokens = lent.and_token.to_token_stream();
+                tokens.extend(inner);
+                Some(tokens)
+            }
+            expr => {
+                let name = path_ident(expr)?;
+                let shared = self.resolve(name) == Some(Mode::Ref);
+                Some(if shared { deref(name) } else { name.to_token_stream() })
+            }
+        }
     }
 
     fn scoped(&mut self, visit: impl FnOnce(&mut Self)) {

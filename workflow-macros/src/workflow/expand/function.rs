@@ -1,10 +1,8 @@
 //! The functions of expressions: each repeats, in its prelude, the names that
 //! the expression uses.
 
-use std::borrow::Cow;
-
-use proc_macro2::{Ident, Span, TokenStream};
-use quote::{ToTokens, format_ident, quote};
+use proc_macro2::{Delimiter, Group, Ident, Literal, Punct, Spacing, Span, TokenStream, TokenTree};
+use quote::{TokenStreamExt, format_ident, quote};
 
 use super::{Tables, position, short};
 use crate::private::Private;
@@ -64,14 +62,17 @@ impl Tables<'_> {
                 Form::Slot { slot, ty, pat } => {
                     let slot = self.find(region, binding.region, *slot);
                     let index = position(&mut prelude.reads, self.graph.number(region, slot));
-                    let ty = self.type_of(binding, ty);
-                    match (pat, binding.names.first()) {
+                    match (pat, binding.names.first(), self.output_of(binding)) {
                         // The mirror has rustc check that the pattern always fits.
-                        (Some(pat), _) => {
+                        (Some(pat), _, _) => {
                             quote!(let #pat = #env.lend::<#ty>(#index) else { #Private::changed() };)
                         }
-                        (None, Some(name)) => quote!(let #name = #env.lend::<#ty>(#index);),
-                        (None, None) => TokenStream::new(),
+                        (None, Some(name), Some(ty)) => {
+                            lend(&mut prelude.statements, name, &env, ty, index);
+                            continue;
+                        }
+                        (None, Some(name), None) => quote!(let #name = #env.lend::<#ty>(#index);),
+                        (None, None, _) => TokenStream::new(),
                     }
                 }
                 Form::Pure { pat, ty, code, by_ref, .. } => {
@@ -88,14 +89,11 @@ impl Tables<'_> {
         prelude
     }
 
-    /// The type of what a binding is bound to, by a short name if it has one.
-    fn type_of<'t>(&self, binding: &Binding, ty: &'t TokenStream) -> Cow<'t, TokenStream> {
-        let Form::Slot { slot: Slot::Output(output), .. } = &binding.form else { return Cow::Borrowed(ty) };
-        let step = self.graph.regions[binding.region].outputs[*output];
-        match self.uses.output(binding.region, step) {
-            Some(name) => Cow::Owned(name.into_token_stream()),
-            None => Cow::Borrowed(ty),
-        }
+    /// The short name of the type of what a binding is bound to, if it is what a
+    /// task leaves behind.
+    fn output_of(&self, binding: &Binding) -> Option<Ident> {
+        let Form::Slot { slot: Slot::Output(output), .. } = &binding.form else { return None };
+        self.uses.output(binding.region, self.graph.regions[binding.region].outputs[*output])
     }
 
     /// Where `region` holds what `slot` of `owner` holds. Lowering has made
@@ -109,6 +107,28 @@ impl Tables<'_> {
         let outside = self.find(parent, owner, slot);
         Slot::Capture(this.captures.iter().position(|capture| *capture == outside).unwrap_or_default())
     }
+}
+
+/// `let name = env.lend::<Output>(index);`, which most of a large expansion
+/// is: token by token, since rustc would be asked to join what `quote!` makes.
+fn lend(tokens: &mut TokenStream, name: &Ident, env: &Ident, output: Ident, index: usize) {
+    let here = Span::call_site();
+    let word = |text| Ident::new(text, here);
+    let punct = |char| Punct::new(char, Spacing::Alone);
+    let index = TokenTree::from(Literal::usize_unsuffixed(index));
+    tokens.append(word("let"));
+    tokens.append(name.clone());
+    tokens.append(punct('='));
+    tokens.append(env.clone());
+    tokens.append(punct('.'));
+    tokens.append(word("lend"));
+    tokens.append(Punct::new(':', Spacing::Joint));
+    tokens.append(punct(':'));
+    tokens.append(punct('<'));
+    tokens.append(output);
+    tokens.append(punct('>'));
+    tokens.append(Group::new(Delimiter::Parenthesis, index.into()));
+    tokens.append(punct(';'));
 }
 
 /// A local name of the expansion's, which the user's expressions cannot see.
