@@ -19,16 +19,12 @@ fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=large/generate.rs");
     println!("cargo::rerun-if-changed=allocations/generate.rs");
-    println!("cargo::rustc-check-cfg=cfg(without_workflow)");
     let steps = number("LARGE_STEPS", 1_000);
-    if steps == 0 {
-        println!("cargo::rustc-cfg=without_workflow");
-    }
     println!("cargo::rustc-env=LARGE_STEPS={steps}");
     let out = std::env::var_os("OUT_DIR").expect("cargo sets it");
     let write = |name: &str, source: String| {
         std::fs::write(Path::new(&out).join(name), source).expect("the file can be written");
     };
-    write("large.rs", large::file(steps, steps * 4, steps > 0));
+    write("large.rs", large::file(steps, steps * 4));
     write("shapes.rs", shapes::chain(1_000) + &shapes::fan_out(1_000));
 }

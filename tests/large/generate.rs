@@ -8,13 +8,10 @@ const MOST: usize = 8;
 /// How many tasks there are for each number of values.
 const VARIANTS: usize = 5;
 
-/// A file with forty tasks and, if so wanted, one workflow of so many steps
-/// and exactly so many dependencies between them. `EXPECTED` is its result.
-pub fn file(steps: usize, dependencies: usize, with_workflow: bool) -> String {
+/// A file with forty-five tasks and one workflow of so many steps and exactly so
+/// many dependencies between them. `EXPECTED` is its result.
+pub fn file(steps: usize, dependencies: usize) -> String {
     let mut source = tasks();
-    if !with_workflow {
-        return source;
-    }
     let mut random = 0x2545_f491_4f6c_dd1d_u64;
     let mut below = |end: usize| {
         random ^= random << 13;

@@ -1,13 +1,10 @@
 //! A workflow of 1,000 steps and 4,000 dependencies compiles and runs.
 
-#![cfg_attr(without_workflow, allow(dead_code))]
-
 #[allow(clippy::all, reason = "generated, and as plain as that")]
 mod generated {
     include!(concat!(env!("OUT_DIR"), "/large.rs"));
 }
 
-#[cfg(not(without_workflow))]
 mod tests {
     use workflow_runtime::run::StepState;
     use workflow_runtime::{Engine, Workflow};
