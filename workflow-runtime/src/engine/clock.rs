@@ -77,6 +77,7 @@ impl Clock {
         })
     }
 
+    #[inline]
     pub(crate) fn now(&self) -> Timestamp {
         self.wall.after(self.anchor.elapsed())
     }

@@ -108,6 +108,7 @@ impl Frame {
         slots.iter().map(|slot| self.slots.get_mut(usize::from(*slot)).map_or(Value::ABSENT, Value::take))
     }
 
+    #[inline]
     pub(crate) fn put(&mut self, slot: u16, value: Value) {
         if let Some(slot) = self.slots.get_mut(usize::from(slot)) {
             *slot = value;

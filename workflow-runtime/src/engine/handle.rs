@@ -20,7 +20,7 @@ use super::schedules::World;
 use crate::definition::Graph;
 use crate::error::Result;
 use crate::resources::{NoResources, Resources};
-use crate::task::RunsOn;
+use crate::task::{RunsOn, Task};
 use crate::workflow::{Invocation, Workflow};
 
 /// How long a shutdown waits for the futures of interrupted attempts to be
@@ -191,6 +191,8 @@ impl<W: Workflow> IntoFuture for Start<W> {
     }
 }
 
+type Creating<W> = Pin<Box<dyn Future<Output = Result<Run<<W as Task>::Ok>>> + Send>>;
+
 /// A run that starts: what awaiting a [`Start`] awaits.
 #[must_use = "a future does nothing unless it is awaited"]
 pub struct Starting<W: Workflow>(Option<Stage<W>>);
@@ -198,7 +200,7 @@ pub struct Starting<W: Workflow>(Option<Stage<W>>);
 enum Stage<W: Workflow> {
     /// In memory, which takes no time.
     Here(Start<W>),
-    Stored(Pin<Box<dyn Future<Output = Result<Run<W::Ok>>> + Send>>),
+    Stored(Creating<W>),
 }
 
 impl<W: Workflow> Future for Starting<W> {

@@ -113,6 +113,13 @@ pub(crate) struct Inner {
     pub(crate) ended_at: Option<Timestamp>,
 }
 
+/// Which run it is.
+pub(crate) struct Identity {
+    pub(crate) id: String,
+    pub(crate) key: Option<String>,
+    pub(crate) started_at: Timestamp,
+}
+
 /// A request for room under a task's limits.
 pub(crate) struct Room {
     pub(crate) task: &'static str,
@@ -199,8 +206,9 @@ impl RunHost {
         key: Option<String>,
         params: Vec<Value>,
     ) -> Arc<Self> {
-        let id = core.random.run_id(core.clock.now());
-        Self::of(core, registry, graph, id, key, params, None)
+        let started_at = core.clock.now();
+        let identity = Identity { id: core.random.run_id(started_at), key, started_at };
+        Self::of(core, registry, graph, identity, params, None)
     }
 
     /// A run that has heard no event yet.
@@ -208,19 +216,18 @@ impl RunHost {
         core: Arc<Core>,
         registry: Weak<Registry>,
         graph: &'static Graph,
-        id: String,
-        key: Option<String>,
+        identity: Identity,
         params: Vec<Value>,
         journal: Option<Journal>,
     ) -> Arc<Self> {
-        let now = core.clock.now();
+        let Identity { id, key, started_at } = identity;
         let span = tracing::info_span!("run", workflow = graph.name, id = %id);
         let Parts { machine, effects, answers, frames, ready, lent } = core.spares.take(graph);
         let inner = Inner {
             machine,
             effects,
             answers,
-            now,
+            now: started_at,
             frames,
             lent,
             params,
@@ -242,7 +249,7 @@ impl RunHost {
             uncommitted: Uncommitted::default(),
             ending: None,
             end: None,
-            started_at: now,
+            started_at,
             ended_at: None,
         };
         Arc::new(Self {

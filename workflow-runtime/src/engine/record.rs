@@ -205,6 +205,7 @@ impl Log {
         std::mem::take(&mut self.held)
     }
 
+    #[inline]
     pub(crate) fn tell(&mut self, at: Timestamp, what: What) {
         if self.entries.len() == CHANGES
             && let Some(entry) = self.entries.pop_front()

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use foldhash::fast::RandomState;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::Instant;
@@ -62,7 +63,7 @@ impl Drop for Alone<'_> {
 struct Table {
     /// By address: every run that has not ended is kept, so that a wait for a
     /// signal outlives the handles of its run.
-    live: HashMap<usize, Arc<RunHost>>,
+    live: HashMap<usize, Arc<RunHost>, RandomState>,
     /// The runs of a store among them, by id; and those that have stopped
     /// because their store failed.
     stored: HashMap<String, Arc<RunHost>>,

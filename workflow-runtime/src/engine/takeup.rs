@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 
 use super::core::Core;
 use super::durable::Journal;
-use super::host::{After, Inner, RunHost};
+use super::host::{After, Identity, Inner, RunHost};
 use super::journal::{self, StoredEvent, Why};
 use super::leftovers::{Kept, Leftovers, payload_at};
 use super::params::coded;
@@ -254,12 +254,10 @@ impl RunHost {
         params: Vec<Value>,
     ) -> Arc<Self> {
         let journal = Some(Journal::of(store.clone(), stored.run));
-        let (id, key) = (stored.id.clone(), stored.key.clone());
-        let host = Self::of(core.clone(), Arc::downgrade(registry), graph, id, key, params, journal);
-        let mut inner = host.lock();
-        inner.started_at = stored.created_at;
-        inner.log.holds = true;
-        drop(inner);
+        let (id, key, started_at) = (stored.id.clone(), stored.key.clone(), stored.created_at);
+        let identity = Identity { id, key, started_at };
+        let host = Self::of(core.clone(), Arc::downgrade(registry), graph, identity, params, journal);
+        host.lock().log.holds = true;
         host
     }
 
