@@ -86,13 +86,16 @@ pub(super) enum End {
 /// then be the only holder of what this one was lent, and take it without a
 /// copy.
 pub(super) async fn run(host: &Arc<RunHost>, attempt: &Attempt, given: &mut Given) -> Over {
-    let over = match attempt.forestalled(host) {
-        Some(end) => Over { end, waited: false },
-        // Boxed, as few tasks do, and a worker should be small.
-        None if attempt.task.transaction || attempt.task.blocking => {
+    let over = if let Some(end) = attempt.forestalled(host) {
+        Over { end, waited: false }
+    } else {
+        attempt.witness(host, given);
+        if attempt.task.transaction || attempt.task.blocking {
+            // Boxed, as few tasks do that, and a worker should be small.
             Box::pin(run_elsewhere(host, attempt, given)).await
+        } else {
+            run_in_place(host, attempt, given).await
         }
-        None => run_in_place(host, attempt, given).await,
     };
     given.clear();
     over
@@ -184,7 +187,6 @@ impl RunHost {
 /// Polls an attempt where its worker is. Most end at their first poll, which
 /// needs no watch.
 async fn run_in_place(host: &Arc<RunHost>, attempt: &Attempt, given: &mut Given) -> Over {
-    attempt.witness(host, given);
     let Given { env, moved } = given;
     let mut running = None;
     let first = poll_fn(|cx| {
@@ -208,11 +210,12 @@ async fn run_in_place(host: &Arc<RunHost>, attempt: &Attempt, given: &mut Given)
 /// Goes on with an attempt that has to wait.
 async fn wait(mut watch: Watch<'_>, running: &mut Running<'_>) -> End {
     let span = watch.attempt.span.as_ref();
-    // It was polled already, and whoever wakes it does so by now.
-    let mut is_first = true;
+    // The same task has polled it just now, so it has that task's waker. The
+    // run has yet to know of it.
+    let mut polled = true;
     poll_fn(|cx| {
         watch.poll(cx, |cx| {
-            if std::mem::take(&mut is_first) {
+            if std::mem::take(&mut polled) {
                 return Poll::Pending;
             }
             let _entered = span.map(|span| span.enter());
@@ -227,7 +230,6 @@ async fn wait(mut watch: Watch<'_>, running: &mut Running<'_>) -> End {
 
 /// Runs an attempt on another thread: the store's, or one that may block.
 async fn run_elsewhere(host: &Arc<RunHost>, attempt: &Attempt, given: &mut Given) -> Over {
-    attempt.witness(host, given);
     let mut watch = Watch::new(host, attempt);
     let transacted = if attempt.task.transaction { transact::run(&mut watch, given).await } else { None };
     match transacted {

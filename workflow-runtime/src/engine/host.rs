@@ -24,6 +24,7 @@ use super::parts::Parts;
 use super::record::Log;
 use super::registry::Registry;
 use super::timers::TimerId;
+use super::waiters::Waiters;
 use super::worker::Ready;
 use crate::context::{Host, Remembered};
 use crate::definition::{Graph, TaskDef};
@@ -93,7 +94,7 @@ pub(crate) struct Inner {
     /// Whether anybody waits for the next change.
     watched: bool,
     /// Who awaits the end: they are not woken at every step.
-    pub(crate) awaiting: Vec<Waker>,
+    pub(crate) awaiting: Waiters,
     pub(crate) result: Option<Value>,
     /// What the output of the attempt that has just ended is remembered under.
     pub(crate) cache_key: Option<Vec<u8>>,
@@ -158,7 +159,7 @@ pub(crate) struct After {
     /// What most changes have nothing of.
     pub(crate) rare: Option<Box<Rare>>,
     /// Who awaits the run's end, which has come.
-    pub(crate) awaiting: Vec<Waker>,
+    pub(crate) awaiting: Waiters,
     pub(crate) changed: bool,
     pub(crate) ended: bool,
     /// Whether the run sleeps and may be left to its rows.
@@ -240,7 +241,7 @@ impl RunHost {
             timers: HashSet::new(),
             log: Log::of(graph),
             watched: false,
-            awaiting: Vec::new(),
+            awaiting: Waiters::default(),
             result: None,
             cache_key: None,
             leftovers: None,
@@ -326,7 +327,7 @@ impl RunHost {
             if let Some(registry) = self.registry.upgrade() {
                 registry.forget(self);
             }
-            after.awaiting.drain(..).for_each(Waker::wake);
+            std::mem::take(&mut after.awaiting).wake();
         }
         if std::mem::take(&mut after.changed) {
             self.changed.notify_waiters();

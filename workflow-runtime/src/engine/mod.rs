@@ -63,6 +63,7 @@ mod limits;
 mod random;
 mod timers;
 mod transact;
+mod waiters;
 
 #[cfg(test)]
 mod tests;

@@ -134,18 +134,29 @@ impl AnyRun {
     /// Waits until the run has ended, however it does. Await a [`Run`] itself
     /// for its result.
     pub async fn wait(&self) {
-        poll_fn(|cx| self.poll_end(cx)).await;
+        let mut waiting = Waiting { run: self, number: None };
+        poll_fn(|cx| waiting.run.poll_end(&mut waiting.number, cx)).await;
     }
 
-    fn poll_end(&self, cx: &TaskContext<'_>) -> Poll<()> {
+    /// Whether the run has ended. If not, `cx` is woken when it does; it is
+    /// known by a number until then.
+    fn poll_end(&self, number: &mut Option<u64>, cx: &TaskContext<'_>) -> Poll<()> {
         let mut inner = self.host.lock();
         if inner.end.is_some() {
             return Poll::Ready(());
         }
-        if !inner.awaiting.iter().any(|known| known.will_wake(cx.waker())) {
-            inner.awaiting.push(cx.waker().clone());
-        }
+        let replaced = inner.awaiting.register(number, cx.waker());
+        drop(inner);
+        drop(replaced);
         Poll::Pending
+    }
+
+    /// Nobody is to be woken any more who has this number.
+    fn stop_waiting(&self, number: Option<u64>) {
+        if let Some(number) = number {
+            let gone = self.host.lock().awaiting.forget(number);
+            drop(gone);
+        }
     }
 
     /// The run's result as JSON, once it has ended: `None` before that.
@@ -200,13 +211,29 @@ impl<T: Durable> IntoFuture for Run<T> {
     type IntoFuture = RunResult<T>;
 
     fn into_future(self) -> RunResult<T> {
-        RunResult(Some(self))
+        RunResult { run: Some(self), number: None }
+    }
+}
+
+/// Somebody who waits for a run to end, or has stopped to.
+struct Waiting<'a> {
+    run: &'a AnyRun,
+    number: Option<u64>,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.run.stop_waiting(self.number);
     }
 }
 
 /// The result of a [`Run`], once it has ended: what awaiting a run awaits.
 #[must_use = "a future does nothing unless it is awaited"]
-pub struct RunResult<T>(Option<Run<T>>);
+pub struct RunResult<T> {
+    /// `None` once it was ready.
+    run: Option<Run<T>>,
+    number: Option<u64>,
+}
 
 impl<T: Durable> Future for RunResult<T> {
     type Output = Result<T>;
@@ -214,20 +241,28 @@ impl<T: Durable> Future for RunResult<T> {
     /// # Panics
     /// When it is polled again after it was ready.
     fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Result<T>> {
-        let Self(run) = self.get_mut();
-        match run.as_ref().map(|run| run.poll_end(cx)) {
-            Some(Poll::Pending) => Poll::Pending,
-            Some(Poll::Ready(())) | None => match run.take() {
-                Some(run) => Poll::Ready(run.take_result()),
-                None => panic!("the result of a run was polled after it was ready"),
-            },
+        let Self { run, number } = self.get_mut();
+        if run.as_ref().is_some_and(|run| run.poll_end(number, cx).is_pending()) {
+            return Poll::Pending;
+        }
+        match run.take() {
+            Some(run) => Poll::Ready(run.take_result()),
+            None => panic!("the result of a run was polled after it was ready"),
+        }
+    }
+}
+
+impl<T> Drop for RunResult<T> {
+    fn drop(&mut self) {
+        if let Some(run) = &self.run {
+            run.stop_waiting(self.number);
         }
     }
 }
 
 impl<T> fmt::Debug for RunResult<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("RunResult").field(&self.0).finish()
+        f.debug_struct("RunResult").field("run", &self.run).finish_non_exhaustive()
     }
 }
 

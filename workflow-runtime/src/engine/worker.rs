@@ -2,9 +2,10 @@
 //!
 //! A worker takes a ready attempt, polls it in place, and goes on with what
 //! its end made ready, all in one tokio task: a chain of steps costs no
-//! wake-up and no task of its own. Where more than one attempt is ready,
-//! further workers are spawned, up to the number of the runtime's threads, so
-//! that work on the CPU uses all of them.
+//! wake-up and no task of its own. Where more than one attempt is ready, and
+//! they are not all done sooner than a thread wakes, further workers are
+//! spawned, up to the number of the runtime's threads, so that work on the CPU
+//! uses all of them.
 //!
 //! A worker whose attempt has to wait stops counting as one and stays with it.
 //! Once the attempt has ended it goes on as a worker, or leaves what is ready
