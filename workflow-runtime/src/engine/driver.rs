@@ -52,14 +52,33 @@ impl RunHost {
     /// Hears every answer that acting has given rise to.
     #[inline]
     fn drain(self: &Arc<Self>, inner: &mut Inner, after: &mut After) {
-        while let Some((event, value)) = inner.answers.pop_front() {
-            if inner.end.is_some() {
-                inner.answers.clear();
-                break;
+        loop {
+            while let Some((event, value)) = inner.answers.pop_front() {
+                if inner.end.is_some() {
+                    inner.answers.clear();
+                    break;
+                }
+                self.step(inner, after, event, value);
             }
-            self.step(inner, after, event, value);
+            let Some(key) = self.next_with_more(inner) else { break };
+            self.step(inner, after, Event::MoreWanted { key }, None);
         }
         after.changed = true;
+    }
+
+    /// Has more items opened where what is ready would leave workers idle.
+    #[inline]
+    pub(super) fn open_more(self: &Arc<Self>, inner: &mut Inner, after: &mut After) {
+        if let Some(key) = self.next_with_more(inner) {
+            self.handle(inner, after, Event::MoreWanted { key }, None);
+        }
+    }
+
+    /// A step that should open more of its items.
+    #[inline]
+    fn next_with_more(&self, inner: &mut Inner) -> Option<Key> {
+        let is_idle = self.core.begins && inner.ready.len() < self.core.parallelism;
+        if is_idle { inner.has_more.pop() } else { None }
     }
 
     /// One turn of the loop.
@@ -243,6 +262,7 @@ impl RunHost {
             Action::Timer { key, epoch, at } => {
                 self.deliver_at(inner, self.core.clock.instant(at), Event::TimerFired { key, epoch });
             }
+            Action::OpenMore { key } => inner.has_more.push(key),
             Action::Deliver { key, name } => inner.deliver_signal(key, name),
             Action::Fail { key, attempts, failure } => inner.put_error(key, attempts, failure),
             Action::Stop { key, epoch } => self.stop(inner, after, key, epoch, None),
@@ -309,6 +329,7 @@ impl RunHost {
         for (key, epoch) in idle.collect::<Vec<_>>() {
             self.release(inner, after, key, epoch);
         }
+        inner.has_more.clear();
         inner.signals.clear();
         inner.params.clear();
         after.awaiting = std::mem::take(&mut inner.awaiting);
@@ -335,6 +356,7 @@ pub(super) fn is_visible(action: &Action) -> bool {
         | Action::Abort { .. }
         | Action::AwaitGrace
         | Action::Reconcile { .. }
+        | Action::OpenMore { .. }
         | Action::Finish { .. } => true,
         Action::Open { .. }
         | Action::Evaluate { .. }

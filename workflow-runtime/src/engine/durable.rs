@@ -275,6 +275,7 @@ impl RunHost {
         inner.uncommitted.committed = state.or(inner.uncommitted.committed);
         told.into_iter().for_each(|record::Entry { at, what }| inner.log.tell(at, what));
         self.act_committed(inner, after, actions);
+        self.open_more(inner, after);
         if let Some(end) = end.filter(|_| inner.end.is_none()) {
             self.finish(inner, after, end);
         }

@@ -82,6 +82,8 @@ pub(crate) struct Inner {
     pub(crate) signals: Vec<(&'static str, VecDeque<Value>)>,
     /// Attempts that may start, in order.
     pub(crate) ready: VecDeque<Ready>,
+    /// Steps that have more items to open, once few attempts are ready.
+    pub(crate) has_more: Vec<Key>,
     /// Workers that poll or are about to, without those whose attempt waits.
     pub(crate) working: usize,
     /// Attempts that have begun and not ended.
@@ -234,6 +236,7 @@ impl RunHost {
             params,
             signals: Vec::new(),
             ready,
+            has_more: Vec::new(),
             working: 0,
             attempts: 0,
             controls: Controls::default(),

@@ -28,6 +28,7 @@ enum About {
     Attempt,
     Timer,
     Room,
+    Items,
 }
 
 impl Open {
@@ -38,6 +39,7 @@ impl Open {
             | Action::Reconcile { key, epoch, .. } => (About::Attempt, *key, *epoch),
             Action::Timer { key, epoch, .. } => (About::Timer, *key, *epoch),
             Action::Acquire { key, epoch } => (About::Room, *key, *epoch),
+            Action::OpenMore { key } => (About::Items, *key, 0),
             Action::Release { key, epoch } => return self.close(About::Room, *key, *epoch),
             // Given up: nobody waits for its end.
             Action::Abort { key, epoch, graceful: true } => return self.close(About::Attempt, *key, *epoch),
@@ -71,6 +73,7 @@ impl Open {
             Event::AttemptEnded { key, epoch, .. } => self.close(About::Attempt, *key, *epoch),
             Event::TimerFired { key, epoch } => self.close(About::Timer, *key, *epoch),
             Event::Granted { key, epoch } => self.close(About::Room, *key, *epoch),
+            Event::MoreWanted { key } => self.close(About::Items, *key, 0),
             Event::GraceOver => self.grace = false,
             _ => {}
         }

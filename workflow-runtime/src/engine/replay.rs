@@ -245,9 +245,11 @@ impl RunHost {
                         self.perform(inner, after, action);
                     }
                 }
+                Action::OpenMore { .. } => self.perform(inner, after, action),
                 _ => {}
             }
         }
+        self.open_more(inner, after);
         if grace {
             // Whatever could be stopped is gone with its process.
             self.handle(inner, after, Event::GraceOver, None);

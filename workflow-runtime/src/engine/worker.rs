@@ -168,6 +168,7 @@ impl RunHost {
         given: &mut Given,
     ) -> Option<Attempt> {
         while let Some(ready) = inner.ready.pop_front() {
+            self.open_more(inner, after);
             if self.is_stopping() && inner.controls.is_stopped(ready.key, ready.epoch) {
                 self.end_attempt(inner, after, ready.key, ready.epoch, AttemptEnd::Cancelled, None);
                 continue;

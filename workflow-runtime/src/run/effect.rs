@@ -90,6 +90,12 @@ pub enum Action {
         /// When.
         at: Timestamp,
     },
+    /// Say by [`Event::MoreWanted`](super::Event::MoreWanted) when more items
+    /// of a `for` may be opened: once those that are open leave workers idle.
+    OpenMore {
+        /// The step.
+        key: Key,
+    },
     /// Put the oldest kept value of a signal into the step's slot.
     Deliver {
         /// The step.

@@ -62,6 +62,11 @@ pub enum Event {
         /// What is left of it from before.
         recalled: Recalled,
     },
+    /// The answer to [`Action::OpenMore`](super::Action::OpenMore).
+    MoreWanted {
+        /// The step that asked.
+        key: Key,
+    },
     /// An operator has settled a task, signal or sleep that waits, for
     /// anything but other steps, or whose outcome is unknown: the driver has
     /// its value.

@@ -153,6 +153,7 @@ impl Machine {
             Event::TimerFired { key, epoch } => transition.timer_fired(key, epoch)?,
             Event::Signalled { name } => transition.signalled(name),
             Event::Recalled { key, recalled } => transition.recalled(key, recalled)?,
+            Event::MoreWanted { key } => transition.more_wanted(key)?,
             Event::Set { key } => transition.set_by_hand(key)?,
             Event::RetryRequested { key } => transition.retry_requested(key)?,
             Event::Paused => transition.pause()?,

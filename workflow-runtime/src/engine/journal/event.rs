@@ -93,6 +93,9 @@ pub(crate) enum StoredEvent {
         by: Option<By>,
     },
     GraceOver,
+    MoreWanted {
+        step: StoredKey,
+    },
     AttemptReused {
         step: StoredKey,
         epoch: u32,
@@ -244,6 +247,7 @@ impl StoredEvent {
             Event::Recalled { key, recalled } => {
                 Self::Recalled { step: stored(*key), recalled: StoredRecalled::of(recalled), from: None }
             }
+            Event::MoreWanted { key } => Self::MoreWanted { step: stored(*key) },
             Event::Set { key } => Self::Set { step: stored(*key), by: None },
             Event::RetryRequested { key } => Self::RetryRequested { step: stored(*key), by: None },
             Event::Paused => Self::Paused { by: None },
@@ -324,6 +328,7 @@ impl StoredEvent {
             Self::Recalled { step, recalled, .. } => {
                 Some(Event::Recalled { key: key(step), recalled: recalled.recalled() })
             }
+            Self::MoreWanted { step } => Some(Event::MoreWanted { key: key(step) }),
             Self::Set { step, .. } => Some(Event::Set { key: key(step) }),
             Self::RetryRequested { step, .. } => Some(Event::RetryRequested { key: key(step) }),
             Self::Paused { .. } => Some(Event::Paused),

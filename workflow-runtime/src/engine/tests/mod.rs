@@ -9,6 +9,7 @@ mod asking;
 mod cancelling;
 mod failing;
 mod flowing;
+mod items;
 mod limiting;
 mod observing;
 mod scheduling;

@@ -9,6 +9,10 @@ use crate::run::effect::Action;
 use crate::run::event::Refused;
 use crate::run::state::{FrameId, Key, RunState, StepState};
 
+/// How many items of a `for` are opened at once. Few, as an open one takes
+/// memory, and yet enough for every worker.
+const AT_ONCE: u32 = if cfg!(test) { 2 } else { 256 };
+
 impl Transition<'_> {
     /// Takes a frame as far as it can go: from its steps to its `#[always]`
     /// steps and on to its value. What failed is undone in between.
@@ -136,14 +140,45 @@ impl Transition<'_> {
 
     /// The items of a `for` are known.
     pub fn begin_items(&mut self, key: Key, count: u32) {
-        let Kind::Map { limit, .. } = self.step(key).kind else { return };
         self.node_mut(key).total = count;
         if count == 0 {
             self.collected(key);
         }
-        for _ in 0..count.min(limit.unwrap_or(u32::MAX).max(1)) {
+        self.open_items(key);
+    }
+
+    /// Opens some of the items that are left, as far as the limit of the `for`
+    /// allows.
+    fn open_items(&mut self, key: Key) {
+        let most = self.most_items(key);
+        let node = self.node(key);
+        let may_open = (node.total - node.next).min(most - node.live.min(most));
+        for _ in 0..may_open.min(AT_ONCE) {
             self.open_item(key);
         }
+        if may_open > AT_ONCE {
+            self.act(Action::OpenMore { key });
+        }
+    }
+
+    /// How many items may be open at a time.
+    fn most_items(&self, key: Key) -> u32 {
+        match self.step(key).kind {
+            Kind::Map { limit, .. } => limit.unwrap_or(u32::MAX).max(1),
+            _ => 0,
+        }
+    }
+
+    /// The items that are open leave workers idle.
+    pub fn more_wanted(&mut self, key: Key) -> Result<(), Refused> {
+        let node = self.expect(key)?;
+        // All may have been opened since, each as another one ended.
+        let has_more = node.next < node.total && node.live < self.most_items(key);
+        if !has_more || node.doomed || node.state != StepState::Running || self.is_halted(key) {
+            return Err(Refused::Unexpected);
+        }
+        self.open_items(key);
+        Ok(())
     }
 
     fn open_item(&mut self, key: Key) {

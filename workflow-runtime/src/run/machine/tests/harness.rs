@@ -185,6 +185,7 @@ impl Run {
                 self.told.insert(*key, (*epoch, *at));
                 format!("timer {} +{:?}", self.path(*key), at.since(self.now))
             }
+            Action::OpenMore { key } => format!("open more {}", self.path(*key)),
             Action::Deliver { key, name } => format!("deliver {} {name}", self.path(*key)),
             Action::Fail { key, attempts, failure } => {
                 format!("fail {} {attempts} {failure}", self.path(*key))

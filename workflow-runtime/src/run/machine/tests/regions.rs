@@ -3,7 +3,7 @@
 use super::graph::*;
 use super::harness::*;
 use crate::error::{Cause, Failure};
-use crate::run::{Answer, AttemptEnd, Refused, RunState, StepState};
+use crate::run::{Answer, AttemptEnd, Event, Refused, RunState, StepState};
 
 #[test]
 fn a_map_runs_its_region_once_per_item_and_collects() {
@@ -17,17 +17,50 @@ fn a_map_runs_its_region_once_per_item_and_collects() {
             "evaluate m",
             "open m[0]",
             "open m[1]",
-            "open m[2]",
+            "open more m",
             "start m[0]/a 1",
-            "start m[1]/a 1",
-            "start m[2]/a 1"
+            "start m[1]/a 1"
         ]
     );
+    run.event(Event::MoreWanted { key: run.key("m") }).unwrap();
+    assert_eq!(run.full_log(), ["open m[2]", "start m[2]/a 1"]);
     run.ok("m[2]/a");
     run.ok("m[0]/a");
     assert_eq!(run.full_log(), ["yield m[2]", "close m[2]", "yield m[0]", "close m[0]"]);
     run.ok("m[1]/a");
     assert_eq!(run.full_log(), ["yield m[1]", "collect m", "close m[1]", "start z 1"]);
+}
+
+#[test]
+fn an_item_that_ends_makes_room_for_the_next_and_more_may_be_asked_for_too_late() {
+    let graph = graph("w", vec![region(vec![each("m", 1, None)]), region(vec![task("a")])]);
+    let mut run = Run::scripted(graph, &[("m", Answer::Items(3))]);
+    run.ok("m[0]/a");
+    run.log();
+    run.ok("m[1]/a");
+    assert_eq!(run.event(Event::MoreWanted { key: run.key("m") }), Err(Refused::Unexpected));
+    run.ok("m[2]/a");
+    assert_eq!(run.run_state(), RunState::Succeeded);
+}
+
+#[test]
+fn more_items_than_its_limit_are_never_open() {
+    let graph = graph("w", vec![region(vec![each("m", 1, Some(3))]), region(vec![task("a")])]);
+    let mut run = Run::scripted(graph, &[("m", Answer::Items(9))]);
+    assert_eq!(run.log(), ["start m[0]/a 1", "start m[1]/a 1"]);
+    run.event(Event::MoreWanted { key: run.key("m") }).unwrap();
+    assert_eq!(run.log(), ["start m[2]/a 1"]);
+    assert_eq!(run.event(Event::MoreWanted { key: run.key("m") }), Err(Refused::Unexpected));
+    run.ok("m[1]/a");
+    assert_eq!(run.log(), ["start m[3]/a 1"]);
+}
+
+#[test]
+fn a_map_whose_run_has_failed_opens_no_more_items() {
+    let body = region(vec![each("m", 1, None), task("z")]);
+    let mut run = Run::scripted(graph("w", vec![body, region(vec![task("a")])]), &[("m", Answer::Items(3))]);
+    run.fatal("z");
+    assert_eq!(run.event(Event::MoreWanted { key: run.key("m") }), Err(Refused::Unexpected));
 }
 
 #[test]

@@ -182,7 +182,7 @@ impl Driver {
             Event::Begun | Event::Signalled { .. } | Event::CancelRequested => Some(true),
             Event::GraceOver | Event::Paused | Event::Resumed => Some(true),
             Event::Set { .. } | Event::RetryRequested { .. } => Some(true),
-            Event::Recalled { .. } => None,
+            Event::Recalled { .. } | Event::MoreWanted { .. } => None,
         }
     }
 
@@ -304,6 +304,7 @@ impl Driver {
                     self.soon(event);
                 }
             }
+            Action::OpenMore { key } => self.soon(Event::MoreWanted { key }),
             Action::Acquire { key, epoch } => self.soon(Event::Granted { key, epoch }),
             Action::Timer { key, epoch, at } => {
                 let delay = at.since(self.now);
