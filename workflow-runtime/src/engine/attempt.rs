@@ -61,6 +61,8 @@ pub(crate) struct Attempt {
     /// what became of it.
     pub(super) task: &'static TaskDef,
     pub(super) goal: Goal,
+    /// Whether its worker is probably back before another one could help.
+    pub(super) is_quick: bool,
     /// Where somebody listens.
     pub(super) span: Option<Box<Span>>,
 }
@@ -329,7 +331,7 @@ impl<'a> Watch<'a> {
         let known = self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker()));
         if !known {
             if self.waker.is_none() {
-                self.host.pause_worker();
+                self.host.pause_worker(self.attempt);
                 self.arm_limits();
             }
             self.waker = Some(cx.waker().clone());

@@ -86,6 +86,8 @@ pub(crate) struct Inner {
     pub(crate) has_more: Vec<Key>,
     /// Workers that poll or are about to, without those whose attempt waits.
     pub(crate) working: usize,
+    /// Those of them that are probably back before another one could help.
+    pub(crate) back_soon: usize,
     /// Attempts that have begun and not ended.
     pub(crate) attempts: usize,
     pub(crate) controls: Controls,
@@ -238,6 +240,7 @@ impl RunHost {
             ready,
             has_more: Vec::new(),
             working: 0,
+            back_soon: 0,
             attempts: 0,
             controls: Controls::default(),
             room: HashMap::new(),

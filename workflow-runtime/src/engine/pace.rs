@@ -10,6 +10,10 @@ use crate::definition::TaskDef;
 /// about as long to wake.
 const ALONE: Duration = Duration::from_micros(20);
 
+/// Attempts that take less are polled by one worker alone, however many they
+/// are: workers would mostly wait for each other's turn at the run's lock.
+const TINY: Duration = Duration::from_micros(1);
+
 /// A guess for each task, in nanoseconds. Tasks whose names are at addresses
 /// that differ by a multiple of the table's size share one.
 pub(crate) struct Paces([AtomicU32; 256]);
@@ -37,9 +41,9 @@ impl Paces {
 
     /// Whether so many attempts are better polled one after the other, if all
     /// take as long as those of this task.
-    pub(crate) fn are_few(&self, task: &TaskDef, attempts: usize) -> bool {
-        let guess = self.place(task).load(Ordering::Relaxed);
-        u128::from(guess) * (attempts as u128) < ALONE.as_nanos()
+    pub(crate) fn does_alone(&self, task: &TaskDef, attempts: usize) -> bool {
+        let guess = u128::from(self.place(task).load(Ordering::Relaxed));
+        guess < TINY.as_nanos() || guess * (attempts as u128) < ALONE.as_nanos()
     }
 
     fn place(&self, task: &TaskDef) -> &AtomicU32 {
@@ -74,21 +78,21 @@ mod tests {
     #[test]
     fn a_task_counts_as_slow_until_it_was_quick_for_a_while() {
         let (paces, task) = (Paces::default(), &Noted::DEF);
-        assert!(!paces.are_few(task, 1), "nothing is known");
-        paces.note(task, Duration::from_micros(1));
-        assert!(paces.are_few(task, 19));
-        assert!(!paces.are_few(task, 20));
+        assert!(!paces.does_alone(task, 1), "nothing is known");
+        paces.note(task, Duration::from_micros(2));
+        assert!(paces.does_alone(task, 9));
+        assert!(!paces.does_alone(task, 10));
         paces.note(task, Duration::from_millis(1));
-        paces.note(task, Duration::from_micros(1));
-        assert!(!paces.are_few(task, 1), "it was slow a moment ago");
-        (0..60).for_each(|_| paces.note(task, Duration::from_micros(1)));
-        assert!(paces.are_few(task, 10));
+        paces.note(task, Duration::from_nanos(200));
+        assert!(!paces.does_alone(task, 1), "it was slow a moment ago");
+        (0..80).for_each(|_| paces.note(task, Duration::from_nanos(200)));
+        assert!(paces.does_alone(task, 1_000_000));
     }
 
     #[test]
     fn what_takes_for_ever_is_no_overflow() {
         let (paces, task) = (Paces::default(), &Noted::DEF);
         paces.note(task, Duration::MAX);
-        assert!(!paces.are_few(task, usize::MAX));
+        assert!(!paces.does_alone(task, usize::MAX));
     }
 }

@@ -14,7 +14,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::attempt::{self, Attempt, End, Given, Over};
+use super::attempt::{self, Attempt, Given, Over};
 use super::host::{After, Inner, RunHost};
 use crate::definition::Kind;
 use crate::run::{AttemptEnd, Event, Key, Timestamp};
@@ -71,9 +71,20 @@ async fn work(host: Arc<RunHost>) {
         if attempts == 0 {
             turn_began = attempt.began;
         }
-        let Over { end, waited } = attempt::run(&host, attempt, &mut worker.given).await;
-        attempts = if waited { 0 } else { attempts + 1 };
-        host.next_attempt(&mut worker, end, waited);
+        let over = attempt::run(&host, attempt, &mut worker.given).await;
+        // The first one of a turn may have waited for the thread.
+        let is_timed = attempts > 0 && !over.waited;
+        attempts = if over.waited { 0 } else { attempts + 1 };
+        host.next_attempt(&mut worker, over, is_timed);
+    }
+}
+
+impl Inner {
+    /// A worker polls an attempt no more: it has ended, or waits.
+    #[inline]
+    fn leave(&mut self, attempt: &Attempt) {
+        self.working -= 1;
+        self.back_soon -= usize::from(attempt.is_quick);
     }
 }
 
@@ -110,28 +121,35 @@ impl RunHost {
 
     /// Reports an attempt's end, and takes the next one.
     #[inline]
-    fn next_attempt(self: &Arc<Self>, worker: &mut Worker, end: End, waited: bool) {
+    fn next_attempt(self: &Arc<Self>, worker: &mut Worker, over: Over, is_timed: bool) {
+        let Over { end, waited } = over;
         let Worker { attempt, given, after } = worker;
         let Some(ended) = attempt.take() else { return };
         self.with_after(after, |inner, after| {
             inner.attempts -= 1;
             let (end, output) = ended.told(end, &mut inner.cache_key);
             self.end_attempt(inner, after, ended.key, ended.epoch, end, output);
-            if !waited {
+            if is_timed {
                 self.core.paces.note(ended.task, inner.now.since(ended.began));
-            } else if inner.working < self.core.parallelism {
-                inner.working += 1;
-            } else {
+            }
+            if !waited {
+                inner.leave(&ended);
+            }
+            // Whoever is back soon does it alone, if it is little.
+            let is_done_alone =
+                inner.back_soon > 0 && self.core.paces.does_alone(ended.task, inner.ready.len());
+            if is_done_alone || inner.working >= self.core.parallelism {
                 return;
             }
+            inner.working += 1;
             *attempt = self.take_attempt(inner, after, given);
         });
     }
 
     /// The worker's attempt waits: another may poll in its place.
-    pub(crate) fn pause_worker(self: &Arc<Self>) {
+    pub(crate) fn pause_worker(self: &Arc<Self>, attempt: &Attempt) {
         self.with(|inner, after| {
-            inner.working -= 1;
+            inner.leave(attempt);
             self.call_workers(inner, after);
         });
     }
@@ -173,10 +191,12 @@ impl RunHost {
                 self.end_attempt(inner, after, ready.key, ready.epoch, AttemptEnd::Cancelled, None);
                 continue;
             }
-            if let Some(attempt) = self.prepare(inner, &ready, given) {
+            if let Some(mut attempt) = self.prepare(inner, &ready, given) {
                 inner.attempts += 1;
-                // The others wait for this worker, if it is back soon.
-                if !self.core.paces.are_few(attempt.task, inner.ready.len() + 1) {
+                attempt.is_quick = self.core.paces.does_alone(attempt.task, inner.ready.len() + 1);
+                if attempt.is_quick {
+                    inner.back_soon += 1;
+                } else {
                     self.call_workers(inner, after);
                 }
                 return Some(attempt);
@@ -229,7 +249,7 @@ impl RunHost {
             self.listen(&span, &path, attempt, goal == Goal::Undo);
             Box::new(span)
         });
-        Some(Attempt { key, epoch, began: inner.now, deadline, step, task, goal, span })
+        Some(Attempt { key, epoch, began: inner.now, deadline, step, task, goal, is_quick: false, span })
     }
 
     /// Has what the attempt says kept, where the program wants that.
