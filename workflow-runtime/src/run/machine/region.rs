@@ -10,7 +10,8 @@ use crate::run::event::Refused;
 use crate::run::state::{FrameId, Key, RunState, StepState};
 
 /// How many items of a `for` are opened at once. Few, as an open one takes
-/// memory, and yet enough for every worker.
+/// memory, and yet enough for every worker. A journal does not say it, so to
+/// change it would block the runs in flight that have more items.
 const AT_ONCE: u32 = if cfg!(test) { 2 } else { 256 };
 
 impl Transition<'_> {
