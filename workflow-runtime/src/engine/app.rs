@@ -82,7 +82,7 @@ impl<R: Resources> Engine<R> {
         let look = move || {
             let changes = || compared(&known, &*store, &stored).ok().flatten();
             let journal = store.journal(stored.run);
-            Ok(match RunHost::read_back(&core, &registry, &known, &store, &stored, journal) {
+            Ok(match RunHost::read_back(&core, &known, &store, &stored, journal) {
                 Err(Unread::Blocked(reason)) => Outlook::Blocked { reason, changes: changes() },
                 Err(Unread::Store(error)) => return Err(error),
                 Ok((_, GoOn::Anew(_))) => changes().map_or(Outlook::GoesOn, Outlook::Changes),

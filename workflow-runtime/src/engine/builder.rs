@@ -276,9 +276,11 @@ impl<R: Resources> EngineBuilder<R> {
         let store = store?;
         let timers = Arc::new(Timers::default());
         drop(runtime.spawn(timers.clone().drive()));
-        let core = Core {
+        let registry = Arc::new(Registry::heard_by(settings.heard_by));
+        let core = Arc::new(Core {
             parallelism: runtime.metrics().num_workers().max(1),
             runtime,
+            registry: Arc::downgrade(&registry),
             clock: settings.test.wall.map_or_else(Clock::start, Clock::starting_at),
             random: Random::seeded(),
             timers,
@@ -298,8 +300,7 @@ impl<R: Resources> EngineBuilder<R> {
             store,
             #[cfg(feature = "logs")]
             logs: Arc::default(),
-        };
-        let (core, registry) = (Arc::new(core), Arc::new(Registry::heard_by(settings.heard_by)));
+        });
         if let Some(store) = core.store.clone() {
             let (all, workflows) = (settings.recover, settings.workflows.clone());
             let (core_there, registry_there) = (core.clone(), registry.clone());

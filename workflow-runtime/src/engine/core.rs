@@ -2,7 +2,7 @@
 
 use std::any::TypeId;
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -14,6 +14,7 @@ use super::limits::Limits;
 use super::pace::Paces;
 use super::parts::Spares;
 use super::random::Random;
+use super::registry::Registry;
 use super::sleepers::Sleepers;
 use super::timers::Timers;
 use crate::error::{Error, Result};
@@ -25,6 +26,8 @@ use crate::task::Shared;
 /// that a run goes on when the last [`Engine`](super::Engine) is dropped.
 pub(crate) struct Core {
     pub(crate) runtime: Handle,
+    /// Weak: the registry holds the runs, and they hold this.
+    pub(crate) registry: Weak<Registry>,
     /// How many workers of one run poll at the same time: as many as the
     /// runtime has threads.
     pub(crate) parallelism: usize,

@@ -212,7 +212,7 @@ impl<W: Workflow> Future for Starting<W> {
         let Self(stage) = self.get_mut();
         let started = match stage.take() {
             Some(Stage::Here(Start { core, registry, invocation, key })) => {
-                registry.start(&core, W::GRAPH, key, invocation.into_params()).map(Run::new)
+                registry.start(core, W::GRAPH, key, invocation.into_params()).map(Run::new)
             }
             Some(Stage::Stored(mut starting)) => match starting.as_mut().poll(cx) {
                 Poll::Ready(started) => started,

@@ -4,7 +4,7 @@ use std::any::TypeId;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context as TaskContext, Poll, Waker};
 
 use tokio::sync::Notify;
@@ -39,8 +39,6 @@ use crate::value::Value;
 /// whatever will go on with it: workers, waits, requests for room.
 pub(crate) struct RunHost {
     pub(crate) core: Arc<Core>,
-    /// Weak: the registry holds the run.
-    registry: Weak<Registry>,
     pub(crate) id: String,
     pub(crate) key: Option<String>,
     pub(crate) graph: &'static Graph,
@@ -206,20 +204,18 @@ impl RunHost {
     /// A new run.
     pub(crate) fn new(
         core: Arc<Core>,
-        registry: Weak<Registry>,
         graph: &'static Graph,
         key: Option<String>,
         params: Vec<Value>,
     ) -> Arc<Self> {
         let started_at = core.clock.now();
         let identity = Identity { id: core.random.run_id(started_at), key, started_at };
-        Self::of(core, registry, graph, identity, params, None)
+        Self::of(core, graph, identity, params, None)
     }
 
     /// A run that has heard no event yet.
     pub(crate) fn of(
         core: Arc<Core>,
-        registry: Weak<Registry>,
         graph: &'static Graph,
         identity: Identity,
         params: Vec<Value>,
@@ -261,7 +257,6 @@ impl RunHost {
         };
         Arc::new(Self {
             core,
-            registry,
             id,
             key,
             graph,
@@ -330,7 +325,7 @@ impl RunHost {
             granted
         });
         if std::mem::take(&mut after.ended) {
-            if let Some(registry) = self.registry.upgrade() {
+            if let Some(registry) = self.core.registry.upgrade() {
                 registry.forget(self);
             }
             std::mem::take(&mut after.awaiting).wake();
@@ -347,7 +342,7 @@ impl RunHost {
     }
 
     pub(super) fn registry(&self) -> Option<Arc<Registry>> {
-        self.registry.upgrade()
+        self.core.registry.upgrade()
     }
 
     /// Takes an event from outside the run's own attempts.

@@ -163,7 +163,7 @@ async fn start(
             let beginning = Beginning { key, params, request, ..Beginning::default() };
             create::start(core, registry, &store, known.graph, beginning).await?
         }
-        None => registry.start(core, known.graph, key, params)?,
+        None => registry.start(core.clone(), known.graph, key, params)?,
     };
     Ok(host.id.clone())
 }

@@ -2,7 +2,7 @@
 //! would spend a third of its time on memory that is asked for and given back.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use super::frames::Frames;
 use super::worker::Ready;
@@ -60,7 +60,8 @@ pub(crate) struct Spares(Mutex<Vec<Parts>>);
 impl Spares {
     /// The parts for a run that begins.
     pub(super) fn take(&self, graph: &'static Graph) -> Parts {
-        let spare = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        // Not worth waiting for.
+        let spare = self.0.try_lock().ok().and_then(|mut spares| spares.pop());
         let Some(mut parts) = spare else { return Parts::new(graph) };
         parts.machine.reset(graph);
         parts
@@ -74,11 +75,11 @@ impl Spares {
         parts.answers.clear();
         parts.ready.clear();
         parts.lent.clear();
-        if parts.is_small() {
-            let mut spares = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            if spares.len() < MOST {
-                spares.push(parts);
-            }
+        if parts.is_small()
+            && let Ok(mut spares) = self.0.try_lock()
+            && spares.len() < MOST
+        {
+            spares.push(parts);
         }
     }
 }

@@ -64,7 +64,7 @@ fn restore(
     stored: &StoredRun,
 ) -> Result<Arc<RunHost>, Error> {
     let journal = store.journal(stored.run);
-    go_on(registry, read(core, registry, store, known, stored, journal)?)
+    go_on(registry, read(core, store, known, stored, journal)?)
 }
 
 /// A run that was read back and does nothing yet.
@@ -76,7 +76,6 @@ struct Read {
 
 fn read(
     core: &Arc<Core>,
-    registry: &Arc<Registry>,
     store: &Arc<dyn Store>,
     known: &Arc<Known>,
     stored: &StoredRun,
@@ -92,8 +91,7 @@ fn read(
         }
         Error::Blocked { workflow: stored.workflow.clone(), id: stored.id.clone(), reason }
     };
-    let (host, go_on) =
-        RunHost::read_back(core, registry, known, store, stored, journal).map_err(not_read)?;
+    let (host, go_on) = RunHost::read_back(core, known, store, stored, journal).map_err(not_read)?;
     let done = match &go_on {
         GoOn::From(open) => host.transacted(open),
         _ => Done::default(),
@@ -200,7 +198,7 @@ fn recover_all(
         let mut ready = Vec::with_capacity(ours.len());
         store.journals(&numbers, &mut |run, journal| {
             let Some((known, stored)) = next.find(|(_, stored)| stored.run == run) else { return };
-            let read = || read(core, registry, store, known, stored, journal);
+            let read = || read(core, store, known, stored, journal);
             ready.extend(told(core, registry, known, &stored.id, read));
         });
         // Where the engine shuts down meanwhile, the next one goes on.

@@ -155,7 +155,7 @@ impl Registry {
     /// Begins a run in memory, or finds the one that has the key.
     pub(crate) fn start(
         self: &Arc<Self>,
-        core: &Arc<Core>,
+        core: Arc<Core>,
         graph: &'static Graph,
         key: Option<String>,
         params: Vec<Value>,
@@ -164,7 +164,7 @@ impl Registry {
             Some(_) => encode_params(graph, &params, core.largest_value)?,
             None => Vec::new(),
         };
-        let host = RunHost::new(core.clone(), Arc::downgrade(self), graph, key.clone(), params);
+        let host = RunHost::new(core, graph, key.clone(), params);
         // Whoever finds it from now on waits until it has begun.
         host.with(|inner, after| {
             let mut table = self.lock();

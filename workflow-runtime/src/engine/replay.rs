@@ -15,7 +15,7 @@ use super::journal::{self, StoredEvent};
 use super::open::Open;
 use super::params::{coded, decode_params};
 use super::past;
-use super::registry::{Known, Registry};
+use super::registry::Known;
 use super::takeup::TakeUp;
 use super::transact::Done;
 use crate::error::{Cause, Failure, StepError};
@@ -69,7 +69,6 @@ impl RunHost {
     /// begins with [`Self::go_on`], once the engine has taken it in.
     pub(super) fn read_back(
         core: &Arc<Core>,
-        registry: &Arc<Registry>,
         known: &Arc<Known>,
         store: &Arc<dyn Store>,
         stored: &StoredRun,
@@ -79,7 +78,7 @@ impl RunHost {
         let params = decode_params(graph, &stored.params);
         // What has ended stays as it ended, whatever became of its code.
         let params = if stored.end.is_some() { params.unwrap_or_default() } else { params? };
-        let host = Self::stored(core, registry, graph, store, stored, params);
+        let host = Self::stored(core, graph, store, stored, params);
         host.lock().log.holds = false;
         let mut after = Box::<After>::default();
         let go_on = host.read_journal(&mut after, known, store, stored, journal);

@@ -247,7 +247,6 @@ impl RunHost {
     /// A run of the store, about to begin a new life.
     pub(super) fn stored(
         core: &Arc<Core>,
-        registry: &Arc<Registry>,
         graph: &'static Graph,
         store: &Arc<dyn Store>,
         stored: &StoredRun,
@@ -256,7 +255,7 @@ impl RunHost {
         let journal = Some(Journal::of(store.clone(), stored.run));
         let (id, key, started_at) = (stored.id.clone(), stored.key.clone(), stored.created_at);
         let identity = Identity { id, key, started_at };
-        let host = Self::of(core.clone(), Arc::downgrade(registry), graph, identity, params, journal);
+        let host = Self::of(core.clone(), graph, identity, params, journal);
         host.lock().log.holds = true;
         host
     }

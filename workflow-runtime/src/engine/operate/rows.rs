@@ -165,14 +165,7 @@ impl Asked<'_> {
     /// Begins a new life of the run.
     async fn take_up(self, anew: std::result::Result<TakeUp, Unread>) -> Result<String> {
         let anew = anew.map_err(|unread| self.not_read(unread))?;
-        let host = RunHost::stored(
-            self.core,
-            self.registry,
-            self.known.graph,
-            &self.store,
-            &self.stored,
-            self.params()?,
-        );
+        let host = RunHost::stored(self.core, self.known.graph, &self.store, &self.stored, self.params()?);
         match host.begun_anew(self.registry, anew, self.request).await? {
             Adopted::New => {}
             Adopted::Known(_) => return Err(self.refused("goes on already")),

@@ -69,7 +69,7 @@ impl World {
         tick: Option<Tick>,
     ) -> Result<Run<()>> {
         let Some(store) = &self.core.store else {
-            return self.registry.start(&self.core, graph, Some(key), params).map(Run::new);
+            return self.registry.start(self.core.clone(), graph, Some(key), params).map(Run::new);
         };
         let beginning = Beginning { key: Some(key), params, tick, ..Beginning::default() };
         create::start(&self.core, &self.registry, store, graph, beginning).await.map(Run::new)

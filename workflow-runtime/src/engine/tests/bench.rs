@@ -74,7 +74,7 @@ fn layered(layers: u16, width: u16) -> &'static Graph {
 }
 
 async fn run(engine: &Engine, graph: &'static Graph) -> Result<Run<u64>> {
-    engine.registry().start(engine.core(), graph, None, Vec::<Value>::new()).map(Run::new)
+    engine.registry().start(engine.core().clone(), graph, None, Vec::<Value>::new()).map(Run::new)
 }
 
 #[test]
