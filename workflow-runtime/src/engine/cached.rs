@@ -9,8 +9,9 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::after::After;
 use super::core::Core;
-use super::host::{After, Inner, RunHost};
+use super::host::{Inner, RunHost};
 use super::params::coded;
 use crate::context;
 use crate::definition::{Kind, TaskDef};

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
+use super::after::After;
 use super::clock::Hold;
 use super::core::Core;
 use super::durable::{Journal, Outgoing, Then};
-use super::host::{After, Identity, RunEnd, RunHost};
+use super::host::{Identity, RunEnd, RunHost};
 use super::key;
 use super::params::encode_params;
 use super::recovery;

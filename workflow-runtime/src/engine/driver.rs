@@ -8,9 +8,10 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
+use super::after::After;
 use super::cached;
 use super::frames::{Frame, Frames};
-use super::host::{After, Inner, Room, RunEnd, RunHost};
+use super::host::{Inner, Room, RunEnd, RunHost};
 use super::journal;
 use super::limits::Request;
 use super::record::What;

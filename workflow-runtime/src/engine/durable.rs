@@ -11,8 +11,9 @@ use std::sync::{Arc, OnceLock};
 
 use tokio::sync::oneshot;
 
+use super::after::After;
 use super::clock::Hold;
-use super::host::{After, Inner, RunEnd, RunHost};
+use super::host::{Inner, RunEnd, RunHost};
 use super::journal::{self, StoredEvent};
 use super::record;
 use crate::definition::Kind;

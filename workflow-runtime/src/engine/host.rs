@@ -1,38 +1,35 @@
 //! One run in this process: its machine, its values, and what is under way.
 
-use std::any::TypeId;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context as TaskContext, Poll, Waker};
 
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 use tokio::time::Instant;
 use tracing::Span;
 
-use super::cached;
+use super::after::After;
 use super::controls::Controls;
 use super::core::Core;
 use super::durable::{Journal, Uncommitted};
-use super::frames::{Frame, Frames};
+use super::frames::Frames;
 use super::journal;
 use super::leftovers::Leftovers;
-use super::limits::{self, Request};
+use super::limits::Request;
 use super::parts::Parts;
 use super::record::Log;
 use super::registry::Registry;
 use super::timers::TimerId;
 use super::waiters::Waiters;
 use super::worker::Ready;
-use crate::context::{Host, Remembered};
-use crate::definition::{Graph, TaskDef};
+use crate::definition::Graph;
 use crate::error::{Error, StepError};
 use crate::operation::{Asker, By};
 use crate::run::{Effects, Event, Key, Machine, RunState, Timestamp};
 use crate::store::{Answer, Payload, StoreError};
-use crate::task::{Env, Shared};
+use crate::task::Env;
 use crate::value::Value;
 
 /// One run. Held by its handles, by the engine while it has not ended, and by
@@ -94,7 +91,7 @@ pub(crate) struct Inner {
     pub(crate) timers: HashSet<TimerId>,
     pub(crate) log: Log,
     /// Whether anybody waits for the next change.
-    watched: bool,
+    pub(super) watched: bool,
     /// Who awaits the end: they are not woken at every step.
     pub(crate) awaiting: Waiters,
     pub(crate) result: Option<Value>,
@@ -153,31 +150,6 @@ impl RunEnd {
     }
 }
 
-/// What is left to do once the run's lock is released.
-#[derive(Default)]
-pub(crate) struct After {
-    /// Values whose destructors are the user's.
-    pub(crate) garbage: Vec<Frame>,
-    /// What most changes have nothing of.
-    pub(crate) rare: Option<Box<Rare>>,
-    /// Who awaits the run's end, which has come.
-    pub(crate) awaiting: Waiters,
-    pub(crate) changed: bool,
-    pub(crate) ended: bool,
-    /// Whether the run sleeps and may be left to its rows.
-    pub(crate) asleep: bool,
-    /// Workers to spawn.
-    pub(crate) workers: usize,
-}
-
-/// What is seldom left to do.
-#[derive(Default)]
-pub(crate) struct Rare {
-    pub(crate) granted: Vec<Request>,
-    pub(crate) wakers: Vec<Waker>,
-    pub(crate) values: Vec<Value>,
-}
-
 impl Inner {
     /// Takes what only a run needs that goes on.
     pub(super) fn take_parts(&mut self, graph: &'static Graph) -> Parts {
@@ -191,12 +163,6 @@ impl Inner {
             ready: std::mem::replace(ready, none.ready),
             lent: std::mem::replace(lent, none.lent),
         }
-    }
-}
-
-impl After {
-    pub(crate) fn rare(&mut self) -> &mut Rare {
-        self.rare.get_or_insert_default()
     }
 }
 
@@ -277,68 +243,10 @@ impl RunHost {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes the run, and does afterwards what must not be done under its
-    /// lock.
-    #[inline]
-    pub(crate) fn with<T>(self: &Arc<Self>, change: impl FnOnce(&mut Inner, &mut After) -> T) -> T {
-        self.with_after(&mut After::default(), change)
-    }
-
-    /// The same, for whoever does so again and again.
-    #[inline]
-    pub(crate) fn with_after<T>(
-        self: &Arc<Self>,
-        after: &mut After,
-        change: impl FnOnce(&mut Inner, &mut After) -> T,
-    ) -> T {
-        let mut inner = self.lock();
-        let result = change(&mut inner, after);
-        after.changed = after.changed && std::mem::take(&mut inner.watched);
-        if self.journal.is_some() {
-            let sealed = self.seal(&mut inner);
-            drop(inner);
-            self.send(sealed);
-        } else {
-            drop(inner);
-        }
-        self.settle(after);
-        result
-    }
-
     /// Registers for the next change. What changed before can be seen then.
     pub(crate) fn watch(&self, changed: Pin<&mut Notified<'_>>) {
         changed.enable();
         self.lock().watched = true;
-    }
-
-    /// Does what is left to do; nothing is, then.
-    #[inline]
-    pub(super) fn settle(self: &Arc<Self>, after: &mut After) {
-        for _ in 0..std::mem::take(&mut after.workers) {
-            self.spawn_worker();
-        }
-        after.garbage.drain(..).for_each(crate::panics::discard);
-        let granted = after.rare.take().map_or_else(Vec::new, |rare| {
-            let Rare { granted, wakers, values } = *rare;
-            wakers.into_iter().for_each(Waker::wake);
-            values.into_iter().for_each(crate::panics::discard);
-            granted
-        });
-        if std::mem::take(&mut after.ended) {
-            if let Some(registry) = self.core.registry.upgrade() {
-                registry.forget(self);
-            }
-            std::mem::take(&mut after.awaiting).wake();
-        }
-        if std::mem::take(&mut after.changed) {
-            self.changed.notify_waiters();
-        }
-        if std::mem::take(&mut after.asleep) {
-            self.leave();
-        }
-        if !granted.is_empty() {
-            limits::tell(granted);
-        }
     }
 
     pub(super) fn registry(&self) -> Option<Arc<Registry>> {
@@ -506,70 +414,6 @@ impl RunHost {
             Some(end) => end.state(),
             None if self.journal.is_some() => inner.uncommitted.committed.unwrap_or(RunState::Queued),
             None => inner.machine.run_state(),
-        }
-    }
-}
-
-impl Host for RunHost {
-    fn run_id(&self) -> &str {
-        &self.id
-    }
-
-    fn path(&self, key: Key) -> String {
-        let inner = self.lock();
-        inner.frames.get(key.frame).map(|frame| frame.scope.path(key.step)).unwrap_or_default()
-    }
-
-    fn resource(&self, id: TypeId) -> Option<&Shared> {
-        self.core.resources.find(id)
-    }
-
-    fn mock(&self, id: TypeId) -> Option<&Shared> {
-        if self.core.mocks.is_empty() {
-            return None;
-        }
-        self.core.mocks.get(&id).map(|mock| &**mock)
-    }
-
-    fn remembered<'a>(&'a self, key: &'a [u8], task: &'static TaskDef) -> Remembered<'a> {
-        cached::look_up(&self.core, key, task)
-    }
-
-    fn poll_cancelled(&self, key: Key, epoch: u32, cx: Option<&mut TaskContext<'_>>) -> Poll<()> {
-        if cx.is_none() && !self.is_stopping() {
-            return Poll::Pending;
-        }
-        let mut inner = self.lock();
-        if inner.controls.is_stopped(key, epoch) {
-            return Poll::Ready(());
-        }
-        if let Some(cx) = cx {
-            inner.controls.await_stop(key, epoch, cx.waker());
-        }
-        Poll::Pending
-    }
-
-    fn earlier(&self, path: &str, undo: bool) -> u32 {
-        let inner = self.lock();
-        inner.leftovers.as_ref().map_or(0, |leftovers| leftovers.earlier(path, undo))
-    }
-
-    fn progress(&self, key: Key, _epoch: u32, done: u64, total: u64) {
-        let now = self.core.clock.now();
-        let mut inner = self.lock();
-        let Inner { frames, log, watched, .. } = &mut *inner;
-        let Some(frame) = frames.get_mut(key.frame) else { return };
-        let told = log.progress(frame, key.step, now, done, total) && std::mem::take(watched);
-        drop(inner);
-        if told {
-            self.changed.notify_waiters();
-        }
-    }
-
-    fn heartbeat(&self, key: Key, _epoch: u32) {
-        let now = self.core.clock.now();
-        if let Some(frame) = self.lock().frames.get_mut(key.frame) {
-            Log::heartbeat(frame, key.step, now);
         }
     }
 }

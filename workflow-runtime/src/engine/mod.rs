@@ -3,12 +3,14 @@
 //! In reading order: an [`Engine`] ([`builder`], [`handle`]) starts [`Run`]s
 //! ([`run`]) and knows them ([`registry`]). A run's [`host`] holds its machine
 //! and its values; [`driver`] is the one loop that feeds the machine and
-//! performs what it decides, with [`values`] over [`frames`]; [`durable`] hands
-//! it to a store as a [`journal`], and [`recovery`] reads it back ([`again`], where
-//! that failed); [`worker`]s
-//! poll [`attempt`]s, which [`controls`] can stop. [`record`] keeps what observers
-//! see. [`schedules`] starts runs when they are due, [`backfill`] those that were
-//! not started then. All runs share a [`core`]: the [`clock`], [`timers`], [`limits`].
+//! performs what it decides, with [`values`] over [`frames`]; what follows is
+//! done [`after`] the lock is released. [`durable`] hands it to a store as a
+//! [`journal`], and [`recovery`] reads it back ([`again`], where that failed).
+//! [`worker`]s poll [`attempt`]s, alone where that is quick ([`pace`]);
+//! [`controls`] can stop them. [`record`] keeps what observers see. [`schedules`]
+//! starts runs when they are due, [`backfill`] those that were not started then.
+//! All runs share a [`core`]: the [`clock`], [`timers`], [`limits`], and the
+//! [`parts`] of those that have ended.
 //!
 //! Never here: what follows from an event (that is `run`, the machine).
 
@@ -21,6 +23,8 @@ mod run;
 
 mod registry;
 
+mod after;
+mod asked;
 pub(crate) mod host;
 
 mod again;

@@ -8,9 +8,10 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::after::After;
 use super::core::Core;
 use super::driver::is_visible;
-use super::host::{After, Inner, RunEnd, RunHost};
+use super::host::{Inner, RunEnd, RunHost};
 use super::journal::{self, StoredEvent};
 use super::open::Open;
 use super::params::{coded, decode_params};

@@ -10,9 +10,10 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
+use super::after::After;
 use super::core::Core;
 use super::durable::Journal;
-use super::host::{After, Identity, Inner, RunHost};
+use super::host::{Identity, Inner, RunHost};
 use super::journal::{self, StoredEvent, Why};
 use super::leftovers::{Kept, Leftovers, payload_at};
 use super::params::coded;

@@ -14,8 +14,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::after::After;
 use super::attempt::{self, Attempt, Given, Over};
-use super::host::{After, Inner, RunHost};
+use super::host::{Inner, RunHost};
 use crate::definition::Kind;
 use crate::run::{AttemptEnd, Event, Key, Timestamp};
 use crate::task::Purpose;

@@ -1,0 +1,102 @@
+//! What is left to do once a run's lock is released: others are told, workers
+//! are spawned, and what has destructors of the user's is dropped.
+
+use std::sync::Arc;
+use std::task::Waker;
+
+use super::frames::Frame;
+use super::host::{Inner, RunHost};
+use super::limits::{self, Request};
+use super::waiters::Waiters;
+use crate::value::Value;
+
+/// What is left to do once the run's lock is released.
+#[derive(Default)]
+pub(crate) struct After {
+    /// Values whose destructors are the user's.
+    pub(crate) garbage: Vec<Frame>,
+    /// What most changes have nothing of.
+    pub(crate) rare: Option<Box<Rare>>,
+    /// Who awaits the run's end, which has come.
+    pub(crate) awaiting: Waiters,
+    pub(crate) changed: bool,
+    pub(crate) ended: bool,
+    /// Whether the run sleeps and may be left to its rows.
+    pub(crate) asleep: bool,
+    /// Workers to spawn.
+    pub(crate) workers: usize,
+}
+
+/// What is seldom left to do.
+#[derive(Default)]
+pub(crate) struct Rare {
+    pub(crate) granted: Vec<Request>,
+    pub(crate) wakers: Vec<Waker>,
+    pub(crate) values: Vec<Value>,
+}
+
+impl After {
+    pub(crate) fn rare(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
+}
+
+impl RunHost {
+    /// Changes the run, and does afterwards what must not be done under its
+    /// lock.
+    #[inline]
+    pub(crate) fn with<T>(self: &Arc<Self>, change: impl FnOnce(&mut Inner, &mut After) -> T) -> T {
+        self.with_after(&mut After::default(), change)
+    }
+
+    /// The same, for whoever does so again and again.
+    #[inline]
+    pub(crate) fn with_after<T>(
+        self: &Arc<Self>,
+        after: &mut After,
+        change: impl FnOnce(&mut Inner, &mut After) -> T,
+    ) -> T {
+        let mut inner = self.lock();
+        let result = change(&mut inner, after);
+        after.changed = after.changed && std::mem::take(&mut inner.watched);
+        if self.journal.is_some() {
+            let sealed = self.seal(&mut inner);
+            drop(inner);
+            self.send(sealed);
+        } else {
+            drop(inner);
+        }
+        self.settle(after);
+        result
+    }
+
+    /// Does what is left to do; nothing is, then.
+    #[inline]
+    pub(super) fn settle(self: &Arc<Self>, after: &mut After) {
+        for _ in 0..std::mem::take(&mut after.workers) {
+            self.spawn_worker();
+        }
+        after.garbage.drain(..).for_each(crate::panics::discard);
+        let granted = after.rare.take().map_or_else(Vec::new, |rare| {
+            let Rare { granted, wakers, values } = *rare;
+            wakers.into_iter().for_each(Waker::wake);
+            values.into_iter().for_each(crate::panics::discard);
+            granted
+        });
+        if std::mem::take(&mut after.ended) {
+            if let Some(registry) = self.core.registry.upgrade() {
+                registry.forget(self);
+            }
+            std::mem::take(&mut after.awaiting).wake();
+        }
+        if std::mem::take(&mut after.changed) {
+            self.changed.notify_waiters();
+        }
+        if std::mem::take(&mut after.asleep) {
+            self.leave();
+        }
+        if !granted.is_empty() {
+            limits::tell(granted);
+        }
+    }
+}
