@@ -144,6 +144,20 @@ pub enum RunState {
 }
 
 impl RunState {
+    /// Every state there is.
+    pub const ALL: [Self; 10] = [
+        Self::Queued,
+        Self::Running,
+        Self::Waiting,
+        Self::Paused,
+        Self::Blocked,
+        Self::Cancelling,
+        Self::Undoing,
+        Self::Succeeded,
+        Self::Failed,
+        Self::Cancelled,
+    ];
+
     /// Whether the run has ended.
     #[must_use]
     pub fn is_ended(self) -> bool {

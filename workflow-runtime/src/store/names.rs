@@ -60,19 +60,6 @@ fn wait_name(wait: Wait) -> (&'static str, Option<Timestamp>) {
     }
 }
 
-const RUN_STATES: [RunState; 10] = [
-    RunState::Queued,
-    RunState::Running,
-    RunState::Waiting,
-    RunState::Paused,
-    RunState::Blocked,
-    RunState::Cancelling,
-    RunState::Undoing,
-    RunState::Succeeded,
-    RunState::Failed,
-    RunState::Cancelled,
-];
-
 /// The name under which a run's state is stored.
 pub(super) fn run_state_name(state: RunState) -> &'static str {
     match state {
@@ -90,5 +77,5 @@ pub(super) fn run_state_name(state: RunState) -> &'static str {
 }
 
 pub(super) fn run_state_named(name: &str) -> Option<RunState> {
-    RUN_STATES.into_iter().find(|state| run_state_name(*state) == name)
+    RunState::ALL.into_iter().find(|state| run_state_name(*state) == name)
 }

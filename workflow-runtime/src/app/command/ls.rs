@@ -87,24 +87,11 @@ pub(super) fn json(run: &StoredRun) -> Json {
     })
 }
 
-const STATES: [RunState; 10] = [
-    RunState::Queued,
-    RunState::Running,
-    RunState::Waiting,
-    RunState::Paused,
-    RunState::Blocked,
-    RunState::Cancelling,
-    RunState::Undoing,
-    RunState::Succeeded,
-    RunState::Failed,
-    RunState::Cancelled,
-];
-
 fn state(name: &str) -> Result<RunState, Problem> {
-    if let Some(state) = STATES.into_iter().find(|state| state.to_string() == name) {
+    if let Some(state) = RunState::ALL.into_iter().find(|state| state.to_string() == name) {
         return Ok(state);
     }
-    let names: Vec<String> = STATES.iter().map(ToString::to_string).collect();
+    let names: Vec<String> = RunState::ALL.iter().map(ToString::to_string).collect();
     let problem = Problem::usage(format!("`{}` is no state of a run", plain(name)));
     Err(match similar(name, names.iter().map(String::as_str)) {
         Some(similar) => problem.help(format!("a similar one is `{similar}`")),

@@ -81,19 +81,10 @@ impl World {
     }
 }
 
-const UNFINISHED: [RunState; 7] = [
-    RunState::Queued,
-    RunState::Running,
-    RunState::Waiting,
-    RunState::Paused,
-    RunState::Blocked,
-    RunState::Cancelling,
-    RunState::Undoing,
-];
-
 fn unfinished(store: &dyn Store, workflow: &str) -> Result<Vec<StoredRun>, StoreError> {
     let key_prefix = Some(key_prefix(workflow));
-    let mut filter = RunFilter { key_prefix, states: UNFINISHED.to_vec(), ..RunFilter::default() };
+    let states = RunState::ALL.into_iter().filter(|state| !state.is_ended()).collect();
+    let mut filter = RunFilter { key_prefix, states, ..RunFilter::default() };
     let mut found = Vec::new();
     loop {
         let page = store.list(&filter)?;
