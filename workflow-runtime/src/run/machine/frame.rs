@@ -240,10 +240,13 @@ impl Frames {
     }
 
     #[inline]
+    fn get_mut(&mut self, id: FrameId) -> Option<&mut Frame> {
+        self.slab.get_mut(id.index as usize).filter(|frame| frame.live && frame.generation == id.generation)
+    }
+
+    #[inline]
     pub fn node_mut(&mut self, key: Key) -> Option<&mut Node> {
-        let frame = self.slab.get_mut(key.frame.index as usize)?;
-        let is_it = frame.live && frame.generation == key.frame.generation;
-        frame.nodes.get_mut(key.step as usize).filter(|_| is_it)
+        self.get_mut(key.frame)?.nodes.get_mut(key.step as usize)
     }
 
     #[inline]
@@ -340,8 +343,7 @@ impl Frames {
 
     /// A frame that the latest event has closed, or any frame.
     pub fn take_closed(&mut self, id: FrameId, any: bool) -> Option<&mut Frame> {
-        let frame = self.slab.get_mut(id.index as usize)?;
-        (frame.live && (frame.closed || any) && frame.generation == id.generation).then_some(frame)
+        self.get_mut(id).filter(|frame| frame.closed || any)
     }
 
     /// Forgets all frames.

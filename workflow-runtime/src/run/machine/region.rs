@@ -148,12 +148,17 @@ impl Transition<'_> {
         self.open_items(key);
     }
 
-    /// Opens some of the items that are left, as far as the limit of the `for`
-    /// allows.
-    fn open_items(&mut self, key: Key) {
-        let most = self.most_items(key);
+    /// How many items are left that the limit of the `for` allows to be open.
+    fn may_open(&self, key: Key) -> u32 {
+        let Kind::Map { limit, .. } = self.step(key).kind else { return 0 };
         let node = self.node(key);
-        let may_open = (node.total - node.next).min(most - node.live.min(most));
+        let room = limit.unwrap_or(u32::MAX).max(1).saturating_sub(node.live);
+        (node.total - node.next).min(room)
+    }
+
+    /// Opens some of the items that may be.
+    fn open_items(&mut self, key: Key) {
+        let may_open = self.may_open(key);
         for _ in 0..may_open.min(AT_ONCE) {
             self.open_item(key);
         }
@@ -162,20 +167,12 @@ impl Transition<'_> {
         }
     }
 
-    /// How many items may be open at a time.
-    fn most_items(&self, key: Key) -> u32 {
-        match self.step(key).kind {
-            Kind::Map { limit, .. } => limit.unwrap_or(u32::MAX).max(1),
-            _ => 0,
-        }
-    }
-
     /// The items that are open leave workers idle.
     pub fn more_wanted(&mut self, key: Key) -> Result<(), Refused> {
         let node = self.expect(key)?;
+        let goes_on = node.state == StepState::Running && !node.doomed && !self.is_halted(key);
         // All may have been opened since, each as another one ended.
-        let has_more = node.next < node.total && node.live < self.most_items(key);
-        if !has_more || node.doomed || node.state != StepState::Running || self.is_halted(key) {
+        if !goes_on || self.may_open(key) == 0 {
             return Err(Refused::Unexpected);
         }
         self.open_items(key);
