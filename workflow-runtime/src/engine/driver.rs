@@ -321,7 +321,7 @@ impl RunHost {
             log.archive(&mut frame, machine);
             after.garbage.push(frame);
         }
-        self.core.spares.give(self.graph, inner.take_parts(self.graph));
+        self.core.spares.give(inner.take_parts(self.graph));
         for timer in inner.timers.drain() {
             self.core.timers.remove(timer);
         }

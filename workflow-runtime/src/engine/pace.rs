@@ -54,30 +54,14 @@ impl Paces {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::__private::{Ended, Running, plain_task};
-    use crate::{Context, Task};
+    use crate::Task;
 
-    struct Noted;
-
-    impl Task for Noted {
-        type Args<'a> = ();
-        type Return = ();
-        type Ok = ();
-        type Outcome = ();
-        const DEF: TaskDef = plain_task::<Self>("noted");
-
-        fn start<'a>((): (), _: &'a Context) -> Running<'a> {
-            unreachable!("it is never run")
-        }
-
-        fn finish((): ()) -> Ended {
-            unreachable!("it is never run")
-        }
-    }
+    #[crate::task]
+    async fn noted() {}
 
     #[test]
     fn a_task_counts_as_slow_until_it_was_quick_for_a_while() {
-        let (paces, task) = (Paces::default(), &Noted::DEF);
+        let (paces, task) = (Paces::default(), <noted as Task>::CONTRACT);
         assert!(!paces.does_alone(task, 1), "nothing is known");
         paces.note(task, Duration::from_micros(2));
         assert!(paces.does_alone(task, 9));
@@ -91,7 +75,7 @@ mod tests {
 
     #[test]
     fn what_takes_for_ever_is_no_overflow() {
-        let (paces, task) = (Paces::default(), &Noted::DEF);
+        let (paces, task) = (Paces::default(), <noted as Task>::CONTRACT);
         paces.note(task, Duration::MAX);
         assert!(!paces.does_alone(task, usize::MAX));
     }

@@ -68,8 +68,7 @@ impl Spares {
     }
 
     /// The parts of a run that has ended.
-    pub(super) fn give(&self, graph: &'static Graph, mut parts: Parts) {
-        parts.machine.reset(graph);
+    pub(super) fn give(&self, mut parts: Parts) {
         parts.effects.actions.clear();
         parts.effects.changes.clear();
         parts.answers.clear();
@@ -87,38 +86,31 @@ impl Spares {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::definition::{Region, Yield};
     use crate::run::{FrameId, Key, RunState, Timestamp};
-    use crate::value::Codec;
 
-    const GRAPH: Graph = Graph {
-        name: "empty",
-        docs: "",
-        file: "",
-        line: 0,
-        params: &[],
-        regions: &[Region {
-            label: "",
-            captures: &[],
-            slots: 0,
-            steps: &[],
-            result: Yield::Nothing,
-            carried: &[],
-        }],
-        output: Codec::of::<()>(),
-        schedule: None,
-        fingerprint: 0,
-    };
+    #[crate::task]
+    async fn one() -> u64 {
+        1
+    }
+
+    crate::workflow! {
+        fn single() -> Result<u64> {
+            let only = one();
+            Ok(only)
+        }
+    }
+
+    const GRAPH: &Graph = single::GRAPH;
 
     #[test]
     fn what_a_run_leaves_to_the_next_is_empty() {
         let spares = Spares::default();
-        let mut parts = spares.take(&GRAPH);
+        let mut parts = spares.take(GRAPH);
         parts.machine.apply(Timestamp(1), Event::Begun, &mut parts.effects).unwrap();
         parts.answers.push_back((Event::Paused, Some(Value::new(7))));
         assert!(!parts.effects.actions.is_empty());
-        spares.give(&GRAPH, parts);
-        let parts = spares.take(&GRAPH);
+        spares.give(parts);
+        let parts = spares.take(GRAPH);
         assert!(parts.effects.actions.capacity() > 0, "it is the same memory");
         assert!(parts.effects.actions.is_empty() && parts.effects.changes.is_empty());
         assert!(parts.answers.is_empty() && parts.ready.is_empty());
@@ -129,9 +121,9 @@ mod tests {
     #[test]
     fn a_large_run_leaves_nothing() {
         let spares = Spares::default();
-        let mut parts = spares.take(&GRAPH);
+        let mut parts = spares.take(GRAPH);
         parts.answers.reserve(2 * LARGEST);
-        spares.give(&GRAPH, parts);
-        assert_eq!(spares.take(&GRAPH).answers.capacity(), 0);
+        spares.give(parts);
+        assert_eq!(spares.take(GRAPH).answers.capacity(), 0);
     }
 }

@@ -103,15 +103,11 @@ impl Machine {
 
     /// Becomes a run that has not begun, in the memory of this one.
     pub fn reset(&mut self, graph: &'static Graph) {
-        let mut old = std::mem::replace(self, Self::new(graph));
-        old.frames.clear();
-        for list in [&mut old.held, &mut old.lost] {
-            list.clear();
-        }
-        old.work.clear();
-        old.walk.clear();
-        self.frames = old.frames;
-        (self.held, self.lost, self.work, self.walk) = (old.held, old.lost, old.work, old.walk);
+        let Self { mut frames, mut work, mut walk, .. } = std::mem::replace(self, Self::new(graph));
+        frames.clear();
+        work.clear();
+        walk.clear();
+        (self.frames, self.work, self.walk) = (frames, work, walk);
     }
 
     /// How many places it has, for frames or for what is to be done.
