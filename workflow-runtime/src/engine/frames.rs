@@ -115,19 +115,23 @@ impl Frame {
         }
     }
 
-    pub(crate) fn kept(&mut self, step: u16) -> Option<&mut Kept> {
+    pub(crate) fn kept(&self, step: u16) -> Option<&Kept> {
+        self.kept.iter().find(|(of, _)| *of == step).map(|(_, kept)| kept)
+    }
+
+    pub(crate) fn kept_mut(&mut self, step: u16) -> Option<&mut Kept> {
         self.kept.iter_mut().find(|(of, _)| *of == step).map(|(_, kept)| kept)
     }
 
     pub(crate) fn keep(&mut self, step: u16, value: Kept) {
-        match self.kept(step) {
+        match self.kept_mut(step) {
             Some(kept) => *kept = value,
             None => self.kept.push((step, value)),
         }
     }
 
     /// The plain output of a step that may be undone.
-    pub(crate) fn output(&mut self, step: u16) -> Option<Value> {
+    pub(crate) fn output(&self, step: u16) -> Option<Value> {
         match self.kept(step) {
             Some(Kept::Output(value)) => Some(value.clone()),
             _ => None,

@@ -95,7 +95,7 @@ impl RunHost {
         let Some(step) = around.scope.step(parent.step) else { return Err(lost_frame()) };
         match step.kind {
             Kind::Map { .. } => {
-                if let Some(Kept::Items { results, .. }) = around.kept(parent.step)
+                if let Some(Kept::Items { results, .. }) = around.kept_mut(parent.step)
                     && let Some(result) = results.get_mut(index)
                 {
                     *result = value;
@@ -169,7 +169,7 @@ impl Inner {
         };
         let opened = &graph.regions[usize::from(region)];
         let mut slots = Vec::with_capacity(usize::from(opened.slots));
-        match (&step.kind, around.kept(key.step)) {
+        match (&step.kind, around.kept_mut(key.step)) {
             (_, Some(Kept::Params(params))) => slots.append(params),
             (_, Some(Kept::Items { items, .. })) => {
                 slots.extend(items.get_mut(index as usize).map(Value::take));
@@ -280,10 +280,10 @@ fn eval_lent<T>(lent: &mut Env, expr: &Expr<T>) -> Result<T, Failure> {
 
 /// Lends the values that a loop's test reads. They are those of the body's
 /// imports, which exist before a frame of the body does.
-fn lend_turn(lent: &mut Env, frame: &mut Frame, step: u16, body: &Region, reads: &[u16]) {
+fn lend_turn(lent: &mut Env, frame: &Frame, step: u16, body: &Region, reads: &[u16]) {
     let variables = match frame.kept(step) {
-        Some(Kept::Turn(variables)) => variables.clone(),
-        _ => Vec::new(),
+        Some(Kept::Turn(variables)) => variables.as_slice(),
+        _ => &[],
     };
     lent.lend_all(reads.iter().map(|import| {
         let import = usize::from(*import);
