@@ -1,6 +1,7 @@
 //! One module per promise.
 
 mod app;
+mod blocking;
 mod blueprint;
 mod cache;
 mod changed;

@@ -258,6 +258,14 @@ pub enum Error {
         /// Why not.
         reason: String,
     },
+    /// A thread that the engine cannot do without could not be started.
+    #[error(
+        "no thread can be started: {reason}; raise the limit on processes and threads (`ulimit -u`), or end some"
+    )]
+    NoThread {
+        /// What the system said.
+        reason: String,
+    },
     /// The store refused or failed.
     #[error("{0}")]
     Store(#[from] crate::store::StoreError),
@@ -272,6 +280,12 @@ pub enum Error {
     /// A value could not be saved or read back.
     #[error("{0}")]
     Codec(Arc<crate::codec::CodecError>),
+}
+
+impl Error {
+    pub(crate) fn no_thread(error: &std::io::Error) -> Self {
+        Self::NoThread { reason: error.to_string() }
+    }
 }
 
 fn list(names: &[String]) -> String {

@@ -173,7 +173,7 @@ pub use secret::{Secret, redact, redacted};
 pub use task::{Call, Ended, Fallible, Retryability, Retryable, Running, RunsOn, Task};
 pub use undo::Undoes;
 pub use value::{Codec, Value};
-pub use view::{Items, Progress, RunSnapshot, StepKind, StepSnapshot};
+pub use view::{Items, Progress, RunSnapshot, StepKind, StepSnapshot, Stuck};
 pub use workflow::{Invocation, Signal, Workflow};
 pub use workflow_macros::{Resources, task, workflow};
 

@@ -31,6 +31,27 @@ pub struct RunSnapshot {
     /// the regions it opened. Of a run with very many, the oldest that lie in
     /// finished regions are left out.
     pub steps: Vec<StepSnapshot>,
+    /// Code of attempts that does not return.
+    pub stuck: Vec<Stuck>,
+}
+
+/// Code of an attempt that does not return: its attempt is over, and nobody
+/// can stop it from outside; or it holds a thread of the runtime, by a poll
+/// that takes long. What it was given room for stays taken until it returns.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Stuck {
+    /// The step's path.
+    pub step: String,
+    /// Which attempt of it, from 1.
+    pub attempt: u32,
+    /// When the code began; of a poll, when that did.
+    pub since: Timestamp,
+    /// Whether it is on a thread of its own, as that of a `blocking` task, and
+    /// not on one of the runtime's.
+    pub blocking: bool,
+    /// Whether its attempt is over.
+    pub given_up: bool,
 }
 
 /// A step of a run at one moment.
@@ -101,6 +122,7 @@ impl RunSnapshot {
         });
         let items = items.collect();
         let (started_at, ended_at) = (inner.started_at, inner.ended_at);
+        let stuck = inner.left_behind.stuck().cloned().collect();
         // Writing paths takes time that the run should not wait for.
         drop(inner);
         Self {
@@ -111,6 +133,7 @@ impl RunSnapshot {
             started_at,
             ended_at,
             steps: Tree::of(regions, items).steps(),
+            stuck,
         }
     }
 

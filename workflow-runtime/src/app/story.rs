@@ -39,6 +39,8 @@ pub(super) fn read(program: &Program, reader: &Reader, run: &StoredRun) -> Resul
         started_at: run.created_at,
         ended_at: run.end.as_ref().map(|end| end.at),
         steps: steps.unwrap_or_default(),
+        // Only its process knows what has not returned yet.
+        stuck: Vec::new(),
     };
     Ok(Story { history, snapshot })
 }

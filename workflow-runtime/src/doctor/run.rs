@@ -102,7 +102,13 @@ impl<S: Source + ?Sized> Followed<'_, S> {
                 life = Life::new(graph, false);
                 continue;
             }
-            if matches!(event, StoredEvent::ShutDown | StoredEvent::NotBegun | StoredEvent::Kept { .. }) {
+            if matches!(
+                event,
+                StoredEvent::ShutDown
+                    | StoredEvent::NotBegun
+                    | StoredEvent::LeftBehind { .. }
+                    | StoredEvent::Kept { .. }
+            ) {
                 continue;
             }
             let heard = match event.event(graph) {

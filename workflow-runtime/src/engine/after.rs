@@ -25,6 +25,8 @@ pub(crate) struct After {
     pub(crate) asleep: bool,
     /// Workers to spawn.
     pub(crate) workers: usize,
+    /// Whether tasks of the runtime were woken, for a worker that goes on.
+    pub(crate) woke: bool,
 }
 
 /// What is seldom left to do.
@@ -73,6 +75,7 @@ impl RunHost {
     /// Does what is left to do; nothing is, then.
     #[inline]
     pub(super) fn settle(self: &Arc<Self>, after: &mut After) {
+        after.woke |= after.workers > 0 || after.rare.is_some() || after.changed;
         for _ in 0..std::mem::take(&mut after.workers) {
             self.spawn_worker();
         }

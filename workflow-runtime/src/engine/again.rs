@@ -67,11 +67,11 @@ pub(super) fn later(
     let due = move |_| {
         let (Some(core), Some(registry)) = (core_there.upgrade(), registry_there.upgrade()) else { return };
         let Some(store) = core.store.clone() else { return };
-        let runtime = core.runtime.clone();
+        let there = core.clone();
         // Reads the store, so not on a thread of the runtime's.
-        drop(runtime.spawn_blocking(move || {
-            core.again.begin(&id);
-            recovery::recover_one(&core, &registry, &store, &known, &id);
+        drop(core.pools.run_ours(move || {
+            there.again.begin(&id);
+            recovery::recover_one(&there, &registry, &store, &known, &id);
         }));
     };
     core.timers.add(core.clock.instant(core.clock.now().after(delay)), Box::new(due));

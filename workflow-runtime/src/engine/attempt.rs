@@ -4,17 +4,18 @@
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::Duration;
 
-use tokio::task::JoinHandle;
+use tokio::sync::oneshot;
 use tokio::task::coop::{Unconstrained, unconstrained};
 use tokio::time::{Instant, Sleep, sleep_until};
 use tracing::Span;
 
 use super::core::Begun;
 use super::host::RunHost;
+use super::left_behind::Code;
+use super::polls::{How, Polling};
 use super::transact;
 use super::worker::Goal;
 use crate::context::Context;
@@ -72,6 +73,15 @@ pub(super) struct Over {
     pub(super) end: End,
     /// Whether it ever had to wait.
     pub(super) waited: bool,
+    /// Its code, where that runs on a thread of its own and nobody has heard of
+    /// its end.
+    pub(super) left: Option<Arc<Code>>,
+}
+
+impl Over {
+    fn new(end: End, waited: bool) -> Self {
+        Self { end, waited, left: None }
+    }
 }
 
 /// How the polling of an attempt came to its end.
@@ -89,7 +99,7 @@ pub(super) enum End {
 /// copy.
 pub(super) async fn run(host: &Arc<RunHost>, attempt: &Attempt, given: &mut Given) -> Over {
     let over = if let Some(end) = attempt.forestalled(host) {
-        Over { end, waited: false }
+        Over::new(end, false)
     } else {
         attempt.witness(host, given);
         if attempt.task.transaction || attempt.task.blocking {
@@ -120,6 +130,11 @@ impl Attempt {
         policy.timeout
     }
 
+    /// Its worker has let others go first, and comes to it now.
+    pub(super) fn begins_later(&mut self, now: Timestamp) {
+        self.began = now;
+    }
+
     /// For another thread.
     pub(super) fn span(&self) -> Span {
         self.span.as_deref().cloned().unwrap_or_else(Span::none)
@@ -136,7 +151,13 @@ impl Attempt {
     /// How the attempt ended, as the run hears of it, and what it has left.
     /// `cache_key`: what later runs find that by.
     #[inline]
-    pub(super) fn told(&self, end: End, cache_key: &mut Option<Vec<u8>>) -> (AttemptEnd, Option<Value>) {
+    pub(super) fn told(
+        &self,
+        end: End,
+        cache_key: &mut Option<Vec<u8>>,
+        is_left: bool,
+    ) -> (AttemptEnd, Option<Value>) {
+        let left = is_left.then_some("its code cannot be stopped and goes on");
         let end = match end {
             End::Ended(Ok(Ended::Ok(output))) => return (AttemptEnd::Ok, Some(output)),
             End::Ended(Ok(Ended::Reused(output))) => return (AttemptEnd::Reused, Some(output)),
@@ -151,19 +172,36 @@ impl Attempt {
                 AttemptEnd::Failed(Failure::new(Cause::Fatal, words), Retryability::Fatal)
             }
             End::Ended(Err(panic)) => AttemptEnd::Failed(panic, Retryability::Retry),
-            End::TimedOut => {
-                let limit = self.timeout().unwrap_or_default();
-                let words = format!("took longer than its timeout of {limit:?}");
-                AttemptEnd::Failed(Failure::new(Cause::Timeout, words), Retryability::Retry)
-            }
-            End::DeadlineOver => {
-                let failure = Failure::new(Cause::Timeout, "the step's deadline is over");
-                AttemptEnd::Failed(failure, Retryability::Fatal)
-            }
+            End::TimedOut => timed_out(self.timeout().unwrap_or_default(), left),
+            End::DeadlineOver => deadline_over(left),
             End::Dropped => AttemptEnd::Cancelled,
         };
         (end, None)
     }
+}
+
+/// The time that one attempt of a step has.
+pub(super) fn timeout(step: &TaskStep, goal: Goal) -> Option<Duration> {
+    match goal {
+        Goal::Do => step.policy.timeout,
+        Goal::Undo => step.task.undo?.task.policy.timeout,
+        Goal::Reconcile => step.task.reconcile?.task.policy.timeout,
+    }
+}
+
+/// An attempt's time is over. `left`: what became of its code, where that goes
+/// on.
+pub(super) fn timed_out(limit: Duration, left: Option<&str>) -> AttemptEnd {
+    let mut failure = Failure::new(Cause::Timeout, format!("took longer than its timeout of {limit:?}"));
+    failure.messages.extend(left.map(str::to_owned));
+    AttemptEnd::Failed(failure, Retryability::Retry)
+}
+
+/// The same of the time that all attempts of a step have together.
+pub(super) fn deadline_over(left: Option<&str>) -> AttemptEnd {
+    let mut failure = Failure::new(Cause::Timeout, "the step's deadline is over");
+    failure.messages.extend(left.map(str::to_owned));
+    AttemptEnd::Failed(failure, Retryability::Fatal)
 }
 
 impl RunHost {
@@ -192,18 +230,19 @@ async fn run_in_place(host: &Arc<RunHost>, attempt: &Attempt, given: &mut Given)
     let Given { env, moved } = given;
     let mut running = None;
     let first = poll_fn(|cx| {
+        let _polling = Polling::begin(host, attempt, How::First, attempt.began);
         let _entered = attempt.span.as_ref().map(|span| span.enter());
         let polled = contained(|| running.insert((attempt.step.start)(env, moved)).as_mut().poll(cx));
         Poll::Ready(polled)
     });
     let over = match (first.await, &mut running) {
-        (Ok(Poll::Ready(ended)), _) => Over { end: End::Ended(Ok(ended)), waited: false },
+        (Ok(Poll::Ready(ended)), _) => Over::new(End::Ended(Ok(ended)), false),
         (Ok(Poll::Pending), Some(running)) => {
             let end = Box::pin(wait(Watch::new(host, attempt), running)).await;
-            Over { end, waited: true }
+            Over::new(end, true)
         }
-        (Err(panic), _) => Over { end: End::Ended(Err(panic)), waited: false },
-        (Ok(Poll::Pending), None) => Over { end: End::Dropped, waited: false },
+        (Err(panic), _) => Over::new(End::Ended(Err(panic)), false),
+        (Ok(Poll::Pending), None) => Over::new(End::Dropped, false),
     };
     discard(running);
     over
@@ -211,7 +250,8 @@ async fn run_in_place(host: &Arc<RunHost>, attempt: &Attempt, given: &mut Given)
 
 /// Goes on with an attempt that has to wait.
 async fn wait(mut watch: Watch<'_>, running: &mut Running<'_>) -> End {
-    let span = watch.attempt.span.as_ref();
+    let (host, attempt) = (watch.host, watch.attempt);
+    let span = attempt.span.as_ref();
     // The same task has polled it just now, so it has that task's waker. The
     // run has yet to know of it.
     let mut polled = true;
@@ -220,6 +260,7 @@ async fn wait(mut watch: Watch<'_>, running: &mut Running<'_>) -> End {
             if std::mem::take(&mut polled) {
                 return Poll::Pending;
             }
+            let _polling = Polling::begin(host, attempt, How::Again, host.core.clock.now());
             let _entered = span.map(|span| span.enter());
             match contained(|| running.as_mut().poll(cx)) {
                 Ok(polled) => polled.map(Ok),
@@ -235,25 +276,37 @@ async fn run_elsewhere(host: &Arc<RunHost>, attempt: &Attempt, given: &mut Given
     let mut watch = Watch::new(host, attempt);
     let transacted = if attempt.task.transaction { transact::run(&mut watch, given).await } else { None };
     match transacted {
-        Some(end) => Over { end, waited: watch.has_waited() },
-        None if attempt.task.blocking => {
-            let end = run_on_thread(&mut watch, given).await;
-            Over { end, waited: watch.has_waited() }
-        }
+        Some(end) => Over::new(end, watch.has_waited()),
+        None if attempt.task.blocking => run_on_thread(&mut watch, given).await,
         None => run_in_place(host, attempt, given).await,
     }
 }
 
 /// Runs a `blocking` task. Nobody can stop a thread from outside: when its
 /// time is up the attempt is over, and the thread goes on to its end unheard.
-async fn run_on_thread(watch: &mut Watch<'_>, given: &mut Given) -> End {
+async fn run_on_thread(watch: &mut Watch<'_>, given: &mut Given) -> Over {
     let Given { env, mut moved } = given.take(watch.host);
     let (start, span) = (watch.attempt.step.start, watch.attempt.span());
-    let begun = Arc::new(AtomicBool::new(false));
-    let (begun_there, span_there) = (begun.clone(), span.clone());
-    let mut thread = watch.host.core.runtime.spawn_blocking(move || {
-        begun_there.store(true, Ordering::Relaxed);
-        let _entered = span_there.enter();
+    let Attempt { key, epoch, .. } = *watch.attempt;
+    let code = Arc::new(Code::new(env.context().step(), env.context().attempt()));
+    let (code_there, host_there) = (code.clone(), watch.host.clone());
+    let (answer, mut answered) = oneshot::channel();
+    // Its time begins when its code does, and not while it waits for a thread.
+    let starts = watch.attempt.timeout().map(|_| {
+        let (started, starts) = oneshot::channel();
+        watch.starts = Some(starts);
+        started
+    });
+    watch.host.core.pools.run_users(move || {
+        let now = host_there.core.clock.now();
+        if !code_there.begin(now) {
+            return;
+        }
+        if let Some(started) = starts {
+            // Whoever has given up meanwhile need not hear.
+            let _ = started.send(now);
+        }
+        let entered = span.enter();
         let ended = contained(|| {
             // The function was called when the future was made or is called
             // by this poll; it never waits for anything but itself.
@@ -263,32 +316,27 @@ async fn run_on_thread(watch: &mut Watch<'_>, given: &mut Given) -> End {
                 Poll::Pending => Err(Failure::new(Cause::Fatal, "a blocking task waited for async code")),
             }
         });
-        drop((env, moved));
-        ended.and_then(|ended| ended)
-    });
-    let end = poll_fn(|cx| watch.poll(cx, |cx| join(&mut thread, cx))).await;
-    if !matches!(end, End::Ended(_)) {
-        // Keeps it from starting, where it has not.
-        thread.abort();
-        if begun.load(Ordering::Relaxed) {
-            tracing::warn!(
-                parent: &span,
-                "blocking code cannot be stopped: the attempt is over, its thread goes on to its end"
-            );
+        discard((env, moved));
+        drop(entered);
+        let was_left = code_there.end();
+        discard(answer.send(ended.and_then(|ended| ended)));
+        if was_left {
+            host_there.thread_returned(key, epoch);
         }
-    }
-    end
+    });
+    let end = poll_fn(|cx| watch.poll(cx, |cx| hear(&mut answered, cx))).await;
+    let left = (!matches!(end, End::Ended(_)) && !code.withdraw()).then_some(code);
+    Over { end, waited: watch.has_waited(), left }
 }
 
-fn join(
-    thread: &mut JoinHandle<Result<Ended, Failure>>,
+fn hear(
+    answered: &mut oneshot::Receiver<Result<Ended, Failure>>,
     cx: &mut TaskContext<'_>,
 ) -> Poll<Result<Ended, Failure>> {
-    Pin::new(thread).poll(cx).map(|joined| match joined {
-        Ok(ended) => ended,
+    Pin::new(answered).poll(cx).map(|answer| {
         // Panics are contained on the thread itself, so only the end of the
         // runtime is left.
-        Err(error) => Err(Failure::new(Cause::Interrupted, error.to_string())),
+        answer.unwrap_or_else(|_| Err(Failure::new(Cause::Interrupted, "the engine's runtime has ended")))
     })
 }
 
@@ -304,11 +352,13 @@ pub(super) struct Watch<'a> {
     /// Without a share in the task's budget: a task that has used its budget
     /// up must not keep its own time limit from being seen.
     sleep: Option<Pin<Box<Unconstrained<Sleep>>>>,
+    /// Tells when the attempt's code begins, where that is not known yet.
+    starts: Option<oneshot::Receiver<Timestamp>>,
 }
 
 impl<'a> Watch<'a> {
     fn new(host: &'a Arc<RunHost>, attempt: &'a Attempt) -> Self {
-        Self { host, attempt, waker: None, until: None, sleep: None }
+        Self { host, attempt, waker: None, until: None, sleep: None, starts: None }
     }
 
     /// Whether the attempt ever had to wait.
@@ -344,6 +394,14 @@ impl<'a> Watch<'a> {
                 self.arm(at, || End::Dropped);
             }
         }
+        if let Some(starts) = &mut self.starts
+            && let Poll::Ready(began) = Pin::new(starts).poll(cx)
+        {
+            self.starts = None;
+            if let Ok(began) = began {
+                self.arm_timeout(began);
+            }
+        }
         if let (Some(sleep), Some((_, end))) = (&mut self.sleep, self.until) {
             return sleep.as_mut().poll(cx).map(|()| end());
         }
@@ -351,12 +409,17 @@ impl<'a> Watch<'a> {
     }
 
     fn arm_limits(&mut self) {
-        let clock = &self.host.core.clock;
-        if let Some(timeout) = self.attempt.timeout() {
-            self.arm(clock.instant(self.attempt.began.after(timeout)), || End::TimedOut);
+        if self.starts.is_none() {
+            self.arm_timeout(self.attempt.began);
         }
         if let Some(deadline) = self.attempt.deadline {
-            self.arm(clock.instant(deadline), || End::DeadlineOver);
+            self.arm(self.host.core.clock.instant(deadline), || End::DeadlineOver);
+        }
+    }
+
+    fn arm_timeout(&mut self, began: Timestamp) {
+        if let Some(timeout) = self.attempt.timeout() {
+            self.arm(self.host.core.clock.instant(began.after(timeout)), || End::TimedOut);
         }
     }
 

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::marker::PhantomData;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedSender;
@@ -13,6 +14,7 @@ use super::again::Again;
 use super::cached::Results;
 use super::clock::Clock;
 use super::core::{Core, Witness};
+use super::ending::RuntimeEnd;
 use super::handle::Engine;
 use super::limits::Limits;
 use super::pace::Paces;
@@ -24,6 +26,8 @@ use super::requests;
 use super::retention;
 use super::schedules;
 use super::sleepers::Sleepers;
+use super::supervisor;
+use super::threads::Pools;
 use super::timers::Timers;
 use crate::definition::Graph;
 use crate::error::{Error, Result};
@@ -272,16 +276,19 @@ impl<R: Resources> EngineBuilder<R> {
             };
             layer(store).map(Some)
         };
-        let store: Result<_, StoreError> = runtime.spawn_blocking(open).await.map_err(|_| Error::ShutDown)?;
+        let clock = settings.test.wall.map_or_else(Clock::start, Clock::starting_at);
+        let pools = Pools::start(&runtime, &clock)?;
+        let store: Result<_, StoreError> = pools.run_ours(open).await.map_err(|_| Error::ShutDown)?;
         let store = store?;
         let timers = Arc::new(Timers::default());
-        drop(runtime.spawn(timers.clone().drive()));
         let registry = Arc::new(Registry::heard_by(settings.heard_by));
         let core = Arc::new(Core {
             parallelism: runtime.metrics().num_workers().max(1),
             runtime,
             registry: Arc::downgrade(&registry),
-            clock: settings.test.wall.map_or_else(Clock::start, Clock::starting_at),
+            clock,
+            pools,
+            left_behind: AtomicUsize::new(0),
             random: Random::seeded(),
             timers,
             limits: Limits::default(),
@@ -301,6 +308,12 @@ impl<R: Resources> EngineBuilder<R> {
             #[cfg(feature = "logs")]
             logs: Arc::default(),
         });
+        let (driven, end) = (core.timers.clone(), RuntimeEnd::of(&core, &registry));
+        drop(core.runtime.spawn(async move {
+            let _end = end;
+            driven.drive().await;
+        }));
+        supervisor::start(&core, &registry).map_err(|error| Error::no_thread(&error))?;
         if let Some(store) = core.store.clone() {
             let (all, workflows) = (settings.recover, settings.workflows.clone());
             let (core_there, registry_there) = (core.clone(), registry.clone());
@@ -308,9 +321,9 @@ impl<R: Resources> EngineBuilder<R> {
                 recovery::introduce(&registry_there, &workflows);
                 if all { recovery::recover(&core_there, &registry_there, &store) } else { Ok(()) }
             };
-            tokio::task::spawn_blocking(recover).await.map_err(|_| Error::ShutDown)??;
+            core.pools.run_ours(recover).await.map_err(|_| Error::ShutDown)??;
             if settings.begins {
-                requests::watch(&core, &registry);
+                requests::watch(&core, &registry).map_err(|error| Error::no_thread(&error))?;
             }
             if let Some(time) = settings.keep {
                 retention::keep(&core, time);

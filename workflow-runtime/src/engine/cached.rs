@@ -82,7 +82,7 @@ pub(super) fn look_up<'a>(
     }
     Box::pin(async move {
         let (store, key) = (store.clone(), key.to_owned());
-        let read = core.runtime.spawn_blocking(move || read(&*store, &key, now, task));
+        let read = core.pools.run_ours(move || read(&*store, &key, now, task));
         // The runtime is shutting down, and the attempt with it.
         read.await.unwrap_or(None)
     })
@@ -163,7 +163,7 @@ impl RunHost {
 
     fn forget_old(&self, now: Timestamp) {
         let Some(store) = self.core.store.clone() else { return };
-        drop(self.core.runtime.spawn_blocking(move || {
+        drop(self.core.pools.run_ours(move || {
             if let Err(error) = store.forget(now, FORGET_AT_MOST) {
                 tracing::debug!(%error, "could not forget old results");
             }

@@ -77,6 +77,11 @@ impl Clock {
         })
     }
 
+    /// Whether a test steers the runtime's clock.
+    pub(crate) fn is_steered(&self) -> bool {
+        self.steered
+    }
+
     #[inline]
     pub(crate) fn now(&self) -> Timestamp {
         self.wall.after(self.anchor.elapsed())
@@ -107,6 +112,11 @@ impl Clock {
     #[cfg(test)]
     pub(crate) fn jump(&self, seconds: i64) {
         self.jump.fetch_add(1_000 * seconds, std::sync::atomic::Ordering::Relaxed);
+    }
+
+    /// What this clock shows at a time of tokio's.
+    pub(crate) fn at(&self, instant: Instant) -> Timestamp {
+        self.wall.after(instant.saturating_duration_since(self.anchor))
     }
 
     /// When tokio's clock shows `at`.

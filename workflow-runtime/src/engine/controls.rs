@@ -45,6 +45,11 @@ impl Controls {
         self.everything || self.attempts.get(&(key, epoch)).is_some_and(|control| control.stopped)
     }
 
+    /// From when on an attempt's future is dropped.
+    pub(crate) fn abort_at(&self, key: Key, epoch: u32) -> Option<Instant> {
+        self.attempts.get(&(key, epoch)).and_then(|control| control.abort_at)
+    }
+
     /// Asks to be woken once the attempt is stopped.
     pub(crate) fn await_stop(&mut self, key: Key, epoch: u32, waker: &Waker) {
         let waiting = &mut self.attempts.entry((key, epoch)).or_default().waiting;

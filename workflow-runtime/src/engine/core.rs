@@ -2,10 +2,13 @@
 
 use std::any::TypeId;
 use std::collections::HashMap;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use super::again::Again;
 use super::cached::Results;
@@ -16,6 +19,7 @@ use super::parts::Spares;
 use super::random::Random;
 use super::registry::Registry;
 use super::sleepers::Sleepers;
+use super::threads::Pools;
 use super::timers::Timers;
 use crate::error::{Error, Result};
 use crate::resources::Resources;
@@ -32,6 +36,10 @@ pub(crate) struct Core {
     /// runtime has threads.
     pub(crate) parallelism: usize,
     pub(crate) clock: Clock,
+    /// Threads for what blocks.
+    pub(crate) pools: Pools,
+    /// How many attempts are over whose code goes on all the same.
+    pub(crate) left_behind: AtomicUsize,
     pub(crate) random: Random,
     pub(crate) timers: Arc<Timers>,
     pub(crate) limits: Limits,
@@ -86,8 +94,19 @@ impl Core {
         &self,
         ask: impl FnOnce() -> std::result::Result<T, StoreError> + Send + 'static,
     ) -> Result<T> {
-        let asked = self.runtime.spawn_blocking(ask).await;
+        let asked = self.pools.run_ours(ask).await;
         asked.map_err(|_| Error::ShutDown)?.map_err(Error::Store)
+    }
+}
+
+impl Core {
+    /// Waits for a time of tokio's clock. It comes also where no thread of the
+    /// runtime is free to tell.
+    pub(super) async fn reach(&self, at: Instant) {
+        let (tell, told) = oneshot::channel();
+        self.timers.add(at, Box::new(move |_| tell.send(()).unwrap_or_default()));
+        // They are closed with the engine.
+        let _ = told.await;
     }
 }
 

@@ -331,6 +331,7 @@ impl RunHost {
             self.release(inner, after, key, epoch);
         }
         inner.has_more.clear();
+        inner.left_behind.release().for_each(drop);
         inner.signals.clear();
         inner.params.clear();
         after.awaiting = std::mem::take(&mut inner.awaiting);

@@ -3,12 +3,13 @@
 use std::fmt;
 use std::future::IntoFuture;
 use std::marker::PhantomData;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use super::builder::EngineBuilder;
 use super::core::Core;
@@ -26,6 +27,9 @@ use crate::workflow::{Invocation, Workflow};
 /// How long a shutdown waits for the futures of interrupted attempts to be
 /// dropped, which takes until their current poll returns.
 const DROP_TIME: Duration = Duration::from_secs(1);
+
+/// How long it waits at least for the store to write what is queued.
+const CLOSE_TIME: Duration = Duration::from_secs(5);
 
 /// Runs workflows. A handle: clones are the same engine.
 ///
@@ -94,35 +98,71 @@ impl<R: Resources> Engine<R> {
         &self.workflows
     }
 
+    /// How many attempts are over whose code goes on, since nobody can stop it
+    /// from outside: of `blocking` tasks, and polls that do not return. What
+    /// such code was given room for, as the `concurrency` of its task, stays
+    /// taken until it returns. [`RunSnapshot::stuck`](crate::RunSnapshot::stuck)
+    /// names those of a run.
+    #[must_use]
+    pub fn left_behind(&self) -> usize {
+        self.core.left_behind.load(Ordering::Relaxed)
+    }
+
     /// Ends the engine. No run is started from now on. Runs that are at work,
     /// or will be by themselves before the grace time is over, are given that
     /// time to end. The rest is interrupted: attempts are dropped, and whoever
     /// awaits the run gets [`Error::ShutDown`](crate::Error::ShutDown).
-    /// Blocking code cannot be interrupted; its threads go on.
+    /// Code that does not return is not waited for: threads of `blocking` tasks
+    /// go on until it does, or the process ends.
     pub async fn shutdown(&self) {
         self.registry.close();
         let grace_over = Instant::now() + self.core.grace;
+        // Both over all runs, not for each: the time is common to all.
+        let mut over = pin!(self.core.reach(grace_over));
         for host in self.registry.live() {
-            // Both over all runs, not for each: the time is common to all.
-            let _ = timeout_at(grace_over, until(&host, |host| !host.is_busy_until(grace_over))).await;
+            tokio::select! {
+                biased;
+                () = until(&host, |host| !host.is_busy_until(grace_over)) => {}
+                () = &mut over => break,
+            }
         }
         let left = self.registry.live();
         for host in &left {
             host.interrupt();
         }
-        let dropped_by = Instant::now() + DROP_TIME;
+        let mut dropped = pin!(self.core.reach(Instant::now() + DROP_TIME));
+        let mut is_late = false;
         for host in &left {
-            if timeout_at(dropped_by, until(host, |host| host.lock().attempts == 0)).await.is_err() {
-                tracing::warn!(parent: &host.span, "an attempt does not return from its poll and was left behind");
+            if !is_late {
+                tokio::select! {
+                    biased;
+                    () = until(host, |host| host.lock().attempts == 0) => {}
+                    () = &mut dropped => is_late = true,
+                }
+            }
+            let inner = host.lock();
+            if inner.attempts > 0 {
+                let steps: Vec<_> = inner.left_behind.stuck().map(|stuck| &*stuck.step).collect();
+                tracing::warn!(parent: &host.span, ?steps, "an attempt does not return from its poll and was left behind");
             }
         }
-        if let Some(store) = self.core.store.clone() {
-            // Waits for what is queued, so not on a thread of the runtime's.
-            let closed = self.core.runtime.spawn_blocking(move || store.close());
-            let _ = closed.await;
-        }
+        self.close_store().await;
         // A store that has closed answers nothing more.
         left.iter().for_each(|host| host.abandon());
+    }
+
+    /// Waits for what is queued; not for a transaction that does not return.
+    async fn close_store(&self) {
+        let Some(store) = self.core.store.clone() else { return };
+        let closed = self.core.pools.run_ours(move || store.close());
+        let late = Instant::now() + self.core.grace.max(CLOSE_TIME);
+        tokio::select! {
+            biased;
+            _ = closed => {}
+            () = self.core.reach(late) => {
+                tracing::warn!("the store does not close: a transaction has not returned, or the disk is slow");
+            }
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
@@ -16,6 +16,7 @@ use super::core::Core;
 use super::durable::{Journal, Uncommitted};
 use super::frames::Frames;
 use super::journal;
+use super::left_behind::LeftBehind;
 use super::leftovers::Leftovers;
 use super::limits::Request;
 use super::parts::Parts;
@@ -86,6 +87,8 @@ pub(crate) struct Inner {
     /// Attempts that have begun and not ended.
     pub(crate) attempts: usize,
     pub(crate) controls: Controls,
+    /// Code that does not return.
+    pub(crate) left_behind: LeftBehind,
     /// Requests for room, granted or not.
     pub(crate) room: HashMap<(Key, u32), Room>,
     pub(crate) timers: HashSet<TimerId>,
@@ -205,6 +208,7 @@ impl RunHost {
             back_soon: 0,
             attempts: 0,
             controls: Controls::default(),
+            left_behind: LeftBehind::default(),
             room: HashMap::new(),
             timers: HashSet::new(),
             log: Log::of(graph),
@@ -241,6 +245,20 @@ impl RunHost {
     pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {
         // What panics under the lock is the user's and contained there.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The same, unless somebody holds it just now.
+    pub(super) fn try_lock(&self) -> Option<MutexGuard<'_, Inner>> {
+        match self.inner.try_lock() {
+            Ok(inner) => Some(inner),
+            Err(TryLockError::Poisoned(inner)) => Some(inner.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
+    /// Whether somebody holds its lock just now.
+    pub(super) fn is_locked(&self) -> bool {
+        self.try_lock().is_none()
     }
 
     /// Registers for the next change. What changed before can be seen then.
@@ -350,6 +368,8 @@ impl RunHost {
     ) {
         self.stopping.store(true, Ordering::Release);
         after.rare().wakers.extend(inner.controls.stop(key, epoch, abort_at));
+        // It may be one of those that wait for code to return.
+        inner.ready.extend(inner.left_behind.release());
     }
 
     /// Whether any attempt was ever asked to stop.

@@ -7,10 +7,12 @@
 //! done [`after`] the lock is released. [`durable`] hands it to a store as a
 //! [`journal`], and [`recovery`] reads it back ([`again`], where that failed).
 //! [`worker`]s poll [`attempt`]s, alone where that is quick ([`pace`]);
-//! [`controls`] can stop them. [`record`] keeps what observers see. [`schedules`]
+//! [`controls`] can stop them. `blocking` ones have [`threads`] of their own;
+//! the [`supervisor`] sees which [`polls`] do not return, and what is
+//! [`left_behind`] keeps its room until it does. [`record`] keeps what observers see. [`schedules`]
 //! starts runs when they are due, [`backfill`] those that were not started then.
 //! All runs share a [`core`]: the [`clock`], [`timers`], [`limits`], and the
-//! [`parts`] of those that have ended.
+//! [`parts`] of those that have ended; [`ending`] is that of their runtime.
 //!
 //! Never here: what follows from an event (that is `run`, the machine).
 
@@ -31,6 +33,7 @@ mod again;
 mod create;
 mod driver;
 mod durable;
+mod ending;
 mod journal;
 mod key;
 mod leftovers;
@@ -54,7 +57,10 @@ mod parts;
 
 mod attempt;
 mod controls;
+mod left_behind;
 mod pace;
+mod polls;
+mod supervisor;
 mod worker;
 
 pub(crate) mod record;
@@ -65,6 +71,7 @@ mod core;
 mod limiter;
 mod limits;
 mod random;
+mod threads;
 mod timers;
 mod transact;
 mod waiters;

@@ -29,9 +29,8 @@ pub(super) async fn attach(
     if let Some(host) = registry.find(&stored.id) {
         return Ok(host);
     }
-    let (core, registry, store, known) = (core.clone(), registry.clone(), store.clone(), known.clone());
-    let runtime = core.runtime.clone();
-    let restored = runtime.spawn_blocking(move || restore_now(&core, &registry, &store, &known, &stored.id));
+    let (there, registry, store, known) = (core.clone(), registry.clone(), store.clone(), known.clone());
+    let restored = core.pools.run_ours(move || restore_now(&there, &registry, &store, &known, &stored.id));
     restored.await.unwrap_or(Err(Error::ShutDown))
 }
 
@@ -152,11 +151,10 @@ pub(super) async fn make_known(
     if !new {
         return Ok(known);
     }
-    let (core, registry, store) = (core.clone(), registry.clone(), store.clone());
-    let runtime = core.runtime.clone();
-    let recovered = runtime.spawn_blocking(move || {
-        recover_all(&core, &registry, &store, Some(graph.name))?;
-        sleepers::wake(&core, &registry);
+    let (there, registry, store) = (core.clone(), registry.clone(), store.clone());
+    let recovered = core.pools.run_ours(move || {
+        recover_all(&there, &registry, &store, Some(graph.name))?;
+        sleepers::wake(&there, &registry);
         Ok(known)
     });
     recovered.await.unwrap_or(Err(Error::ShutDown))

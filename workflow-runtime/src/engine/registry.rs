@@ -239,6 +239,11 @@ impl Registry {
         found.filter(|host| !host.has_ended())
     }
 
+    /// The run at an address, if it has not ended.
+    pub(super) fn at(&self, address: usize) -> Option<Arc<RunHost>> {
+        self.lock().live.get(&address).cloned()
+    }
+
     /// Makes a workflow known, and says whether it was not until now.
     pub(crate) fn introduce(&self, graph: &'static Graph) -> (Arc<Known>, bool) {
         let mut new = false;
@@ -266,7 +271,10 @@ impl Registry {
     /// when it does.
     pub(crate) fn leave(&self, host: Arc<RunHost>) -> std::result::Result<Option<Timestamp>, Arc<RunHost>> {
         let mut table = self.lock();
-        let inner = host.lock();
+        let Some(inner) = host.try_lock() else {
+            drop(table);
+            return Err(host);
+        };
         // The two tables hold it, its timers, and whoever calls this.
         let holders = 3 + inner.timers.len();
         // One whose time has come is about to go on: its timer may be on the way.

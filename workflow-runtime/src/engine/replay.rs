@@ -148,7 +148,7 @@ impl RunHost {
             inner.uncommitted.seq = number + 1;
             open.interrupted = event == StoredEvent::ShutDown;
             open.not_begun = event == StoredEvent::NotBegun;
-            if open.interrupted || open.not_begun {
+            if open.interrupted || open.not_begun || matches!(event, StoredEvent::LeftBehind { .. }) {
                 continue;
             }
             let Some(event) = event.event(self.graph) else {

@@ -1,6 +1,7 @@
 //! Requests that other processes have left in the store: looked for now and
 //! then, done in order, and answered.
 
+use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -20,13 +21,10 @@ const EVERY: Duration = Duration::from_millis(200);
 ///
 /// On a thread of its own, which sleeps in real time: what another process
 /// does has nothing to do with the engine's clock, which a test may steer.
-pub(super) fn watch(core: &Arc<Core>, registry: &Arc<Registry>) {
+pub(super) fn watch(core: &Arc<Core>, registry: &Arc<Registry>) -> io::Result<()> {
     let (core_there, registry_there) = (Arc::downgrade(core), Arc::downgrade(registry));
     let thread = std::thread::Builder::new().name("workflow-requests".to_owned());
-    let started = thread.spawn(move || look(&core_there, &registry_there));
-    if let Err(error) = started {
-        tracing::warn!(%error, "requests of other processes are not looked for");
-    }
+    thread.spawn(move || look(&core_there, &registry_there)).map(drop)
 }
 
 fn look(core: &Weak<Core>, registry: &Weak<Registry>) {

@@ -31,7 +31,7 @@ fn due(core: &Weak<Core>, time: Duration) {
         Ok(runs) => tracing::info!(runs, "runs that ended long ago were removed"),
         Err(error) => tracing::warn!(%error, "runs that ended long ago could not be removed"),
     };
-    drop(core.runtime.spawn_blocking(sweep));
+    drop(core.pools.run_ours(sweep));
 }
 
 fn remove(store: &dyn Store, now: Timestamp, time: Duration) -> Result<usize, StoreError> {

@@ -63,9 +63,9 @@ impl Sleepers {
 fn ring(core: &Weak<Core>, registry: &Weak<Registry>) {
     let (Some(core), Some(registry)) = (core.upgrade(), registry.upgrade()) else { return };
     core.sleepers.rung();
-    let runtime = core.runtime.clone();
+    let there = core.clone();
     // Reads the store, so not on a thread of the runtime's.
-    drop(runtime.spawn_blocking(move || wake(&core, &registry)));
+    drop(core.pools.run_ours(move || wake(&there, &registry)));
 }
 
 /// Wakes the runs whose time has come, and looks when the next one's does.
@@ -133,6 +133,7 @@ impl RunHost {
             && inner.attempts == 0
             && inner.working == 0
             && inner.ready.is_empty()
+            && !inner.left_behind.holds()
             && inner.room.is_empty()
             // An undo between two attempts waits for a time that no step's
             // state tells, also where the rest of the run only waits.

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -51,6 +52,15 @@ impl Timers {
         let removed = self.lock().waits.remove(&id);
         // Outside the lock: what it holds may be the last of a run.
         drop(removed);
+    }
+
+    /// Does what the task should have done a while ago, where no thread of the
+    /// runtime has come to it.
+    pub(crate) fn catch_up(&self, late: Duration) {
+        let next = self.lock().waits.first_key_value().map(|(id, _)| id.at);
+        if next.is_some_and(|at| at + late <= Instant::now()) {
+            self.fire();
+        }
     }
 
     /// Ends the task.
@@ -106,7 +116,6 @@ impl Timers {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     #[tokio::test(start_paused = true)]
     async fn waits_end_in_the_order_of_their_times() {

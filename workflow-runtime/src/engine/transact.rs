@@ -17,6 +17,7 @@ use super::host::RunHost;
 use super::journal;
 use super::open::Open;
 use super::params::coded;
+use super::polls::Polling;
 use crate::definition::{Kind, Start, TaskDef};
 use crate::error::{Cause, Failure};
 use crate::panics::contained;
@@ -87,7 +88,9 @@ pub(super) async fn run(watch: &mut Watch<'_>, given: &mut Given) -> Option<End>
         start: attempt.step.start,
         given,
         task,
-        largest: watch.host.core.largest_value,
+        host: watch.host.clone(),
+        key: attempt.key,
+        epoch: attempt.epoch,
         span: attempt.span(),
     };
     let (answer, mut answered) = oneshot::channel();
@@ -142,16 +145,20 @@ struct Work {
     start: Start,
     given: Given,
     task: &'static TaskDef,
-    largest: usize,
+    host: Arc<RunHost>,
+    key: Key,
+    epoch: u32,
     span: Span,
 }
 
 impl Work {
     fn perform(self) -> Option<Payload> {
-        let Self { call, start, given, task, largest, span } = self;
+        let Self { call, start, given, task, host, key, epoch, span } = self;
         if !call.begin() {
             return None;
         }
+        let core = &host.core;
+        let _polling = Polling::begin_transaction(&host, key, epoch, core.clock.now());
         let _entered = span.enter();
         let Given { env, mut moved } = given;
         let ended = contained(|| {
@@ -164,7 +171,7 @@ impl Work {
         drop((env, moved));
         let ended = ended.and_then(|ended| ended);
         let payload = match &ended {
-            Ok(Ended::Ok(value)) => journal::payload(&task.output, value, largest).map(Some),
+            Ok(Ended::Ok(value)) => journal::payload(&task.output, value, core.largest_value).map(Some),
             _ => Ok(None),
         };
         match payload {

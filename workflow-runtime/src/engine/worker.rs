@@ -15,12 +15,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::after::After;
-use super::attempt::{self, Attempt, Given, Over};
+use super::attempt::{self, Attempt, End, Given, Over};
 use super::host::{Inner, RunHost};
+use super::left_behind::{Code, Stray};
 use crate::definition::Kind;
 use crate::run::{AttemptEnd, Event, Key, Timestamp};
 use crate::task::Purpose;
 use crate::value::Value;
+use crate::view::Stuck;
 
 /// An attempt that may start.
 #[derive(Clone, Copy)]
@@ -64,10 +66,11 @@ async fn work(host: Arc<RunHost>) {
     let mut worker = Worker { attempt: None, given: Given::new(&host), after: After::default() };
     host.first_attempt(&mut worker);
     let (mut turn_began, mut attempts) = (Timestamp::default(), 0);
-    while let Some(attempt) = &worker.attempt {
+    while let Some(attempt) = &mut worker.attempt {
         if attempts >= ATTEMPTS_A_TURN || (attempts > 0 && attempt.began.since(turn_began) > TURN) {
             attempts = 0;
             tokio::task::yield_now().await;
+            attempt.begins_later(host.core.clock.now());
         }
         if attempts == 0 {
             turn_began = attempt.began;
@@ -118,22 +121,30 @@ impl RunHost {
             inner.now = self.core.clock.now();
             *attempt = self.take_attempt(inner, after, given);
         });
+        self.step_aside(worker);
     }
 
     /// Reports an attempt's end, and takes the next one.
     #[inline]
     fn next_attempt(self: &Arc<Self>, worker: &mut Worker, over: Over, is_timed: bool) {
-        let Over { end, waited } = over;
+        let Over { end, waited, left } = over;
         let Worker { attempt, given, after } = worker;
         let Some(ended) = attempt.take() else { return };
         self.with_after(after, |inner, after| {
-            inner.attempts -= 1;
-            let (end, output) = ended.told(end, &mut inner.cache_key);
-            self.end_attempt(inner, after, ended.key, ended.epoch, end, output);
+            let stray = inner.left_behind.remove(ended.key, ended.epoch);
+            let is_counted = !waited && !stray.as_ref().is_some_and(|stray| stray.uncounted);
+            match stray.filter(|stray| stray.stuck.given_up) {
+                // The run has heard of its end already.
+                Some(stray) => self.returned(inner, after, &stray),
+                None => {
+                    inner.attempts -= 1;
+                    self.hear_end(inner, after, &ended, end, left);
+                }
+            }
             if is_timed {
                 self.core.paces.note(ended.task, inner.now.since(ended.began));
             }
-            if !waited {
+            if is_counted {
                 inner.leave(&ended);
             }
             // Whoever is back soon does it alone, if it is little.
@@ -145,14 +156,56 @@ impl RunHost {
             inner.working += 1;
             *attempt = self.take_attempt(inner, after, given);
         });
+        self.step_aside(worker);
+    }
+
+    /// What the worker has woken waits in a place of its thread that no other
+    /// one takes from, until the worker itself waits. If it is about to poll
+    /// it makes room there.
+    #[inline]
+    fn step_aside(&self, worker: &mut Worker) {
+        if std::mem::take(&mut worker.after.woke) && worker.attempt.is_some() && self.core.parallelism > 1 {
+            drop(self.core.runtime.spawn(std::future::ready(())));
+        }
     }
 
     /// The worker's attempt waits: another may poll in its place.
     pub(crate) fn pause_worker(self: &Arc<Self>, attempt: &Attempt) {
         self.with(|inner, after| {
-            inner.leave(attempt);
+            let Attempt { key, epoch, .. } = *attempt;
+            match inner.left_behind.find(key, epoch) {
+                // Its first poll took long, so it does not count any more.
+                Some(stray) if stray.stuck.given_up => {}
+                Some(_) => drop(inner.left_behind.remove(key, epoch)),
+                None => inner.leave(attempt),
+            }
             self.call_workers(inner, after);
         });
+    }
+
+    /// Reports how an attempt ended. `left`: its code, where that may go on.
+    #[inline]
+    fn hear_end(
+        self: &Arc<Self>,
+        inner: &mut Inner,
+        after: &mut After,
+        ended: &Attempt,
+        end: End,
+        left: Option<Arc<Code>>,
+    ) {
+        let Attempt { key, epoch, .. } = *ended;
+        let left = left.and_then(|code| Some((code.leave()?, code)));
+        let (end, output) = ended.told(end, &mut inner.cache_key, left.is_some());
+        let Some((since, code)) = left else {
+            return self.end_attempt(inner, after, key, epoch, end, output);
+        };
+        inner.now = self.core.clock.now();
+        inner.tell_left_behind(key, epoch, since);
+        inner.controls.remove(key, epoch);
+        let (step, attempt) = (code.step.clone(), code.attempt);
+        let stuck = Stuck { step, attempt, since, blocking: true, given_up: true };
+        self.leave_behind(inner, after, Stray::of(&inner.frames, key, epoch, stuck));
+        self.attempt_ended(inner, after, key, epoch, end, output);
     }
 
     #[inline]
@@ -167,6 +220,20 @@ impl RunHost {
     ) {
         inner.controls.remove(key, epoch);
         self.release(inner, after, key, epoch);
+        self.attempt_ended(inner, after, key, epoch, end, output);
+    }
+
+    /// The run hears how an attempt ended.
+    #[inline]
+    fn attempt_ended(
+        self: &Arc<Self>,
+        inner: &mut Inner,
+        after: &mut After,
+        key: Key,
+        epoch: u32,
+        end: AttemptEnd,
+        output: Option<Value>,
+    ) {
         // Only a failure may lead to a wait that needs a random part.
         let roll =
             if matches!(end, AttemptEnd::Ok | AttemptEnd::Reused) { 0.5 } else { self.core.random.roll() };
@@ -190,6 +257,9 @@ impl RunHost {
             self.open_more(inner, after);
             if self.is_stopping() && inner.controls.is_stopped(ready.key, ready.epoch) {
                 self.end_attempt(inner, after, ready.key, ready.epoch, AttemptEnd::Cancelled, None);
+                continue;
+            }
+            if inner.hold_back(&ready) {
                 continue;
             }
             if let Some(mut attempt) = self.prepare(inner, &ready, given) {

@@ -184,8 +184,23 @@ impl LifeReader {
     fn begin(&mut self, key: Key, epoch: u32, kind: AttemptKind, number: u32, at: Timestamp) {
         let Some(record) = self.record(key) else { return };
         let outcome = Outcome::Running;
-        let attempt = AttemptStory { kind, number, started_at: at, ended_at: None, outcome, failure: None };
+        let attempt = AttemptStory {
+            kind,
+            number,
+            started_at: at,
+            ended_at: None,
+            outcome,
+            failure: None,
+            left_behind: false,
+        };
         record.attempts.push((epoch, attempt));
+    }
+
+    /// An attempt is about to end whose code goes on.
+    pub fn left_behind(&mut self, key: Key, epoch: u32) {
+        if let Some(attempt) = self.record(key).and_then(|record| record.open_attempt(epoch)) {
+            attempt.left_behind = true;
+        }
     }
 
     /// The process ended: what is under way did not get to its end.

@@ -89,6 +89,12 @@ impl Reader<'_> {
                 self.not_begun = true;
                 return Ok(());
             }
+            StoredEvent::LeftBehind { .. } => {
+                if let (Some(life), Some((key, epoch))) = (&mut self.life, stored.left()) {
+                    life.left_behind(key, epoch);
+                }
+                return Ok(());
+            }
             StoredEvent::Kept { path, recalled } => {
                 let from = (recalled == StoredRecalled::Value && entry.value.is_some()).then_some(entry.seq);
                 self.kept.push((path, recalled, from));

@@ -58,6 +58,8 @@ pub struct AttemptStory {
     pub outcome: Outcome,
     /// In what words, where it failed.
     pub failure: Option<Failure>,
+    /// Whether its code went on when it was over, since it could not be stopped.
+    pub left_behind: bool,
 }
 
 /// What was attempted.

@@ -49,9 +49,8 @@ pub(super) fn show(
     for row in &rows {
         output.line(&row.text(output.paint, 0));
         let step = history.as_ref().ok().and_then(|history| history.step(&row.path));
-        // One attempt is what the line of the step is about.
         for attempt in
-            step.map(|step| &*step.attempts).filter(|attempts| attempts.len() > 1).unwrap_or_default()
+            step.map(|step| &*step.attempts).filter(|attempts| is_told(attempts)).unwrap_or_default()
         {
             let line = format!("{}  {}", "  ".repeat(row.depth), told(attempt));
             output.line(&output.paint.text(Style::Dim, &line));
@@ -68,6 +67,12 @@ pub(super) fn show(
     ending(program, &reader, &run, output)
 }
 
+/// Whether a step's attempts have lines of their own: a single one is what the
+/// line of the step is about.
+fn is_told(attempts: &[AttemptStory]) -> bool {
+    attempts.len() > 1 || attempts.iter().any(|attempt| attempt.left_behind)
+}
+
 /// `attempt 2 at 2026-11-21 10:02:11: error after 12 ms: no route`
 fn told(attempt: &AttemptStory) -> String {
     let what = match attempt.kind {
@@ -77,9 +82,10 @@ fn told(attempt: &AttemptStory) -> String {
     };
     let outcome = name(&attempt.outcome);
     let took = attempt.ended_at.map(|ended| format!(" after {}", short(ended.since(attempt.started_at))));
+    let left = if attempt.left_behind && attempt.failure.is_none() { ", its code went on" } else { "" };
     let why = attempt.failure.as_ref().map(|failure| format!(": {}", plain(&failure.to_string())));
     format!(
-        "{what} {} at {}: {outcome}{}{}",
+        "{what} {} at {}: {outcome}{}{left}{}",
         attempt.number,
         local(attempt.started_at),
         took.unwrap_or_default(),
@@ -277,6 +283,7 @@ fn attempt(attempt: &AttemptStory) -> Json {
         "ended_at": attempt.ended_at.map(utc),
         "outcome": attempt.outcome,
         "failure": attempt.failure,
+        "left_behind": attempt.left_behind,
     })
 }
 

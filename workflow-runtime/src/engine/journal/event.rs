@@ -156,6 +156,14 @@ pub(crate) enum StoredEvent {
     /// Not an event of the run: the engine only noted what somebody wanted, so
     /// no attempt that is open here has begun. The next engine decides again.
     NotBegun,
+    /// Not an event of the run: an attempt is about to end whose code goes on,
+    /// since it cannot be stopped.
+    LeftBehind {
+        step: StoredKey,
+        epoch: u32,
+        /// When the code began, or the poll that does not return.
+        since: Timestamp,
+    },
 }
 
 /// Why a run was taken up again.
@@ -197,6 +205,18 @@ pub(crate) enum StoredRetry {
 }
 
 impl StoredEvent {
+    pub(crate) fn left_behind(key: Key, epoch: u32, since: Timestamp) -> Self {
+        Self::LeftBehind { step: stored(key), epoch, since }
+    }
+
+    /// The attempt that is over and whose code goes on, if it says that.
+    pub(crate) fn left(&self) -> Option<(Key, u32)> {
+        match self {
+            Self::LeftBehind { step, epoch, .. } => Some((key(*step), *epoch)),
+            _ => None,
+        }
+    }
+
     pub(crate) fn of(event: &Event) -> Self {
         match event {
             Event::Begun => Self::Begun,
@@ -334,7 +354,11 @@ impl StoredEvent {
             Self::Paused { .. } => Some(Event::Paused),
             Self::Resumed { .. } => Some(Event::Resumed),
             Self::GraceOver => Some(Event::GraceOver),
-            Self::ShutDown | Self::NotBegun | Self::Kept { .. } | Self::TakenUp { .. } => None,
+            Self::ShutDown
+            | Self::NotBegun
+            | Self::LeftBehind { .. }
+            | Self::Kept { .. }
+            | Self::TakenUp { .. } => None,
         }
     }
 }
