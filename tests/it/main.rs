@@ -1,5 +1,6 @@
 //! One module per promise.
 
+mod adopting;
 mod app;
 mod blocking;
 mod blueprint;

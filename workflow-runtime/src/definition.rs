@@ -322,6 +322,14 @@ pub struct TaskDef {
     pub output: Codec,
 }
 
+impl TaskDef {
+    /// Whether doing it a second time, where the first stands, is more than
+    /// the same once more.
+    pub(crate) fn is_done_once(&self) -> bool {
+        self.at_most_once || self.transaction || self.undo.is_some()
+    }
+}
+
 /// How a finished step is undone.
 #[derive(Clone, Copy, Debug)]
 pub struct UndoDef {

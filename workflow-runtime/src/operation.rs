@@ -68,6 +68,16 @@ pub enum Operation {
     /// Go on with a blocked run under today's code: results are kept for
     /// steps that still have their path, whatever else has changed.
     Adopt,
+    /// The same, and run some of the finished steps again.
+    AdoptAgain {
+        /// The paths of these steps, or of what they lie in. Without the
+        /// numbers of items and turns, a path means all of them.
+        again: Vec<String>,
+        /// Also tasks that are not done twice otherwise: `at_most_once`,
+        /// `transaction`, and those with an `undo`.
+        #[serde(default)]
+        even_if_done: bool,
+    },
 }
 
 /// Who wants something, and by which of the store's requests: that is answered

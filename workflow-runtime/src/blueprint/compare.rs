@@ -40,6 +40,9 @@ pub struct StepComparison {
     /// Whether runs keep results of the step itself: a task, a signal or a
     /// sleep, and not what is made of other steps.
     pub keeps: bool,
+    /// Whether it is a workflow, of which runs keep the failure that is a
+    /// value.
+    pub(super) child: bool,
     /// The steps that needed it before, by their static paths. The name of
     /// the workflow alone stands for its result.
     pub(super) dependants: Vec<String>,
@@ -152,19 +155,22 @@ impl Sides<'_> {
             }
         };
         let keeps = kept || step.keeps();
-        StepComparison { path: step.path.clone(), difference, keeps, dependants, successor: None }
+        let child = step.kind == StepKind::Workflow;
+        StepComparison { path: step.path.clone(), difference, keeps, child, dependants, successor: None }
     }
 
     fn gone(&self, place: usize, step: &Entry) -> StepComparison {
         let is_new = |other: &&Entry| !self.old.places.contains_key(&*other.path);
         // What a sleep is renamed to cannot be told: they are all alike.
-        let named = step.keeps() && step.kind != StepKind::Sleep;
+        let child = step.kind == StepKind::Workflow;
+        let named = (step.keeps() || child) && step.kind != StepKind::Sleep;
         let mut added = self.new.outline.steps.iter().filter(is_new);
         let successor = added.find(|other| named && other.kind == step.kind && other.names == step.names);
         StepComparison {
             path: step.path.clone(),
             difference: Difference::Removed,
             keeps: step.keeps(),
+            child,
             dependants: self.old.dependants(place),
             successor: successor.map(|other| other.path.clone()),
         }
@@ -276,9 +282,15 @@ impl Comparison {
     /// same.
     #[must_use]
     pub fn is_same(&self) -> bool {
+        self.params.is_none() && self.changed().next().is_none()
+    }
+
+    /// The static paths of the steps that mean something else, are new or are
+    /// gone.
+    pub(crate) fn changed(&self) -> impl Iterator<Item = &str> {
         let same =
-            |step: &StepComparison| matches!(step.difference, Difference::Unchanged | Difference::Policy(_));
-        self.params.is_none() && self.steps.iter().all(same)
+            |step: &&StepComparison| matches!(step.difference, Difference::Unchanged | Difference::Policy(_));
+        self.steps.iter().filter(move |step| !same(step)).map(|step| &*step.path)
     }
 
     /// What has become of the step of a static path.

@@ -227,6 +227,10 @@ impl Locked {
                 step.needs.iter().filter_map(|need| place_of.get(&format!("{prefix}/{need}")).copied());
             Entry {
                 needs: needs.collect(),
+                given: Vec::new(),
+                data: Vec::new(),
+                once: None,
+                is_match: false,
                 around: place_of.get(&prefix).or_else(|| place_of.get(unlabelled(&prefix))).copied(),
                 path: step.step,
                 name,

@@ -6,6 +6,7 @@
 //! whatever became of the code. Two blueprints can be compared, which tells
 //! what a change of the code means to a run in flight.
 
+mod adoption;
 mod check;
 mod compare;
 mod inert;
@@ -23,6 +24,7 @@ mod tests;
 
 use serde::{Deserialize, Serialize};
 
+pub use adoption::{Adoption, Again, Fate};
 pub use compare::{Comparison, Difference, StepComparison, compare};
 pub use lock::{LockChanges, LockProblem, check_lock, lock_text};
 pub use verdict::{Obstacle, Progress, Verdict};

@@ -5,7 +5,7 @@
 //! A static path is a path without the numbers of items and turns:
 //! `nightly/priced/quote`. Arms keep their label, `nightly/verdict[then]/ask`.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::plan::{Kind, Param, Region, Step, Workflow, Yield};
 use super::{Blueprint, PRIME, SEED, fnv, words};
@@ -42,6 +42,16 @@ pub(crate) struct Entry {
     pub written: u64,
     /// The steps that it needs, by their places in the list.
     pub needs: Vec<usize>,
+    /// Those of them whose values its own expressions read. A lock file does
+    /// not say it.
+    pub given: Vec<usize>,
+    /// Those, and the ones whose values its regions read.
+    pub data: Vec<usize>,
+    /// Why its task is not done a second time because something before it is,
+    /// in words. A lock file does not say it.
+    pub once: Option<&'static str>,
+    /// Whether it is a `match`, whose arms have numbers.
+    pub is_match: bool,
     /// Whether the value of its region, or of its arm, is made of its own.
     pub yields: bool,
     /// Limits and the like, in words.
@@ -215,9 +225,26 @@ impl<'a> Writer<'a> {
             self.steps.push(entry);
             self.inner(workflow, step, &path, place);
         }
+        let filled_by: HashMap<u16, usize> = places
+            .iter()
+            .zip(&region.steps)
+            .flat_map(|(place, step)| filled(workflow, step).map(|slot| (slot, *place)))
+            .collect();
+        let makers = |slots: &[u16]| -> Vec<usize> {
+            let makers: BTreeSet<usize> =
+                slots.iter().filter_map(|slot| filled_by.get(slot).copied()).collect();
+            makers.into_iter().collect()
+        };
         for (place, step) in places.iter().zip(&region.steps) {
             let needs = step.needs.iter().filter_map(|need| places.get(usize::from(*need)).copied());
-            self.steps[*place].needs = needs.collect();
+            let entry = &mut self.steps[*place];
+            entry.needs = needs.collect();
+            let mut slots = reads(&step.kind);
+            entry.given = makers(&slots);
+            let regions = step.kind.regions().into_iter();
+            let opened = regions.filter_map(|region| workflow.regions.get(usize::from(region)));
+            slots.extend(opened.flat_map(|region| region.captures.iter().copied()));
+            entry.data = makers(&slots);
         }
     }
 
@@ -269,6 +296,10 @@ impl<'a> Writer<'a> {
             always: step.always,
             written: written(region, number, step),
             needs: Vec::new(),
+            given: Vec::new(),
+            data: Vec::new(),
+            once: once(&step.kind),
+            is_match: matches!(&step.kind, Kind::Branch { arms, .. } if is_match(workflow, arms)),
             yields: yields(workflow, region, step),
             remarks: words::remarks(&step.kind),
         }
@@ -301,6 +332,48 @@ fn written(region: &Region, number: usize, step: &Step) -> u64 {
     })
 }
 
+/// The slots that a step fills.
+fn filled(workflow: &Workflow, step: &Step) -> impl Iterator<Item = u16> {
+    let count = match step.kind {
+        Kind::While { region, .. } => {
+            workflow.regions.get(usize::from(region)).map_or(1, |body| body.carried.len())
+        }
+        _ => 1,
+    };
+    (step.output..=u16::MAX).take(count)
+}
+
+/// The slots that a step's own expressions read.
+fn reads(kind: &Kind) -> Vec<u16> {
+    match kind {
+        Kind::Task { reads, moves, .. } => [&reads[..], moves].concat(),
+        Kind::Signal { within, .. } => within.clone().unwrap_or_default(),
+        Kind::Sleep { until: reads }
+        | Kind::For { items: reads, .. }
+        | Kind::While { initial: reads, .. }
+        | Kind::Branch { choose: reads, .. }
+        | Kind::Value { reads } => reads.clone(),
+        Kind::Select { .. } => Vec::new(),
+    }
+}
+
+fn is_match(workflow: &Workflow, arms: &[u16]) -> bool {
+    let label = |arm: &u16| workflow.regions.get(usize::from(*arm)).map_or("", |region| &region.label);
+    arms.iter().any(|arm| label(arm).starts_with(|first: char| first.is_ascii_digit()))
+}
+
+/// Why a task is not done a second time because something before it is.
+fn once(kind: &Kind) -> Option<&'static str> {
+    let Kind::Task { task, .. } = kind else { return None };
+    if task.at_most_once {
+        Some("is `at_most_once`")
+    } else if task.transaction {
+        Some("is a `transaction`")
+    } else {
+        task.undo.as_ref().map(|_| "has an `undo`, for which the first time would be forgotten")
+    }
+}
+
 /// What undoes a multiplication by [`PRIME`].
 const INVERSE: u64 = {
     // Newton's method: each round doubles the bits that are right.
@@ -316,14 +389,7 @@ const INVERSE: u64 = {
 /// Whether the value of the region, or the next value of a loop variable, is
 /// made of the step's.
 fn yields(workflow: &Workflow, region: &Region, step: &Step) -> bool {
-    let count = match step.kind {
-        Kind::While { region, .. } => {
-            workflow.regions.get(usize::from(region)).map_or(1, |body| body.carried.len())
-        }
-        _ => 1,
-    };
-    let first = usize::from(step.output);
-    let filled = |slot: &u16| (first..first + count).contains(&usize::from(*slot));
+    let filled = |slot: &u16| filled(workflow, step).any(|filled| filled == *slot);
     let result = match &region.result {
         Yield::Nothing => false,
         Yield::Slot(slot) => filled(slot),

@@ -56,9 +56,12 @@ impl Verdict {
         }
         // A step that is made of others has no result of its own to lose:
         // where it has changed, so have those in it and those that need it.
-        for step in comparison.steps.iter().filter(|step| step.keeps) {
+        // But the failure of a workflow may be a value.
+        for step in comparison.steps.iter().filter(|step| step.keeps || step.child) {
             let kept = progress(&step.path).kept;
             let reason = match &step.difference {
+                _ if !kept && step.child => None,
+                Difference::Unchanged | Difference::Policy(_) if step.child => inside(comparison, step),
                 Difference::Changed(_) if !kept => {
                     verdict.anew.push(step.path.clone());
                     None
@@ -68,7 +71,10 @@ impl Verdict {
                 _ => None,
             };
             verdict.obstacles.extend(reason.map(|reason| Obstacle {
-                reason: format!("step `{}` has finished, and {reason}", step.path),
+                reason: match step.child {
+                    true => format!("workflow `{}` has failed, which is a value, and {reason}", step.path),
+                    false => format!("step `{}` has finished, and {reason}", step.path),
+                },
                 path: Some(step.path.clone()),
             }));
         }
@@ -80,6 +86,13 @@ impl Verdict {
     pub fn goes_on(&self) -> bool {
         self.obstacles.is_empty()
     }
+}
+
+/// What has changed in a workflow whose failure is kept.
+fn inside(comparison: &Comparison, workflow: &StepComparison) -> Option<String> {
+    let within = |path: &str| path.strip_prefix(&*workflow.path).is_some_and(|rest| rest.starts_with('/'));
+    let changed = comparison.changed().find(|path| within(path))?;
+    Some(format!("`{changed}` in it has changed"))
 }
 
 /// Why a run minds that a finished step is gone, if it does.

@@ -230,8 +230,11 @@ impl RunHost {
                 after.garbage.extend(inner.open(self.graph, frame, parent, region, index));
             }
             Action::Evaluate { key, turn } => {
-                let answer = self.evaluate(inner, key, turn);
-                inner.answers.push_back((Event::Answered { key, answer }, None));
+                let answer = match inner.outcome_of_child(key) {
+                    Some(recalled) => Event::Recalled { key, recalled },
+                    None => Event::Answered { key, answer: self.evaluate(inner, key, turn) },
+                };
+                inner.answers.push_back((answer, None));
             }
             Action::Yield { frame } => {
                 let result = self.yield_value(inner, frame);

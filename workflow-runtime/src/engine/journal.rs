@@ -18,7 +18,7 @@ use crate::task::Retryability;
 use crate::value::{Codec, Value};
 
 pub use event::Why;
-pub(crate) use event::{StoredEvent, StoredRecalled, text};
+pub(crate) use event::{Holds, StoredEvent, StoredRecalled, text};
 
 /// The journal's entry for an event. An output that cannot be saved is no
 /// success: the event then says that the attempt failed, for good.

@@ -29,8 +29,8 @@ pub(crate) struct Leftover {
     /// The journal's entry with the value.
     pub(crate) from: Option<u64>,
     pub(crate) value: Option<Payload>,
-    /// Whether it stands by an operator's word, whatever comes before it.
-    pub(crate) sworn: bool,
+    /// Whether it is kept even where something before it runs anew.
+    pub(crate) held: bool,
     /// How often the step was undone, or did what does not count any more:
     /// what it does next is not what it did then, and has another idempotency
     /// key.
@@ -49,16 +49,16 @@ impl Leftovers {
         recalled: StoredRecalled,
         from: Option<u64>,
         value: Option<Payload>,
-        sworn: bool,
+        held: bool,
     ) {
         let undone = self.steps.get(&path).map_or(0, |left| left.undone);
-        self.steps.insert(path, Leftover { recalled, from, value, sworn, undone });
+        self.steps.insert(path, Leftover { recalled, from, value, held, undone });
     }
 
-    /// Nothing is left of these.
-    pub(super) fn drop(&mut self, paths: &[String]) {
-        for path in paths {
-            if let Some(left) = self.steps.get_mut(path) {
+    /// What a step around the path has come to is no more.
+    pub(super) fn reopen(&mut self, path: &str) {
+        for (end, _) in path.match_indices(['/', '[']) {
+            if let Some(left) = self.steps.get_mut(&path[..end]) {
                 (left.recalled, left.from, left.value) = (StoredRecalled::Nothing, None, None);
             }
         }
@@ -89,8 +89,8 @@ impl Leftovers {
     pub(crate) fn check(&self, graph: &'static Graph) -> Result<(), String> {
         for (path, leftover) in &self.steps {
             let Some(step) = find_step(graph, path) else { continue };
-            if let (StoredRecalled::Value, Some(payload)) = (&leftover.recalled, &leftover.value) {
-                read(path, step, Some(payload))?;
+            if leftover.recalled == StoredRecalled::Value && leftover.value.is_some() {
+                check(path, step, leftover.value.as_ref())?;
             }
         }
         Ok(())
@@ -104,13 +104,30 @@ impl Inner {
         leftovers.steps.get(&path)
     }
 
+    /// What a child workflow has come to, where that is kept: its failure,
+    /// which is a value. One that ended well is gone through again, step by
+    /// step, so that what it did can be undone.
+    pub(crate) fn outcome_of_child(&self, key: Key) -> Option<Recalled> {
+        self.leftovers.as_ref()?;
+        let (_, step) = self.frames.step(key)?;
+        let is_child = matches!(step.kind, Kind::Task(task) if task.task.child.is_some());
+        let left =
+            self.leftover(key).filter(|left| is_child && (left.held || !self.machine.runs_anew(key)))?;
+        let recalled = left.recalled.clone().recalled();
+        (matches!(recalled, Recalled::Failed { .. }) && self.machine.fits(key, &recalled)).then_some(recalled)
+    }
+
     /// Answers what is left of a step, and its value.
-    /// Of one that has to run anew, only what stands by an operator's word.
+    /// Of one that has to run anew, only what is held.
     pub(crate) fn recall(&mut self, key: Key, fresh: bool) -> (Recalled, Option<Value>) {
         let Some((_, step)) = self.frames.step(key) else { return (Recalled::Nothing, None) };
-        let leftover = self.leftover(key).filter(|left| !fresh || left.sworn);
+        let leftover = self.leftover(key).filter(|left| !fresh || left.held);
         let Some(leftover) = leftover else { return (Recalled::Nothing, None) };
         let recalled = leftover.recalled.clone().recalled();
+        // The step of this path may be of another kind by now.
+        if !self.machine.fits(key, &recalled) {
+            return (Recalled::Nothing, None);
+        }
         // What a sleep is worth is decided before it ends.
         if matches!(step.kind, Kind::Sleep(_)) {
             let value = matches!(recalled, Recalled::Value | Recalled::Until(_)).then(|| Value::new(()));
@@ -129,6 +146,15 @@ impl Inner {
                 (Recalled::Nothing, None)
             }
         }
+    }
+}
+
+/// Whether a step can have a value as its result. What is made of other steps
+/// has none of its own.
+pub(super) fn check(path: &str, step: &'static Step, stored: Option<&Payload>) -> Result<(), String> {
+    match output_codec(step) {
+        Some(_) => read(path, step, stored).map(drop),
+        None => Ok(()),
     }
 }
 

@@ -89,7 +89,7 @@ pub use builder::EngineBuilder;
 pub(crate) use clock::from_system;
 pub use handle::{Engine, Start, Starting};
 pub use journal::Why;
-pub(crate) use journal::{StoredEvent, StoredRecalled};
+pub(crate) use journal::{Holds, StoredEvent, StoredRecalled};
 #[cfg(feature = "app")]
 pub(crate) use registry::Passing;
 pub use run::{AnyRun, Run, RunResult};

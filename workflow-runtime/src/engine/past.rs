@@ -3,16 +3,15 @@
 
 use std::cell::Cell;
 
-use super::journal::StoredEvent;
+use super::journal::{StoredEvent, StoredRecalled};
 use super::leftovers::{Leftover, Leftovers, payload_at};
 use super::registry::Known;
 use super::replay::Unread;
 use crate::blueprint::Blueprint;
 use crate::definition::Graph;
-use crate::history::{History, StepStory};
+use crate::history::History;
 use crate::run::{RunState, StepState};
 use crate::store::{Store, StoredEntry, StoredRun};
-use crate::view::StepKind;
 
 /// The story of a run, and what its journal holds of it.
 pub(super) fn read(
@@ -65,20 +64,21 @@ pub(super) fn blueprint_of(store: &dyn Store, hash: u64) -> Result<Blueprint, Un
 impl History {
     /// Whether the run was about to end without success.
     pub(super) fn is_ending(&self) -> bool {
-        // A failure that is a value is left as one.
-        let fails = |path: &str| !self.left.steps.contains_key(path);
+        let latest = self.lives.len().saturating_sub(1);
+        // A failure that is a value is left as one, and so is that of a
+        // workflow around it.
+        let is_value = |path: &str| {
+            let ends = path.match_indices(['/', '[']).map(|(end, _)| end).chain([path.len()]);
+            let mut around = ends.filter_map(|end| self.left.steps.get(&path[..end]));
+            around.any(|left| left.recalled != StoredRecalled::Nothing)
+        };
         matches!(self.state, RunState::Cancelling | RunState::Undoing)
-            || self
-                .steps
-                .iter()
-                .any(|step| step.state == StepState::Failed && !step.kind.is_region() && fails(&step.path))
-    }
-
-    /// A child workflow whose failure is a value. Only tasks, signals and
-    /// sleeps are asked for what is left of them, so it would run anew.
-    pub(super) fn failed_child(&self) -> Option<&str> {
-        let failed = |step: &&StepStory| step.kind == StepKind::Workflow && step.state == StepState::Failed;
-        self.steps.iter().find(failed).map(|step| &*step.path)
+            || self.steps.iter().any(|step| {
+                step.state == StepState::Failed
+                    && step.life == latest
+                    && !step.kind.is_region()
+                    && !is_value(&step.path)
+            })
     }
 
     /// What is left, with the values.
@@ -91,7 +91,7 @@ impl History {
                     recalled: left.recalled.clone(),
                     from: left.from,
                     value: left.from.and_then(|seq| payload_at(entries, seq)),
-                    sworn: left.sworn,
+                    held: left.held,
                     undone: left.undone,
                 },
             );

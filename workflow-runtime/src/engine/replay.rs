@@ -156,7 +156,7 @@ impl RunHost {
             };
             inner.now = entry.at;
             let stored = journal::decode(inner, &event, entry.value.as_ref())?;
-            let recalled = check_answer(inner, &event).map_err(|problem| of(&problem))?;
+            let recalled = self.check_answer(inner, &event).map_err(|problem| of(&problem))?;
             open.hear(&event);
             self.hear(inner, event, stored.or(recalled))
                 .map_err(|refused| of(&format_args!("does not follow from those before: {refused}")))?;
@@ -261,6 +261,65 @@ impl RunHost {
         // One that only waits falls asleep, unless somebody takes hold of it.
         inner.uncommitted.drowsy = self.may_sleep(inner);
     }
+
+    /// Expressions are evaluated again for what they put in place, and answer as
+    /// they did the first time. What cannot have been heard is left behind. Gives
+    /// the value that an answer brings.
+    fn check_answer(self: &Arc<Self>, inner: &mut Inner, event: &Event) -> Result<Option<Value>, String> {
+        match event {
+            Event::Answered { .. } | Event::Yielded { .. } | Event::Recalled { .. } => {}
+            // Heard before the answers when a paused run is taken up.
+            Event::Paused => return Ok(None),
+            // All that was asked before had been answered by then.
+            _ => {
+                inner.answers.clear();
+                return Ok(None);
+            }
+        }
+        while let Some((now, value)) = inner.answers.pop_front() {
+            let (key, then, now) = match (event, &now) {
+                (Event::Answered { key, answer: then }, Event::Answered { key: asked, answer: now })
+                    if key == asked =>
+                {
+                    (key, then, now)
+                }
+                (
+                    Event::Yielded { frame, result: Ok(()) },
+                    Event::Yielded { frame: asked, result: Err(failure) },
+                ) if frame == asked => {
+                    return Err(format!(
+                        "cannot be followed: a value was computed, and is not any more: {failure}"
+                    ));
+                }
+                (Event::Yielded { frame, .. }, Event::Yielded { frame: asked, .. }) if frame == asked => {
+                    return Ok(None);
+                }
+                (Event::Recalled { key, .. }, Event::Recalled { key: asked, .. }) if key == asked => {
+                    return Ok(value);
+                }
+                // Earlier versions kept no outcome of a workflow, and ran it anew.
+                (Event::Answered { key, .. }, Event::Recalled { key: asked, .. }) if key == asked => {
+                    let now = self.evaluate(inner, *key, 0);
+                    inner.answers.push_front((Event::Answered { key: *key, answer: now }, None));
+                    continue;
+                }
+                _ => continue,
+            };
+            let step = || inner.machine.path(*key).unwrap_or_default();
+            return match (then, now) {
+                (Ok(Answer::Items(then)), Ok(Answer::Items(now))) if then != now => Err(format!(
+                    "cannot be followed: `{}` went over {then} items, and finds {now} now",
+                    step()
+                )),
+                (Ok(_), Err(failure)) => Err(format!(
+                    "cannot be followed: `{}` was evaluated, and is not any more: {failure}",
+                    step()
+                )),
+                _ => Ok(None),
+            };
+        }
+        Ok(None)
+    }
 }
 
 /// Where the run's present life begins: after the last entry that says that
@@ -272,54 +331,3 @@ pub(super) fn last_life(entries: &[StoredEntry]) -> usize {
 
 /// How the text of such an entry begins; the tag comes first.
 const TAKEN_UP: &str = "{\"event\":\"taken_up\"";
-
-/// Expressions are evaluated again for what they put in place, and answer as
-/// they did the first time. What cannot have been heard is left behind. Gives
-/// the value that an answer brings.
-fn check_answer(inner: &mut Inner, event: &Event) -> Result<Option<Value>, String> {
-    match event {
-        Event::Answered { .. } | Event::Yielded { .. } | Event::Recalled { .. } => {}
-        // Heard before the answers when a paused run is taken up.
-        Event::Paused => return Ok(None),
-        // All that was asked before had been answered by then.
-        _ => {
-            inner.answers.clear();
-            return Ok(None);
-        }
-    }
-    while let Some((now, value)) = inner.answers.pop_front() {
-        let (key, then, now) = match (event, &now) {
-            (Event::Answered { key, answer: then }, Event::Answered { key: asked, answer: now })
-                if key == asked =>
-            {
-                (key, then, now)
-            }
-            (
-                Event::Yielded { frame, result: Ok(()) },
-                Event::Yielded { frame: asked, result: Err(failure) },
-            ) if frame == asked => {
-                return Err(format!(
-                    "cannot be followed: a value was computed, and is not any more: {failure}"
-                ));
-            }
-            (Event::Yielded { frame, .. }, Event::Yielded { frame: asked, .. }) if frame == asked => {
-                return Ok(None);
-            }
-            (Event::Recalled { key, .. }, Event::Recalled { key: asked, .. }) if key == asked => {
-                return Ok(value);
-            }
-            _ => continue,
-        };
-        let step = || inner.machine.path(*key).unwrap_or_default();
-        return match (then, now) {
-            (Ok(Answer::Items(then)), Ok(Answer::Items(now))) if then != now => {
-                Err(format!("cannot be followed: `{}` went over {then} items, and finds {now} now", step()))
-            }
-            (Ok(_), Err(failure)) => {
-                Err(format!("cannot be followed: `{}` was evaluated, and is not any more: {failure}", step()))
-            }
-            _ => Ok(None),
-        };
-    }
-    Ok(None)
-}

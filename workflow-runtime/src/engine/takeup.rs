@@ -5,7 +5,7 @@
 //! so, and from there a fresh machine asks, step by step, what is left of the
 //! lives before.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
@@ -14,17 +14,17 @@ use super::after::After;
 use super::core::Core;
 use super::durable::Journal;
 use super::host::{Identity, Inner, RunHost};
-use super::journal::{self, StoredEvent, Why};
-use super::leftovers::{Kept, Leftovers, payload_at};
+use super::journal::{self, Holds, StoredEvent, StoredRecalled, Why};
+use super::leftovers::{self, Kept, Leftovers, payload_at};
 use super::params::coded;
 use super::past::{self, blueprint_of};
 use super::registry::{Adopted, Known, Registry};
 use super::replay::Unread;
-use crate::blueprint::{Comparison, Difference, Verdict, compare};
-use crate::definition::Graph;
+use crate::blueprint::{Adoption, Again, Blueprint, Comparison, Obstacle, Progress, Verdict, compare};
+use crate::definition::{Graph, OnFailure};
 use crate::error::Result;
-use crate::history::History;
-use crate::lookup::find_signal;
+use crate::history::{History, Left};
+use crate::lookup::{find_signal, find_step, static_path};
 use crate::operation::By;
 use crate::run::{Event, Machine};
 use crate::store::{Entry, Payload, Store, StoreError, StoredEntry, StoredRun};
@@ -36,6 +36,8 @@ pub(super) struct TakeUp {
     by: Option<By>,
     /// The paths of steps of which nothing is left.
     dropped: Vec<String>,
+    /// What of the rest is kept whatever comes before it.
+    holds: Holds,
     /// What is left by somebody's word, or of another run.
     pub(super) kept: Vec<Kept>,
     leftovers: Leftovers,
@@ -68,20 +70,12 @@ impl TakeUp {
             .into());
         }
         let anew = judge(known, store, stored, &past)?;
-        if let Some(path) = past.failed_child() {
-            return Err(format!(
-                "its workflow has changed, and the failure of `{path}`, a workflow of its own, cannot be kept: \
-                 it would run again; {CHOICE}"
-            )
-            .into());
-        }
-        let leftovers = past.leftovers(entries);
-        leftovers.check(known.graph).map_err(|reason| format!("{reason}; {CHOICE}"))?;
-        Ok(Self::of(known, stored, entries, past, leftovers, anew, Why::Changed, None))
+        let wanted = (Why::Changed, None);
+        Self::of(known, stored, entries, past, (anew, Holds::Once), wanted)
+            .map_err(|reason| format!("{reason}; {CHOICE}").into())
     }
 
-    /// Of a run that has ended without success, or is blocked, for an
-    /// operator. Only an adoption overlooks what has changed.
+    /// Of a run that has ended without success, for an operator.
     pub(super) fn again(
         known: &Arc<Known>,
         store: &dyn Store,
@@ -91,36 +85,48 @@ impl TakeUp {
         by: By,
     ) -> std::result::Result<Self, Unread> {
         let past = past::read(known, store, stored, entries)?;
-        let anew = match why {
-            Why::Adopted => Vec::new(),
-            _ => judge(known, store, stored, &past)
-                .map_err(|unread| unread.map(|reason| format!("cannot go on: {reason}")))?,
-        };
-        let leftovers = past.leftovers(entries);
-        leftovers
-            .check(known.graph)
-            .map_err(|reason| format!("cannot go on: {reason}; `fork` it from there, or `rerun` it"))?;
-        Ok(Self::of(known, stored, entries, past, leftovers, anew, why, Some(by)))
+        let anew = judge(known, store, stored, &past)
+            .map_err(|unread| unread.map(|reason| format!("cannot go on: {reason}")))?;
+        Self::of(known, stored, entries, past, (anew, Holds::Once), (why, Some(by)))
+            .map_err(|reason| format!("cannot go on: {reason}; `fork` it from there, or `rerun` it").into())
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the parts of one thing, put together in one place")]
+    /// Of a blocked run, for an operator, whatever of its workflow has changed.
+    pub(super) fn adopted(
+        known: &Arc<Known>,
+        store: &dyn Store,
+        stored: &StoredRun,
+        entries: &[StoredEntry],
+        wanted: &AdoptWanted<'_>,
+        by: By,
+    ) -> std::result::Result<Self, Unread> {
+        let (past, dropped, adoption) = adoption(known, store, stored, entries, wanted)?;
+        if !adoption.refusals.is_empty() {
+            let reasons: Vec<&str> = adoption.refusals.iter().map(|refusal| &*refusal.reason).collect();
+            return Err(format!("cannot be adopted: {}", reasons.join("; ")).into());
+        }
+        Self::of(known, stored, entries, past, (dropped, Holds::Everything), (Why::Adopted, Some(by)))
+            .map_err(|reason| format!("cannot be adopted: {reason}").into())
+    }
+
     fn of(
         known: &Arc<Known>,
         stored: &StoredRun,
         entries: &[StoredEntry],
-        past: History,
-        mut leftovers: Leftovers,
-        dropped: Vec<String>,
-        why: Why,
-        by: Option<By>,
-    ) -> Self {
-        leftovers.drop(&dropped);
+        mut past: History,
+        (dropped, holds): (Vec<String>, Holds),
+        (why, by): (Why, Option<By>),
+    ) -> std::result::Result<Self, String> {
+        past.left.take_up(known.graph, &dropped, holds);
+        let leftovers = past.leftovers(entries);
+        leftovers.check(known.graph)?;
         let signals = past.left.signals.iter();
         let signals = signals.filter_map(|(name, seq)| Some((name.clone(), payload_at(entries, *seq)?)));
-        Self {
+        Ok(Self {
             why,
             by,
             dropped,
+            holds,
             kept: Vec::new(),
             leftovers,
             signals: signals.collect(),
@@ -128,7 +134,14 @@ impl TakeUp {
             before: stored.fingerprint,
             known: known.clone(),
             next: entries.len() as u64,
-        }
+        })
+    }
+
+    /// Has a step settled by hand in it.
+    pub(super) fn set(&mut self, step: &str, value: Option<Payload>) {
+        self.dropped.retain(|path| path != step);
+        self.leftovers.reopen(step);
+        self.kept.push((step.to_owned(), StoredRecalled::Value, value));
     }
 
     /// Of a new run that keeps what another one has done, but for one step,
@@ -143,19 +156,14 @@ impl TakeUp {
     ) -> std::result::Result<Self, Unread> {
         let past = past::read(known, store, stored, entries)?;
         let comparison = compared(known, store, stored)?;
-        let changed: HashSet<&str> = match &comparison {
-            Some(comparison) => {
-                let changed = comparison
-                    .steps
-                    .iter()
-                    .filter(|step| !matches!(step.difference, Difference::Unchanged | Difference::Policy(_)));
-                changed.map(|step| &*step.path).collect()
-            }
-            None => HashSet::new(),
-        };
+        // And what such a step lies in: the outcome of a workflow is that of
+        // its steps.
+        let changed: HashSet<&str> =
+            comparison.iter().flat_map(Comparison::changed).flat_map(outwards).collect();
         let is_kept = |path: &str| {
             let fixed = past.left.steps.get(path).map_or("", |left| &*left.static_path);
-            !is_within(path, from) && !changed.contains(fixed)
+            // Also not the outcome of a workflow that it is a step of.
+            !is_within(path, from) && !is_within(from, path) && !changed.contains(fixed)
         };
         let leftovers = past.leftovers(entries);
         leftovers.check(known.graph).map_err(|reason| format!("cannot be forked: {reason}"))?;
@@ -163,6 +171,7 @@ impl TakeUp {
             why: Why::Forked,
             by: Some(by),
             dropped: Vec::new(),
+            holds: Holds::Set,
             kept: leftovers.take(is_kept),
             leftovers: Leftovers::default(),
             signals: Vec::new(),
@@ -204,8 +213,106 @@ fn judge(
     Ok(changed.map(|(path, _)| path.clone()).collect())
 }
 
+/// What an operator wants to run again when a run is adopted.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct AdoptWanted<'a> {
+    /// The paths of steps, or of what they lie in; with or without the numbers
+    /// of items and turns.
+    pub(crate) again: &'a [String],
+    /// Also what is not done twice otherwise.
+    pub(crate) even_if_done: bool,
+}
+
+/// What would become of the steps of a run that an operator adopts. Gives the
+/// story of the run, and the paths of which nothing is to be left.
+pub(super) fn adoption(
+    known: &Known,
+    store: &dyn Store,
+    stored: &StoredRun,
+    entries: &[StoredEntry],
+    wanted: &AdoptWanted<'_>,
+) -> std::result::Result<(History, Vec<String>, Adoption), Unread> {
+    let past = past::read(known, store, stored, entries)?;
+    let new = known.blueprint();
+    let old = match known.is_followed_by(stored) {
+        true => Blueprint::of(known.graph),
+        false => blueprint_of(store, stored.fingerprint)?,
+    };
+    let is_named = |path: &str, fixed: &str| {
+        wanted.again.iter().any(|named| is_within(path, named) || is_within(fixed, named))
+    };
+    // What is left of the steps that are named, by their static paths.
+    let mut named: HashMap<&str, bool> = HashMap::new();
+    let mut rest = past.left.clone();
+    let mut dropped = Vec::new();
+    for (path, left) in &past.left.steps {
+        let is_left = left.recalled != StoredRecalled::Nothing;
+        if is_left && is_named(path, &left.static_path) {
+            *named.entry(&left.static_path).or_default() |= left.is_done();
+            // One that names all of it says it shorter.
+            let by = wanted.again.iter().find(|named| is_within(path, named)).unwrap_or(path);
+            if dropped.last() != Some(by) {
+                dropped.push(by.clone());
+            }
+        }
+    }
+    rest.take_up(known.graph, &dropped, Holds::Everything);
+    let progress = |path: &str| Progress { kept: rest.is_kept(path), ..past.progress(path) };
+    let again = |path: &str| Again {
+        named: named.contains_key(path) || wanted.again.iter().any(|named| named == path),
+        done: named.get(path).copied().unwrap_or_default(),
+    };
+    let mut adoption = Adoption::of(&old, new, progress, again, wanted.even_if_done);
+    for wanted in wanted.again {
+        let fixed = static_path(known.graph, wanted);
+        let reason =
+            if named.keys().any(|path| is_within(path, &fixed)) || adoption.successors.contains(wanted) {
+                continue;
+            } else if find_step(known.graph, wanted).is_some() {
+                format!("nothing is left of `{wanted}`, so it runs by itself; leave out `--again {wanted}`")
+            } else {
+                format!("there is no step `{wanted}` to run again; `show` lists the steps")
+            };
+        adoption.refusals.push(Obstacle { path: Some(wanted.clone()), reason });
+    }
+    adoption.refusals.extend(unfit(&rest, known.graph, entries));
+    Ok((past, dropped, adoption))
+}
+
+/// Results that their steps cannot have any more. Of the items of a `for` one
+/// stands for all.
+fn unfit(left: &Left, graph: &'static Graph, entries: &[StoredEntry]) -> Vec<Obstacle> {
+    let mut obstacles: BTreeMap<&str, String> = BTreeMap::new();
+    for (path, left) in &left.steps {
+        let Some(step) = find_step(graph, path) else { continue };
+        let reason = match &left.recalled {
+            StoredRecalled::Value => {
+                let value = left.from.and_then(|seq| payload_at(entries, seq));
+                leftovers::check(path, step, value.as_ref()).err()
+            }
+            StoredRecalled::Failed { .. } if matches!(step.on_failure, OnFailure::FailRun) => {
+                Some(format!("step `{path}` has failed, which was a value and fails the run now"))
+            }
+            _ => None,
+        };
+        if let Some(reason) = reason {
+            obstacles.entry(&left.static_path).or_insert(reason);
+        }
+    }
+    let obstacles = obstacles.into_iter().map(|(path, reason)| Obstacle {
+        path: Some(path.to_owned()),
+        reason: format!("{reason}; `--again {path}` runs it again"),
+    });
+    obstacles.collect()
+}
+
 /// What an operator can do with a run that does not go on by itself.
 const CHOICE: &str = "`adopt` goes on with it all the same, `rerun` starts anew, `cancel` ends it";
+
+/// A path, and those of the steps around it.
+fn outwards(path: &str) -> impl Iterator<Item = &str> {
+    path.match_indices(['/', '[']).map(|(end, _)| &path[..end]).chain([path])
+}
 
 /// Whether a step's path is this one, or lies within it.
 fn is_within(path: &str, outer: &str) -> bool {
@@ -263,7 +370,8 @@ impl RunHost {
 
     /// The same, for whoever holds the lock.
     pub(super) fn take_up(self: &Arc<Self>, inner: &mut Inner, after: &mut After, anew: TakeUp) {
-        let TakeUp { why, by, dropped, kept, mut leftovers, signals, paused, before, known, next } = anew;
+        let TakeUp { why, by, dropped, holds, kept, mut leftovers, signals, paused, before, known, next } =
+            anew;
         inner.now = self.core.clock.now();
         let at = inner.now;
         let uncommitted = &mut inner.uncommitted;
@@ -274,7 +382,7 @@ impl RunHost {
             uncommitted.entries.push(Entry { at, event, value: value.clone(), changes: Vec::new() });
             leftovers.keep(path, recalled, from, value, why == Why::Set);
         }
-        let event = StoredEvent::TakenUp { why, before, blueprint: known.hash(), dropped, by };
+        let event = StoredEvent::TakenUp { why, before, blueprint: known.hash(), dropped, holds, by };
         let event = journal::text(&event);
         uncommitted.entries.push(Entry { at, event, value: None, changes: Vec::new() });
         uncommitted.blueprint = (before != known.hash()).then(|| (known.hash(), known.text()));

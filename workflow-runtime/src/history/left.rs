@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::engine::StoredRecalled;
+use crate::definition::{Graph, Kind};
+use crate::engine::{Holds, StoredRecalled};
+use crate::lookup::find_step;
 use crate::run::Timestamp;
 
 /// What is left of each step, by its path.
@@ -20,8 +22,8 @@ pub(crate) struct Leftover {
     pub(crate) recalled: StoredRecalled,
     /// The number of the journal's entry that holds the value.
     pub(crate) from: Option<u64>,
-    /// Whether it stands by an operator's word, whatever comes before it.
-    pub(crate) sworn: bool,
+    /// Whether it is kept even where something before it runs anew.
+    pub(crate) held: bool,
     /// How often the step was undone, or did what does not count any more.
     pub(crate) undone: u32,
     /// The step's path without the numbers of items and turns.
@@ -40,32 +42,60 @@ impl Left {
     ) {
         let before = self.steps.get(&path);
         // What was recalled is the same as before.
-        let sworn =
-            before.is_some_and(|before| before.sworn && before.recalled == recalled && before.from == from);
+        let held =
+            before.is_some_and(|before| before.held && before.recalled == recalled && before.from == from);
         let undone = before.map_or(0, |before| before.undone).saturating_add(u32::from(undone_now));
         if recalled == StoredRecalled::Nothing && undone == 0 {
             self.steps.remove(&path);
         } else {
-            self.steps.insert(path, Leftover { recalled, from, sworn, undone, static_path });
+            self.steps.insert(path, Leftover { recalled, from, held, undone, static_path });
         }
     }
 
-    /// What is left of the step of a path stands by an operator's word.
-    pub(super) fn swear(&mut self, path: &str) {
+    /// Begins another life under `graph`: nothing is left of what is dropped,
+    /// and the rest is held as far as that life says.
+    pub(crate) fn take_up(&mut self, graph: &'static Graph, dropped: &[String], holds: Holds) {
+        for path in dropped {
+            self.drop_below(path, true);
+            self.reopen(path);
+        }
+        for (path, left) in &mut self.steps {
+            left.held |= match holds {
+                Holds::Set => false,
+                Holds::Once => left.is_kept() && is_done_once(graph, path),
+                Holds::Everything => left.recalled != StoredRecalled::Nothing,
+            };
+        }
+    }
+
+    /// What a step around the path has come to is no more: it is gone through
+    /// again.
+    pub(crate) fn reopen(&mut self, path: &str) {
+        for (end, _) in path.match_indices(['/', '[']) {
+            let Some(left) = self.steps.get_mut(&path[..end]) else { continue };
+            (left.recalled, left.from, left.held) = (StoredRecalled::Nothing, None, false);
+            if left.undone == 0 {
+                self.steps.remove(&path[..end]);
+            }
+        }
+    }
+
+    /// What is left of the step of a path is kept in every life to come.
+    pub(super) fn hold(&mut self, path: &str) {
         if let Some(left) = self.steps.get_mut(path) {
-            left.sworn = true;
+            left.held = true;
         }
     }
 
     /// Nothing is left of the step of a path, and of what lies in it: also
-    /// not what is sworn, or only that.
-    pub(super) fn drop_below(&mut self, path: &str, sworn_too: bool) {
+    /// not what is held, or only that.
+    pub(super) fn drop_below(&mut self, path: &str, held_too: bool) {
         for (of, left) in self.steps.range_mut(path.to_owned()..) {
             let Some(rest) = of.strip_prefix(path) else { break };
-            if (rest.is_empty() || rest.starts_with(['/', '['])) && (sworn_too || !left.sworn) {
+            if (rest.is_empty() || rest.starts_with(['/', '['])) && (held_too || !left.held) {
                 // What it did stands in the world, and it is done once more.
                 left.undone += u32::from(left.recalled == StoredRecalled::Value);
-                (left.recalled, left.from, left.sworn) = (StoredRecalled::Nothing, None, false);
+                (left.recalled, left.from, left.held) = (StoredRecalled::Nothing, None, false);
             }
         }
         self.steps.retain(|_, left| left.recalled != StoredRecalled::Nothing || left.undone > 0);
@@ -78,18 +108,34 @@ impl Left {
 
     /// Whether somewhere the step of a static path has a result, or nobody
     /// knows whether it has.
-    pub(super) fn is_kept(&self, static_path: &str) -> bool {
+    pub(crate) fn is_kept(&self, static_path: &str) -> bool {
         self.steps.values().any(|left| left.static_path == static_path && left.is_kept())
     }
 }
 
 impl Leftover {
-    fn is_kept(&self) -> bool {
+    /// Whether the step has done something, or nobody knows whether it has.
+    pub(crate) fn is_done(&self) -> bool {
+        matches!(self.recalled, StoredRecalled::Value | StoredRecalled::Unknown)
+    }
+
+    /// Whether the step has come to something that would be lost, or done
+    /// twice, if it ran anew.
+    pub(crate) fn is_kept(&self) -> bool {
         matches!(
             self.recalled,
             StoredRecalled::Value | StoredRecalled::Failed { .. } | StoredRecalled::Unknown
         )
     }
+}
+
+/// Whether the step of a path calls a task that is not done a second time
+/// because something before it is.
+fn is_done_once(graph: &'static Graph, path: &str) -> bool {
+    find_step(graph, path).is_some_and(|step| match step.kind {
+        Kind::Task(task) => task.task.is_done_once(),
+        _ => false,
+    })
 }
 
 /// A failed attempt before one that has not ended: it counts, and the next one

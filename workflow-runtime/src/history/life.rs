@@ -273,7 +273,22 @@ impl LifeReader {
         not_begun: bool,
     ) {
         let path = place.path(number);
-        let lost = record.state == StepState::Cancelled && self.places.has_lost(place, number);
+        if let Kind::Task(task) = step.kind
+            && task.task.child.is_some()
+        {
+            // One that ended well is gone through again, step by step.
+            if record.begun {
+                left.put(path, place.static_path(number), failed_child(step, record), None, false);
+            }
+            return;
+        }
+        let stopped = match record.state {
+            StepState::Cancelled => true,
+            // In a workflow that lost.
+            StepState::Failed => !record.succeeded && matches!(step.on_failure, OnFailure::FailRun),
+            _ => false,
+        };
+        let lost = stopped && self.places.has_lost(place, number);
         let from = record.output;
         let (recalled, undone) = match record.state {
             // Whatever it was before: the race is decided. Only that nobody
@@ -298,12 +313,15 @@ impl LifeReader {
 }
 
 /// Whether something may be left of a step: whether it does anything that is
-/// more than a pure expression, itself.
+/// more than a pure expression, itself, or has a failure that is a value.
 fn may_be_left(step: &Step) -> bool {
-    match step.kind {
-        Kind::Task(task) => task.task.child.is_none(),
-        Kind::Signal { .. } | Kind::Sleep(_) => true,
-        _ => false,
+    matches!(step.kind, Kind::Task(_) | Kind::Signal { .. } | Kind::Sleep(_))
+}
+
+fn failed_child(step: &Step, record: &Record) -> StoredRecalled {
+    match record.state {
+        StepState::Failed => failed(step, record),
+        _ => StoredRecalled::Nothing,
     }
 }
 

@@ -9,7 +9,7 @@ use super::life::{Heard, LifeReader};
 use super::story::{AttemptStory, Life, Operated, OperatorAct, Outcome, StepStory};
 use super::{History, Unreadable, Why};
 use crate::definition::Graph;
-use crate::engine::{StoredEvent, StoredRecalled};
+use crate::engine::{Holds, StoredEvent, StoredRecalled};
 use crate::lookup::static_path;
 use crate::operation::By;
 use crate::panics::contained;
@@ -100,8 +100,8 @@ impl Reader<'_> {
                 self.kept.push((path, recalled, from));
                 return Ok(());
             }
-            StoredEvent::TakenUp { why, blueprint, dropped, .. } => {
-                return self.take_up(entry, why, blueprint, &dropped, by);
+            StoredEvent::TakenUp { why, blueprint, dropped, holds, .. } => {
+                return self.take_up(entry, why, blueprint, (&dropped, holds), by);
             }
             _ => {}
         }
@@ -133,7 +133,7 @@ impl Reader<'_> {
         entry: &StoredEntry,
         why: Why,
         blueprint: u64,
-        dropped: &[String],
+        (dropped, holds): (&[String], Holds),
         by: Option<By>,
     ) -> Result<(), String> {
         let graph = (self.blueprint_of)(blueprint).ok_or_else(|| {
@@ -142,7 +142,7 @@ impl Reader<'_> {
         self.fold();
         self.graph = graph;
         self.keep(why == Why::Set);
-        dropped.iter().for_each(|path| self.left.drop_below(path, true));
+        self.left.take_up(graph, dropped, holds);
         // Those that nobody took come again in the new life.
         self.left.signals.clear();
         self.life = Some(LifeReader::new(Machine::resuming(graph), graph));
@@ -171,12 +171,13 @@ impl Reader<'_> {
         self.earlier.take(life.stories(self.lives.len().saturating_sub(1)));
     }
 
-    fn keep(&mut self, sworn: bool) {
+    fn keep(&mut self, held: bool) {
         for (path, recalled, from) in std::mem::take(&mut self.kept) {
             let static_path = static_path(self.graph, &path);
             self.left.put(path.clone(), static_path, recalled, from, false);
-            if sworn {
-                self.left.swear(&path);
+            if held {
+                self.left.reopen(&path);
+                self.left.hold(&path);
             }
         }
     }

@@ -312,9 +312,9 @@ fn what_was_set_stands_in_every_life() {
     let journal = again(journal, "set").recalled(0, json!("nothing"), None);
     let history = read(&journal);
     assert_eq!(left(&history), [value("w/b", 2)]);
-    assert!(history.left.steps["w/b"].sworn);
+    assert!(history.left.steps["w/b"].held);
     let journal = again(journal.failed(0, 1), "retried");
-    assert!(read(&journal).left.steps["w/b"].sworn);
+    assert!(read(&journal).left.steps["w/b"].held);
     let history = read(&journal.taken_up("adopted", &blueprint, &["w/b"]));
     assert_eq!(left(&history), [("w/b", StoredRecalled::Nothing, None, 1)]);
 }

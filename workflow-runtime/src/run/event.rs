@@ -55,7 +55,9 @@ pub enum Event {
         /// The signal's name.
         name: &'static str,
     },
-    /// The answer to [`Action::Recall`](super::Action::Recall).
+    /// The answer to [`Action::Recall`](super::Action::Recall). Also to
+    /// [`Action::Evaluate`](super::Action::Evaluate) of a child workflow whose
+    /// failure is a value, where that is kept.
     Recalled {
         /// The step that asked.
         key: Key,

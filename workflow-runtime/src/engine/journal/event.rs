@@ -147,6 +147,9 @@ pub(crate) enum StoredEvent {
         /// them.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         dropped: Vec<String>,
+        /// What of the rest is kept even where something before it runs anew.
+        #[serde(default, skip_serializing_if = "Holds::is_least")]
+        holds: Holds,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<By>,
     },
@@ -180,6 +183,29 @@ pub enum Why {
     Adopted,
     /// It is a fork of another run.
     Forked,
+}
+
+/// Which results a new life keeps even where something before them runs anew.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Holds {
+    /// Those that an operator has set, in this life or in one before.
+    #[default]
+    Set,
+    /// And those of tasks that are not done twice for the sake of another
+    /// step: `at_most_once`, `transaction`, or with an `undo` that they would
+    /// need twice.
+    Once,
+    /// All that there are.
+    Everything,
+}
+
+impl Holds {
+    /// What an entry without the field means.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
+    fn is_least(&self) -> bool {
+        *self == Self::Set
+    }
 }
 
 /// What is left of a step.

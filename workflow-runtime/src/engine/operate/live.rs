@@ -88,7 +88,7 @@ pub(super) async fn to_live(
                 host.ask(asker, |_| Ok((Event::RetryRequested { key }, None))).await?;
             }
         }
-        Operation::Adopt => return Err(refused(&host.id, "is not blocked")),
+        Operation::Adopt | Operation::AdoptAgain { .. } => return Err(refused(&host.id, "is not blocked")),
         // Made of what a store holds.
         Operation::Rerun | Operation::Fork { .. } | Operation::Start { .. } => {
             return Err(needs_store(&host.id));

@@ -7,13 +7,13 @@ use serde_json::Value as Json;
 use super::super::core::Core;
 use super::super::create::{self, Beginning};
 use super::super::host::RunHost;
-use super::super::journal::{self, StoredEvent, StoredRecalled, Why, output_codec, payload};
+use super::super::journal::{self, StoredEvent, Why, output_codec, payload};
 use super::super::params::decode_params;
 use super::super::recovery;
 use super::super::registry::{Adopted, Known, Registry};
 use super::super::replay::Unread;
 use super::super::run::AnyRun;
-use super::super::takeup::TakeUp;
+use super::super::takeup::{AdoptWanted, TakeUp};
 use super::{refused, value_for};
 use crate::definition::Kind;
 use crate::error::{Error, Result};
@@ -50,7 +50,7 @@ impl Asked<'_> {
             Operation::Fork { from } => self.fork(from).await,
             Operation::Retry { .. } if self.stored.end.is_some() => self.retry().await,
             Operation::Set { step, value } if self.stored.end.is_some() => self.set(step, value).await,
-            Operation::Adopt if self.stored.end.is_some() => {
+            Operation::Adopt | Operation::AdoptAgain { .. } if self.stored.end.is_some() => {
                 Err(self.refused("has ended; `retry` goes on with it, `rerun` runs it again"))
             }
             _ if self.stored.end.is_some() => {
@@ -63,7 +63,15 @@ impl Asked<'_> {
                     Err(Error::Blocked { .. }) if *operation == Operation::Cancel => {
                         self.cancel_blocked().await
                     }
-                    Err(Error::Blocked { .. }) if *operation == Operation::Adopt => self.adopt().await,
+                    Err(Error::Blocked { .. }) if *operation == Operation::Adopt => {
+                        self.adopt(AdoptWanted::default()).await
+                    }
+                    Err(Error::Blocked { reason, workflow, id }) => match operation {
+                        Operation::AdoptAgain { again, even_if_done } => {
+                            self.adopt(AdoptWanted { again, even_if_done: *even_if_done }).await
+                        }
+                        _ => Err(Error::Blocked { reason, workflow, id }),
+                    },
                     Err(error) => Err(error),
                 }
             }
@@ -149,16 +157,16 @@ impl Asked<'_> {
         let anew =
             TakeUp::again(&self.known, &*self.store, &self.stored, &entries, Why::Set, self.by.clone());
         let anew = anew.map(|mut anew| {
-            anew.kept.push((step.to_owned(), StoredRecalled::Value, stored));
+            anew.set(step, stored);
             anew
         });
         self.take_up(anew).await
     }
 
-    async fn adopt(self) -> Result<String> {
+    async fn adopt(self, wanted: AdoptWanted<'_>) -> Result<String> {
         let entries = self.entries().await?;
         let anew =
-            TakeUp::again(&self.known, &*self.store, &self.stored, &entries, Why::Adopted, self.by.clone());
+            TakeUp::adopted(&self.known, &*self.store, &self.stored, &entries, &wanted, self.by.clone());
         self.take_up(anew).await
     }
 

@@ -1,6 +1,7 @@
 //! A run that is taken up again: what its earlier lives have left is kept, and
 //! what comes after a step that runs anew runs anew too.
 
+use super::Machine;
 use super::frame::{Activity, Fresh, Phase};
 use super::transition::Transition;
 use crate::definition::{Kind, OnFailure};
@@ -15,6 +16,38 @@ pub(super) fn may_be_recalled(kind: &Kind) -> bool {
         Kind::Task(task) => task.task.child.is_none(),
         Kind::Signal { .. } | Kind::Sleep(_) => true,
         _ => false,
+    }
+}
+
+impl Machine {
+    /// Whether a step of a run that was taken up again runs anew: what it did
+    /// before does not count, unless an operator has said so.
+    #[must_use]
+    pub fn runs_anew(&self, key: Key) -> bool {
+        self.frames.node(key).is_some_and(|node| node.fresh == Fresh::Entirely)
+    }
+
+    /// Whether this may be left of a step: a step of its path may have been of
+    /// another kind before. False when its frame is closed.
+    #[must_use]
+    pub fn fits(&self, key: Key, recalled: &Recalled) -> bool {
+        let Some(step) = self.step(key) else { return false };
+        match (recalled, &step.kind) {
+            (Recalled::Nothing | Recalled::Value, _) => true,
+            (Recalled::Failed { .. }, _) => matches!(step.on_failure, OnFailure::Value(_)),
+            (Recalled::Until(_), kind) => matches!(kind, Kind::Sleep(_) | Kind::Signal { .. }),
+            (Recalled::Backoff { .. } | Recalled::Unknown, kind) => matches!(kind, Kind::Task(_)),
+            (Recalled::Lost, _) => self.races_around(key).next().is_some(),
+        }
+    }
+
+    /// The races that the step, or what it is part of, takes part in.
+    fn races_around(&self, key: Key) -> impl Iterator<Item = u32> {
+        let frames = &self.frames;
+        let outwards = std::iter::successors(Some(key.frame.index), |&index| {
+            frames.at(index).parent.map(|parent| parent.frame.index)
+        });
+        outwards.filter(|&index| frames.at(index).race)
     }
 }
 
@@ -70,18 +103,16 @@ impl Transition<'_> {
 
     /// It is known what is left of a step.
     pub fn recalled(&mut self, key: Key, recalled: Recalled) -> Result<(), Refused> {
-        if self.expect(key)?.activity != Activity::Recall {
+        let activity = self.expect(key)?.activity;
+        let step = self.step(key);
+        // What a workflow came to is told where its parameters are asked for.
+        let is_outcome = activity == Activity::Asked
+            && matches!(step.kind, Kind::Task(task) if task.task.child.is_some())
+            && matches!(recalled, Recalled::Failed { .. });
+        if activity != Activity::Recall && !is_outcome {
             return Err(Refused::Unexpected);
         }
-        let step = self.step(key);
-        let fits = match (&recalled, &step.kind) {
-            (Recalled::Nothing | Recalled::Value, _) => true,
-            (Recalled::Failed { .. }, _) => matches!(step.on_failure, OnFailure::Value(_)),
-            (Recalled::Until(_), kind) => matches!(kind, Kind::Sleep(_) | Kind::Signal { .. }),
-            (Recalled::Backoff { .. } | Recalled::Unknown, kind) => matches!(kind, Kind::Task(_)),
-            (Recalled::Lost, _) => self.races_around(key).next().is_some(),
-        };
-        if !fits {
+        if !self.machine.fits(key, &recalled) {
             return Err(Refused::Unexpected);
         }
         self.set_activity(key, Activity::Idle);
@@ -129,15 +160,6 @@ impl Transition<'_> {
         }
     }
 
-    /// The races that the step, or what it is part of, takes part in.
-    fn races_around(&self, key: Key) -> impl Iterator<Item = u32> {
-        let frames = &self.machine.frames;
-        let outwards = std::iter::successors(Some(key.frame.index), |&index| {
-            frames.at(index).parent.map(|parent| parent.frame.index)
-        });
-        outwards.filter(|&index| frames.at(index).race)
-    }
-
     /// Begins those that have lost their `select!` before, where it turns out
     /// that nothing is left of the one that won. False when there are none.
     pub fn begin_lost(&mut self) -> bool {
@@ -149,7 +171,7 @@ impl Transition<'_> {
             if !waits {
                 continue;
             }
-            if self.races_around(key).any(|race| self.may_be_decided(race)) {
+            if self.machine.races_around(key).any(|race| self.may_be_decided(race)) {
                 self.machine.lost.push(key);
             } else {
                 self.run_anew(key);

@@ -1,0 +1,574 @@
+//! Blocked runs that an operator adopts: what has finished keeps its result,
+//! whatever has changed before it, and runs again only where that is said.
+//! Each module is the program of another day.
+
+use std::sync::{Arc, Mutex};
+
+use support::tasks::{Oops, oops};
+use workflow_runtime::run::RunState;
+use workflow_runtime::store::Memory;
+use workflow_runtime::testing::block_on;
+use workflow_runtime::{
+    By, Context, Engine, Error, Operation, Resources, RunsOn, StepError, Workflow, task, workflow,
+};
+
+/// What has begun in the world: the paths of steps, and their keys.
+#[derive(Default)]
+struct World(Mutex<Vec<(String, String)>>);
+
+impl World {
+    fn note(&self, cx: &Context) {
+        self.0.lock().unwrap().push((cx.step().to_owned(), cx.idempotency_key().to_owned()));
+    }
+
+    /// The paths of the steps that have begun, in order; since it was asked
+    /// last.
+    fn begun(&self) -> Vec<String> {
+        let mut begun: Vec<_> = self.0.lock().unwrap().drain(..).map(|(path, _)| path).collect();
+        begun.sort();
+        begun
+    }
+
+    fn keys(&self) -> Vec<String> {
+        self.0.lock().unwrap().iter().map(|(_, key)| key.clone()).collect()
+    }
+}
+
+#[derive(Resources)]
+struct App {
+    world: Arc<World>,
+}
+
+#[task(at_most_once)]
+async fn charge(amount: u64, #[context] cx: &Context, #[resource] world: &Arc<World>) -> u64 {
+    world.note(cx);
+    amount
+}
+
+#[task]
+async fn look(amount: u64, #[context] cx: &Context, #[resource] world: &Arc<World>) -> u64 {
+    world.note(cx);
+    amount
+}
+
+#[task(undo = give_back)]
+async fn hold(amount: u64, #[context] cx: &Context, #[resource] world: &Arc<World>) -> u64 {
+    world.note(cx);
+    amount
+}
+
+#[task]
+async fn give_back(_held: &u64, #[context] cx: &Context, #[resource] world: &Arc<World>) {
+    world.note(cx);
+}
+
+#[task]
+async fn odd(number: u64, #[context] cx: &Context, #[resource] world: &Arc<World>) -> Result<u64, Oops> {
+    world.note(cx);
+    if number % 2 == 1 { Ok(number) } else { Err(oops(format!("{number} is even"))) }
+}
+
+mod monday {
+    use super::*;
+    workflow! {
+        pub fn shop(amount: u64) -> Result<u64> {
+            let held = hold(amount);
+            let pay = charge(held);
+            let parts: Vec<u64> = vec![pay, pay + 1];
+            let looked = for part in parts {
+                let one = look(part);
+                one
+            };
+            let go = signal::<u64>("go");
+            let ship = look(go + looked.len() as u64);
+            Ok(ship + pay)
+        }
+    }
+}
+
+/// With a step before what has been paid.
+mod with_a_step_before {
+    use super::*;
+    workflow! {
+        pub fn shop(amount: u64) -> Result<u64> {
+            let risk = look(amount);
+            #[after(risk)]
+            let held = hold(amount);
+            #[after(risk)]
+            let pay = charge(held);
+            let parts: Vec<u64> = vec![pay, pay + 1];
+            let looked = for part in parts {
+                let one = look(part);
+                one
+            };
+            #[after(risk)]
+            let go = signal::<u64>("go");
+            let ship = look(go + looked.len() as u64);
+            Ok(ship + pay)
+        }
+    }
+}
+
+mod with_another_name {
+    use super::*;
+    workflow! {
+        pub fn shop(amount: u64) -> Result<u64> {
+            let held = hold(amount);
+            let payment = charge(held);
+            let go = signal::<u64>("go");
+            let ship = look(go);
+            Ok(ship + payment)
+        }
+    }
+}
+
+mod with_other_items {
+    use super::*;
+    workflow! {
+        pub fn shop(amount: u64) -> Result<u64> {
+            let held = hold(amount);
+            let pay = charge(held);
+            let parts: Vec<u64> = vec![pay + 1, pay];
+            let looked = for part in parts {
+                let one = look(part);
+                one
+            };
+            let go = signal::<u64>("go");
+            let ship = look(go + looked.len() as u64);
+            Ok(ship + pay)
+        }
+    }
+}
+
+fn by() -> By {
+    By { actor: "ann".to_owned(), reason: None }
+}
+
+async fn engine<W: Workflow + RunsOn<App>>(store: &Memory, world: &Arc<World>) -> Engine<App> {
+    let builder = Engine::with_store(Arc::new(store.clone())).resources(App { world: world.clone() });
+    builder.register::<W>().start().await.unwrap()
+}
+
+/// A run of Monday's program, which waits for its signal.
+fn in_flight() -> (Memory, Arc<World>, String) {
+    let (store, world) = (Memory::new(), Arc::new(World::default()));
+    let id = block_on(async {
+        let engine = engine::<monday::shop>(&store, &world).await;
+        let run = engine.start(monday::shop(7)).key("a").await.unwrap();
+        while run.state() != RunState::Waiting {
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        }
+        run.id().to_owned()
+    });
+    (store, world, id)
+}
+
+fn again(steps: &[&str], even_if_done: bool) -> Operation {
+    Operation::AdoptAgain { again: steps.iter().map(|step| (*step).to_owned()).collect(), even_if_done }
+}
+
+/// Adopts the run under another program and has it end.
+fn adopted<W: Workflow + RunsOn<App>>(
+    store: &Memory,
+    world: &Arc<World>,
+    id: &str,
+    how: Operation,
+) -> Vec<u8> {
+    block_on(async {
+        let engine = engine::<W>(store, world).await;
+        assert!(matches!(engine.run(id).await, Err(Error::Blocked { .. })), "it is blocked");
+        engine.operate(Some(id), how, by()).await.unwrap();
+        let go = Operation::Signal { name: "go".to_owned(), value: 1.into() };
+        engine.operate(Some(id), go, by()).await.unwrap();
+        let run = engine.run(id).await.unwrap();
+        run.wait().await;
+        run.result().unwrap().unwrap()
+    })
+}
+
+fn refused<W: Workflow + RunsOn<App>>(
+    store: &Memory,
+    world: &Arc<World>,
+    id: &str,
+    how: Operation,
+) -> String {
+    block_on(async {
+        let engine = engine::<W>(store, world).await;
+        let Err(error) = engine.operate(Some(id), how, by()).await else { panic!("it is adopted") };
+        error.to_string()
+    })
+}
+
+#[test]
+fn a_step_before_what_has_finished_does_not_run_that_again() {
+    let (store, world, id) = in_flight();
+    assert_eq!(world.begun(), ["shop/held", "shop/looked[0]/one", "shop/looked[1]/one", "shop/pay"]);
+    let result = adopted::<with_a_step_before::shop>(&store, &world, &id, Operation::Adopt);
+    assert_eq!(
+        (result.as_slice(), world.begun()),
+        (&b"10"[..], vec!["shop/risk".into(), "shop/ship".into()])
+    );
+}
+
+/// Also in the lives after that one, and when the process dies in between.
+#[test]
+fn nor_when_the_process_dies_on_the_way() {
+    let (store, world, id) = in_flight();
+    world.begun();
+    block_on(async {
+        let engine = engine::<with_a_step_before::shop>(&store, &world).await;
+        engine.operate(Some(&id), Operation::Adopt, by()).await.unwrap();
+    });
+    let result = block_on(async {
+        let engine = engine::<with_a_step_before::shop>(&store, &world).await;
+        let go = Operation::Signal { name: "go".to_owned(), value: 1.into() };
+        engine.operate(Some(&id), go, by()).await.unwrap();
+        let run = engine.run(&id).await.unwrap();
+        run.wait().await;
+        run.result().unwrap().unwrap()
+    });
+    assert_eq!(result, b"10");
+    let begun = world.begun();
+    assert!(!begun.iter().any(|path| ["shop/held", "shop/pay"].contains(&&**path)), "{begun:?}");
+}
+
+#[test]
+fn a_finished_step_runs_again_where_it_is_named() {
+    let (store, world, id) = in_flight();
+    world.begun();
+    let how = again(&["shop/looked[1]/one"], false);
+    let result = adopted::<with_a_step_before::shop>(&store, &world, &id, how);
+    assert_eq!(result, b"10");
+    assert_eq!(world.begun(), ["shop/looked[1]/one", "shop/risk", "shop/ship"]);
+}
+
+#[test]
+fn what_is_done_once_is_done_again_at_a_second_word_alone() {
+    let (store, world, id) = in_flight();
+    for (step, why) in [("shop/pay", "at_most_once"), ("shop/held", "undo")] {
+        let reason = refused::<with_a_step_before::shop>(&store, &world, &id, again(&[step], false));
+        assert!(reason.contains(why) && reason.contains("--even-if-done"), "{reason}");
+    }
+    let before = world.keys();
+    // What it goes over is made of what is paid.
+    let how = again(&["shop/pay", "shop/looked"], true);
+    let result = adopted::<with_a_step_before::shop>(&store, &world, &id, how);
+    assert_eq!(result, b"10");
+    let keys = world.keys();
+    assert_eq!(world.begun().iter().filter(|path| *path == "shop/pay").count(), 2);
+    assert!(keys.iter().all(|key| keys.iter().filter(|other| *other == key).count() == 1), "another key");
+    assert!(keys.len() > before.len());
+}
+
+#[test]
+fn another_name_is_no_second_time() {
+    let (store, world, id) = in_flight();
+    let reason = refused::<with_another_name::shop>(&store, &world, &id, Operation::Adopt);
+    for part in ["shop/pay", "shop/payment", "--again shop/payment --even-if-done"] {
+        assert!(reason.contains(part), "{reason}");
+    }
+    world.begun();
+    let how = again(&["shop/payment"], true);
+    assert_eq!(adopted::<with_another_name::shop>(&store, &world, &id, how), b"8");
+    assert_eq!(world.begun(), ["shop/payment", "shop/ship"]);
+}
+
+#[test]
+fn results_do_not_go_to_other_items() {
+    let (store, world, id) = in_flight();
+    let reason = refused::<with_other_items::shop>(&store, &world, &id, Operation::Adopt);
+    assert!(reason.contains("`--again shop/looked`"), "{reason}");
+    world.begun();
+    adopted::<with_other_items::shop>(&store, &world, &id, again(&["shop/looked"], false));
+    assert_eq!(world.begun(), ["shop/looked[0]/one", "shop/looked[1]/one", "shop/ship"]);
+}
+
+#[test]
+fn what_has_no_effect_is_refused() {
+    let (store, world, id) = in_flight();
+    let refusal =
+        |steps: &[&str]| refused::<with_a_step_before::shop>(&store, &world, &id, again(steps, false));
+    assert!(refusal(&["shop/ship"]).contains("nothing is left of `shop/ship`"));
+    assert!(refusal(&["shop/risk"]).contains("shop/risk"));
+    assert!(refusal(&["shop/nothing"]).contains("there is no step `shop/nothing`"));
+}
+
+mod children {
+    use super::*;
+
+    /// The natural report: what became of each item.
+    #[task]
+    async fn report(results: &[Result<u64, StepError>]) -> String {
+        let words: Vec<String> = results
+            .iter()
+            .map(|result| match result {
+                Ok(value) => value.to_string(),
+                Err(error) => error.failure().to_string(),
+            })
+            .collect();
+        words.join(", ")
+    }
+
+    #[task]
+    async fn say(result: &Result<u64, StepError>) -> String {
+        match result {
+            Ok(value) => value.to_string(),
+            Err(error) => error.failure().to_string(),
+        }
+    }
+
+    workflow! {
+        pub fn fulfil(number: u64) -> Result<u64> {
+            let held = hold(number);
+            let paid = charge(held);
+            let odd = odd(paid)?;
+            Ok(odd)
+        }
+    }
+
+    workflow! {
+        /// A child of a child, whose failure is a value in there.
+        pub fn nested(number: u64) -> Result<String> {
+            let inner = fulfil(number);
+            let said = say(&inner);
+            Ok(said)
+        }
+    }
+
+    pub mod monday {
+        use super::*;
+        workflow! {
+            pub fn orders(numbers: Vec<u64>, wanted: bool) -> Result<String> {
+                let results = for number in numbers {
+                    let one = fulfil(number);
+                    one
+                };
+                let told = report(&results);
+                let deep = nested(4)?;
+                let arm = if wanted { let lone = fulfil(6); let said = say(&lone); said } else { String::new() };
+                let raced = select! {
+                    lost = fulfil(8) => { let said = say(&lost); said },
+                    _ = sleep("3d") => "too late".to_owned(),
+                };
+                let go = signal::<u64>("go");
+                Ok(format!("{told}; {deep}; {arm}; {raced}; {go}"))
+            }
+        }
+    }
+
+    pub mod tuesday {
+        use super::*;
+        workflow! {
+            pub fn orders(numbers: Vec<u64>, wanted: bool) -> Result<String> {
+                let results = for number in numbers {
+                    let one = fulfil(number);
+                    one
+                };
+                let told = report(&results);
+                let deep = nested(4)?;
+                let arm = if wanted { let lone = fulfil(6); let said = say(&lone); said } else { String::new() };
+                let raced = select! {
+                    lost = fulfil(8) => { let said = say(&lost); said },
+                    _ = sleep("3d") => "too late".to_owned(),
+                };
+                let go = signal::<u64>("go");
+                let more = look(go);
+                Ok(format!("{told}; {deep}; {arm}; {raced}; {more}"))
+            }
+        }
+    }
+
+    /// The graph of the child is another one.
+    pub mod wednesday {
+        use super::*;
+        workflow! {
+            pub fn fulfil(number: u64) -> Result<u64> {
+                let held = hold(number);
+                let paid = charge(held);
+                let odd = odd(paid + 1)?;
+                Ok(odd)
+            }
+        }
+        workflow! {
+            pub fn orders(numbers: Vec<u64>, wanted: bool) -> Result<String> {
+                let results = for number in numbers {
+                    let one = fulfil(number);
+                    one
+                };
+                let told = report(&results);
+                let deep = nested(4)?;
+                let arm = if wanted { let lone = fulfil(6); let said = say(&lone); said } else { String::new() };
+                let raced = select! {
+                    lost = fulfil(8) => { let said = say(&lost); said },
+                    _ = sleep("3d") => "too late".to_owned(),
+                };
+                let go = signal::<u64>("go");
+                Ok(format!("{told}; {deep}; {arm}; {raced}; {go}"))
+            }
+        }
+    }
+
+    /// It ends with a failure, to be gone on with.
+    pub mod broken {
+        use super::*;
+        workflow! {
+            pub fn retried(number: u64) -> Result<String> {
+                let one = fulfil(number);
+                let said = say(&one);
+                let go = signal::<u64>("go");
+                let last = odd(go)?;
+                Ok(format!("{said}, {last}"))
+            }
+        }
+    }
+
+    const RESULT: &str = "1, 2 is even, 3; 4 is even; 6 is even; 8 is even; ";
+
+    async fn waits<T>(run: &workflow_runtime::Run<T>) {
+        while run.state() != RunState::Waiting {
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        }
+    }
+
+    fn in_flight() -> (Memory, Arc<World>, String) {
+        let (store, world) = (Memory::new(), Arc::new(World::default()));
+        let id = block_on(async {
+            let engine = engine::<monday::orders>(&store, &world).await;
+            let run = engine.start(monday::orders(vec![1, 2, 3], true)).await.unwrap();
+            waits(&run).await;
+            run.id().to_owned()
+        });
+        // Three items, and one each of the others; what fails is taken back.
+        let begun = world.begun();
+        assert_eq!(begun.iter().filter(|path| path.ends_with("/paid")).count(), 6, "{begun:?}");
+        (store, world, id)
+    }
+
+    async fn end<R: workflow_runtime::Resources>(engine: &Engine<R>, id: &str) -> String {
+        let go = Operation::Signal { name: "go".to_owned(), value: 1.into() };
+        engine.operate(Some(id), go, by()).await.unwrap();
+        let run = engine.run(id).await.unwrap();
+        run.wait().await;
+        serde_json::from_slice(&run.result().unwrap().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn the_failure_of_a_child_is_kept_under_a_graph_that_changed_elsewhere() {
+        let (store, world, id) = in_flight();
+        block_on(async {
+            let engine = engine::<tuesday::orders>(&store, &world).await;
+            assert_eq!(end(&engine, &id).await, format!("{RESULT}1"));
+        });
+        assert_eq!(world.begun(), ["orders/more"]);
+    }
+
+    #[test]
+    fn and_the_process_dies_on_the_way_there() {
+        let (store, world, id) = in_flight();
+        for _ in 0..2 {
+            block_on(async { engine::<tuesday::orders>(&store, &world).await.run(&id).await.unwrap() });
+        }
+        block_on(async {
+            let engine = engine::<tuesday::orders>(&store, &world).await;
+            assert_eq!(end(&engine, &id).await, format!("{RESULT}1"));
+        });
+        assert_eq!(world.begun(), ["orders/more"]);
+    }
+
+    #[test]
+    fn another_graph_of_the_child_blocks_and_an_adoption_keeps_its_failure() {
+        let (store, world, id) = in_flight();
+        block_on(async {
+            let engine = engine::<wednesday::orders>(&store, &world).await;
+            let Err(Error::Blocked { reason, .. }) = engine.run(&id).await else { panic!("it goes on") };
+            assert!(
+                reason.contains("workflow `orders/results/one` has failed, which is a value"),
+                "{reason}"
+            );
+            engine.operate(Some(&id), Operation::Adopt, by()).await.unwrap();
+            assert_eq!(end(&engine, &id).await, format!("{RESULT}1"));
+        });
+        assert_eq!(world.begun(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_failed_child_runs_again_where_it_is_named() {
+        let (store, world, id) = in_flight();
+        block_on(async {
+            let engine = engine::<wednesday::orders>(&store, &world).await;
+            let wanted = again(&["orders/results[1]/one", "orders/told"], false);
+            let refused = engine.operate(Some(&id), wanted, by()).await.unwrap_err().to_string();
+            assert!(
+                refused.contains("orders/results/one/paid") && refused.contains("--even-if-done"),
+                "{refused}"
+            );
+            let wanted = again(&["orders/results[1]/one", "orders/told"], true);
+            engine.operate(Some(&id), wanted, by()).await.unwrap();
+            assert_eq!(end(&engine, &id).await, format!("{}1", RESULT.replace("2 is even", "3")));
+        });
+        let again = ["held", "odd", "paid"].map(|step| format!("orders/results[1]/one/{step}"));
+        assert_eq!(world.begun(), again);
+    }
+
+    #[test]
+    fn a_retry_does_not_run_a_failed_child_again() {
+        let (store, world) = (Memory::new(), Arc::new(World::default()));
+        block_on(async {
+            let engine = engine::<broken::retried>(&store, &world).await;
+            let run = engine.start(broken::retried(2)).await.unwrap();
+            waits(&run).await;
+            run.signal(broken::retried::go, 4).await.unwrap();
+            run.wait().await;
+            world.begun();
+            let id = run.id();
+            engine.operate(Some(id), Operation::Retry { step: None }, by()).await.unwrap();
+            engine.run(id).await.unwrap().wait().await;
+            assert_eq!(world.begun(), ["retried/last"]);
+            let set = Operation::Set { step: "retried/last".to_owned(), value: 5.into() };
+            engine.operate(Some(id), set, by()).await.unwrap();
+            let run = engine.run(id).await.unwrap();
+            run.wait().await;
+            assert_eq!(run.result().unwrap().unwrap(), br#""2 is even, 5""#);
+            assert_eq!(world.begun(), Vec::<String>::new());
+            // What is settled by hand inside of it opens it again.
+            let fork = Operation::Fork { from: "retried/one/odd".to_owned() };
+            let forked = engine.operate(Some(id), fork, by()).await.unwrap();
+            engine.run(&forked).await.unwrap().wait().await;
+            assert!(world.begun().contains(&"retried/one/odd".to_owned()));
+        });
+    }
+}
+
+/// A failed run whose undone step is done again: what is done once is not.
+mod undone {
+    use super::*;
+
+    workflow! {
+        pub fn sale(amount: u64, good: u64) -> Result<u64> {
+            let held = hold(amount);
+            let pay = charge(held);
+            let looked = look(pay);
+            let last = odd(good + looked - looked)?;
+            Ok(last)
+        }
+    }
+
+    #[test]
+    fn a_retry_does_not_charge_again_for_what_was_undone_before_it() {
+        let (store, world) = (Memory::new(), Arc::new(World::default()));
+        block_on(async {
+            let engine = engine::<sale>(&store, &world).await;
+            let run = engine.start(sale(7, 2)).await.unwrap();
+            run.wait().await;
+            assert_eq!(world.begun(), ["sale/held", "sale/held", "sale/last", "sale/looked", "sale/pay"]);
+            let id = run.id();
+            for _ in 0..2 {
+                engine.operate(Some(id), Operation::Retry { step: None }, by()).await.unwrap();
+                engine.run(id).await.unwrap().wait().await;
+                let begun = world.begun();
+                assert!(!begun.contains(&"sale/pay".to_owned()), "{begun:?}");
+                assert!(begun.contains(&"sale/looked".to_owned()), "{begun:?}");
+            }
+        });
+    }
+}
