@@ -103,6 +103,22 @@ mod wednesday {
     }
 }
 
+/// With a step before one that has finished.
+mod thursday {
+    use super::*;
+    workflow! {
+        pub fn nightly(day: u32) -> Result<String> {
+            let page = fetch(day);
+            let size = count("a page");
+            #[after(size)]
+            let text = parse(page);
+            let verdict = signal::<String>("verdict");
+            let published = publish(format!("{text} ({size})"), verdict);
+            Ok(published)
+        }
+    }
+}
+
 #[task]
 async fn log_in(user: &str, password: &Secret<String>, code: &Secret<String>) -> Secret<String> {
     Secret::new(format!("{user}:{}:{}", password.expose(), code.expose()))
@@ -176,6 +192,7 @@ fn main() -> ExitCode {
     app = match std::env::var("PROGRAM_DAY").as_deref() {
         Ok("tuesday") => app.register::<tuesday::nightly>(),
         Ok("wednesday") => app.register::<wednesday::nightly>(),
+        Ok("thursday") => app.register::<thursday::nightly>(),
         _ => app.register::<monday::nightly>(),
     };
     if let Ok(key) = std::env::var("PROGRAM_KEY") {

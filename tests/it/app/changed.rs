@@ -139,3 +139,66 @@ fn a_blocked_run_is_made_anew_or_cancelled() {
     assert_eq!(wednesday.fine(&["check"]).err, "0 runs unfinished, 0 would be blocked\n");
     assert_eq!(wednesday.fine(&["doctor"]).out, "nothing is wrong\n");
 }
+
+/// What is kept and what runs is said before anything is done.
+#[test]
+fn an_adoption_says_first_what_it_keeps() {
+    let monday = monday("foretold");
+    let thursday = on(&monday, "thursday");
+    let foretold = [
+        "= nightly/page: its result is kept",
+        "+ nightly/size: is new, and runs",
+        "= nightly/text: its result is kept",
+        "· nightly/verdict: has no result yet, and runs",
+        "· nightly/published: has no result yet, and runs",
+    ];
+    let dry = thursday.fine(&["adopt", "@last", "--dry-run"]);
+    assert_eq!(dry.out.lines().collect::<Vec<_>>(), foretold, "{dry:?}");
+    let json = &json_lines(&thursday.fine(&["adopt", "@last", "--dry-run", "--json"]).out)[0];
+    assert_eq!(json["steps"][2], serde_json::json!({ "path": "nightly/text", "fate": "kept" }));
+    assert_eq!(monday.runs()[0]["state"], "waiting", "nothing was done");
+
+    let again = thursday.fine(&["adopt", "@last", "--dry-run", "--again", "text"]);
+    assert!(again.out.contains("! nightly/text: has finished, and runs again\n"), "{again:?}");
+    let none = thursday.run(&["adopt", "@last", "--again", "verdict", "--dry-run"]);
+    assert_eq!(none.code, Some(4), "{none:?}");
+    assert!(none.err.contains("nothing is left of `nightly/verdict`"), "{none:?}");
+    assert_eq!(thursday.run(&["adopt", "@last", "--even-if-done"]).code, Some(2));
+    let goes_on = monday.run(&["adopt", "@last", "--dry-run"]);
+    assert_eq!(goes_on.code, Some(4), "{goes_on:?}");
+
+    let adopted = thursday.fine(&["adopt", "@last", "--detach"]);
+    foretold.iter().for_each(|line| assert!(adopted.err.contains(line), "{line} in {adopted:?}"));
+    thursday.fine(&["signal", "@last", "verdict", "good"]);
+    thursday.fine(&["work", "--drain"]);
+    assert_eq!(thursday.story()["result"], "page 7 parsed (6): good");
+}
+
+/// `check`, `show`, `work` and the refusal of a command say the same.
+#[test]
+fn why_a_run_is_blocked_is_said_alike_everywhere() {
+    let monday = monday("alike");
+    let thursday = on(&monday, "thursday");
+    let check = thursday.run(&["check"]);
+    let why: Vec<&str> = check.out.lines().skip(1).map(str::trim).collect();
+    for part in ["~ nightly/text: needs `size` too", "`adopt` goes on and keeps", "`rerun`", "`cancel`"] {
+        assert!(check.out.contains(part), "{part} in {check:?}");
+    }
+    // Before anybody has noticed, and then.
+    for blocked in ["this program would not go on with it:", "it is blocked:"] {
+        let shown = thursday.fine(&["show", "@last"]);
+        assert!(shown.out.contains(blocked), "{shown:?}");
+        why.iter().for_each(|line| assert!(shown.out.contains(line), "{line} in {shown:?}"));
+        assert!(shown.err.contains(" adopt ") && !shown.err.contains(" resume "), "{shown:?}");
+        let signal = thursday.run(&["signal", "@last", "verdict", "good"]);
+        assert!(signal.err.contains("`adopt` goes on and keeps"), "{signal:?}");
+    }
+    assert!(thursday.fine(&["ls"]).err.contains(" show "));
+    let worked = thursday.fine(&["work", "--drain"]);
+    assert!(worked.out.contains("`adopt` goes on and keeps"), "{worked:?}");
+    let story = thursday.story();
+    assert!(story["blocked"].as_str().unwrap().contains("`nightly/text` has finished"), "{story}");
+    // The program that started it goes on with it.
+    let shown = monday.fine(&["show", "@last"]);
+    assert!(shown.err.contains(" resume ") && !shown.err.contains(" adopt "), "{shown:?}");
+}

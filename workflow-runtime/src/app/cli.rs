@@ -211,7 +211,23 @@ fn operating() -> [Command; 9] {
         operation("set", "Settle a step by hand: it has this value")
             .arg(step("The step's path"))
             .arg(value("Its value, as JSON or as a text")),
-        going_on("adopt", "Go on with a blocked run under this program's code"),
+        going_on("adopt", "Go on with a blocked run under this program's code, keeping what has finished")
+            .arg(
+                option(
+                    "again",
+                    "STEP",
+                    "Run this step again, though it has finished; may be given several times",
+                )
+                .action(ArgAction::Append),
+            )
+            .arg(
+                flag(
+                    "even-if-done",
+                    "Also what is not done twice otherwise: at_most_once, transaction, undo",
+                )
+                .requires("again"),
+            )
+            .arg(flag("dry-run", "Only say what would be kept, and what would run").conflicts_with("detach")),
     ]
 }
 

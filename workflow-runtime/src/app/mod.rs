@@ -57,15 +57,16 @@
 //! | ------- | ------ | --------------- |
 //! | `run`, `watch`, and what makes a run go on | for the run, once it has ended | `id`, `workflow`, `state`, `result`, `error` |
 //! | `start` | for the run | `id`, `workflow` |
+//! | `adopt --dry-run` | for the run | `id`, `steps`, `refusals` |
 //! | `pause`, `signal`, `set`, and others with `--detach` | for the run | `id`, `operation` |
 //! | `work` | for each run that begins or ends | `at`, `id`, `workflow`, `event` |
 //! | `ls` | for each run | `id`, `workflow`, `key`, `state`, `created_at`, `ended_at`, `error`, `parent` |
-//! | `show` | for the run | those, and `params`, `result`, `steps`, `lives`, `requests` |
+//! | `show` | for the run | those, and `params`, `result`, `blocked` (why, where it is), `steps`, `lives`, `requests` |
 //! | `logs` | for each line | `at`, `path`, `attempt`, `undo`, `level`, `line` |
 //! | `graph` | for the workflow | as [`blueprint`](crate::blueprint) writes it |
 //! | `next` | for each schedule | `workflow`, `when`, `timezone`, `missed`, `overlap`, `times` |
 //! | `backfill` | for each tick | `tick`, `key`, `id`, `what` |
-//! | `check` | for each unfinished run | `id`, `workflow`, `outlook`, `reason`, `changes` |
+//! | `check` | for each unfinished run | `id`, `workflow`, `outlook`, `reason`, `changes`, `adopt` |
 //! | `lock` | for the file | `file`, `workflows`, `written` |
 //! | `doctor` | for the store | those of [`doctor::Report`](crate::doctor::Report), and `healthy`, `damage`, `unfinished`, `requests`, `owner` |
 //! | `completions` | for the shell | `shell`, `script` |
@@ -80,6 +81,7 @@ mod keys;
 mod listen;
 mod news;
 mod operator;
+mod outlook;
 mod output;
 mod params;
 mod problem;

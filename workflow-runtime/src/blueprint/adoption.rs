@@ -4,6 +4,8 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 
+use serde::Serialize;
+
 use super::Blueprint;
 use super::compare::compare_outlines;
 use super::outline::{Entry, Outline};
@@ -34,7 +36,8 @@ pub struct Adoption {
 }
 
 /// What becomes of a step when its run is adopted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Fate {
     /// Its result is kept.

@@ -27,6 +27,7 @@ use serde::{Deserialize, Serialize};
 pub use adoption::{Adoption, Again, Fate};
 pub use compare::{Comparison, Difference, StepComparison, compare};
 pub use lock::{LockChanges, LockProblem, check_lock, lock_text};
+pub(crate) use verdict::KEEPS;
 pub use verdict::{Obstacle, Progress, Verdict};
 
 use crate::definition::Graph;

@@ -116,17 +116,22 @@ fn gone(
     Some(format!("is gone, while `{successor}` is new and does the same; is that its new name?"))
 }
 
+/// What an adoption does, in words.
+pub(crate) const KEEPS: &str = "`adopt` goes on and keeps every result whose step still has its path";
+
+impl Verdict {
+    /// What is in the way, in words.
+    pub(crate) fn reasons(&self) -> String {
+        let reasons: Vec<&str> = self.obstacles.iter().map(|obstacle| &*obstacle.reason).collect();
+        format!("its workflow has changed: {}", reasons.join("; "))
+    }
+}
+
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.goes_on() {
             return f.write_str("the run can go on by itself");
         }
-        let reasons: Vec<&str> = self.obstacles.iter().map(|obstacle| &*obstacle.reason).collect();
-        write!(
-            f,
-            "its workflow has changed: {}; `adopt` goes on and keeps every result whose step still has its \
-             path, `rerun` starts a new run, `cancel` ends this one",
-            reasons.join("; ")
-        )
+        write!(f, "{}; {KEEPS}, `rerun` starts a new run, `cancel` ends this one", self.reasons())
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use serde_json::Value as Json;
 
+use super::advice::Advice;
 use super::create::{self, Beginning};
 use super::handle::Engine;
 use super::host::RunHost;
@@ -14,8 +15,8 @@ use super::journal::output_codec;
 use super::noted::Noted;
 use super::replay::{GoOn, Unread};
 use super::run::AnyRun;
-use super::takeup::compared;
-use crate::blueprint::Comparison;
+use super::takeup::{AdoptWanted, adoption, compared};
+use crate::blueprint::{Adoption, Comparison};
 use crate::definition::Graph;
 use crate::error::{Error, Result};
 use crate::lookup::find_step;
@@ -41,6 +42,8 @@ pub(crate) enum Outlook {
         reason: String,
         /// How its workflow has changed, where it has and that is known.
         changes: Option<Comparison>,
+        /// What an adoption would make of its steps, where there can be one.
+        adoption: Option<Adoption>,
     },
 }
 
@@ -83,13 +86,41 @@ impl<R: Resources> Engine<R> {
             let changes = || compared(&known, &*store, &stored).ok().flatten();
             let journal = store.journal(stored.run);
             Ok(match RunHost::read_back(&core, &known, &store, &stored, journal) {
-                Err(Unread::Blocked(reason)) => Outlook::Blocked { reason, changes: changes() },
+                Err(Unread::Blocked(reason)) => {
+                    let advice = Advice::of(&known, &*store, &stored);
+                    let reason = format!("{reason}; {}", advice.words());
+                    Outlook::Blocked { reason, changes: changes(), adoption: advice.adoption }
+                }
                 Err(Unread::Store(error)) => return Err(error),
                 Ok((_, GoOn::Anew(_))) => changes().map_or(Outlook::GoesOn, Outlook::Changes),
                 Ok((_, GoOn::From(_) | GoOn::Ended)) => Outlook::GoesOn,
             })
         };
         asked.blocking(look).await
+    }
+
+    /// What an adoption would make of the steps of a run, and whether it would
+    /// be refused. Only for an engine with a store.
+    pub(crate) async fn adoption(
+        &self,
+        graph: &'static Graph,
+        stored: StoredRun,
+        again: Vec<String>,
+        even_if_done: bool,
+    ) -> Result<Adoption> {
+        let (core, registry, id) = (self.core().clone(), self.registry().clone(), stored.id.clone());
+        let Some(store) = core.store.clone() else { return Err(Error::ShutDown) };
+        let (known, _) = registry.introduce(graph);
+        let look = move || {
+            let entries = store.journal(stored.run)?;
+            let wanted = AdoptWanted { again: &again, even_if_done };
+            Ok(adoption(&known, &*store, &stored, &entries, &wanted))
+        };
+        match core.blocking(look).await? {
+            Ok((_, _, adoption)) => Ok(adoption),
+            Err(Unread::Store(error)) => Err(error.into()),
+            Err(Unread::Blocked(reason)) => Err(Error::Refused { id, reason }),
+        }
     }
 
     /// The same engine for whoever does not know what its tasks borrow. That

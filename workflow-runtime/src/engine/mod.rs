@@ -25,6 +25,7 @@ mod run;
 
 mod registry;
 
+mod advice;
 mod after;
 mod asked;
 pub(crate) mod host;

@@ -53,10 +53,7 @@ fn graph_of(known: &Known, store: &dyn Store, hash: u64) -> Result<&'static Grap
 pub(super) fn blueprint_of(store: &dyn Store, hash: u64) -> Result<Blueprint, Unread> {
     let text = store.blueprint(hash)?;
     let text = text.ok_or_else(|| {
-        format!(
-            "its workflow has changed since it started, and how it was then ({hash:016x}) is not stored; \
-             go on with the program that started it, or `rerun` or `cancel` it"
-        )
+        format!("its workflow has changed since it started, and how it was then ({hash:016x}) is not stored")
     })?;
     Blueprint::parse(&text).map_err(|error| error.to_string().into())
 }

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::advice::advised;
 use super::again;
 use super::core::Core;
 use super::host::RunHost;
@@ -82,7 +83,9 @@ fn read(
 ) -> Result<Read, Error> {
     let not_read = |unread| {
         let reason = match unread {
-            Unread::Blocked(reason) => reason,
+            // What has ended cannot be adopted.
+            Unread::Blocked(reason) if stored.end.is_some() => reason,
+            Unread::Blocked(reason) => advised(known, &**store, stored, &reason),
             Unread::Store(error) => return Error::Store(error),
         };
         if stored.state != RunState::Blocked && stored.end.is_none() {

@@ -16,7 +16,7 @@ use super::durable::Journal;
 use super::host::{Identity, Inner, RunHost};
 use super::journal::{self, Holds, StoredEvent, StoredRecalled, Why};
 use super::leftovers::{self, Kept, Leftovers, payload_at};
-use super::params::coded;
+use super::params::{coded, decode_params};
 use super::past::{self, blueprint_of};
 use super::registry::{Adopted, Known, Registry};
 use super::replay::Unread;
@@ -63,16 +63,11 @@ impl TakeUp {
         let past = past::read(known, store, stored, entries)?;
         if past.is_ending() {
             let state = past.state;
-            return Err(format!(
-                "its workflow has changed while it was {state}; let the program that started it end it, or \
-                 `cancel` it"
-            )
-            .into());
+            return Err(format!("its workflow has changed while it was {state}").into());
         }
         let anew = judge(known, store, stored, &past)?;
         let wanted = (Why::Changed, None);
-        Self::of(known, stored, entries, past, (anew, Holds::Once), wanted)
-            .map_err(|reason| format!("{reason}; {CHOICE}").into())
+        Self::of(known, stored, entries, past, (anew, Holds::Once), wanted).map_err(Unread::from)
     }
 
     /// Of a run that has ended without success, for an operator.
@@ -86,9 +81,9 @@ impl TakeUp {
     ) -> std::result::Result<Self, Unread> {
         let past = past::read(known, store, stored, entries)?;
         let anew = judge(known, store, stored, &past)
-            .map_err(|unread| unread.map(|reason| format!("cannot go on: {reason}")))?;
+            .map_err(|unread| unread.map(|reason| format!("cannot go on: {reason}; {ENDED}")))?;
         Self::of(known, stored, entries, past, (anew, Holds::Once), (why, Some(by)))
-            .map_err(|reason| format!("cannot go on: {reason}; `fork` it from there, or `rerun` it").into())
+            .map_err(|reason| format!("cannot go on: {reason}; {ENDED}").into())
     }
 
     /// Of a blocked run, for an operator, whatever of its workflow has changed.
@@ -206,7 +201,7 @@ fn judge(
     let Some(comparison) = compared(known, store, stored)? else { return Ok(Vec::new()) };
     let verdict = Verdict::of(&comparison, |path| past.progress(path));
     if !verdict.goes_on() {
-        return Err(verdict.to_string().into());
+        return Err(verdict.reasons().into());
     }
     let anew: HashSet<&str> = verdict.anew.iter().map(String::as_str).collect();
     let changed = past.left.steps.iter().filter(|(_, left)| anew.contains(&*left.static_path));
@@ -276,6 +271,9 @@ pub(super) fn adoption(
         adoption.refusals.push(Obstacle { path: Some(wanted.clone()), reason });
     }
     adoption.refusals.extend(unfit(&rest, known.graph, entries));
+    if let Err(reason) = decode_params(known.graph, &stored.params) {
+        adoption.refusals.push(Obstacle { path: None, reason });
+    }
     Ok((past, dropped, adoption))
 }
 
@@ -306,8 +304,9 @@ fn unfit(left: &Left, graph: &'static Graph, entries: &[StoredEntry]) -> Vec<Obs
     obstacles.collect()
 }
 
-/// What an operator can do with a run that does not go on by itself.
-const CHOICE: &str = "`adopt` goes on with it all the same, `rerun` starts anew, `cancel` ends it";
+/// What an operator can do with a run that has ended and cannot be taken up
+/// again.
+const ENDED: &str = "`fork` keeps what comes before a step, `rerun` starts anew";
 
 /// A path, and those of the steps around it.
 fn outwards(path: &str) -> impl Iterator<Item = &str> {

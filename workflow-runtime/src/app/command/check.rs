@@ -2,19 +2,17 @@
 //! asked before it is deployed.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 
+use super::super::outlook::{Looker, lines};
 use super::super::output::Output;
 use super::super::problem::{Code, Problem};
 use super::super::program::Program;
-use super::super::read_only::ReadOnly;
 use super::super::short::count;
 use super::super::style::{Style, plain};
-use crate::blueprint::Comparison;
-use crate::engine::{Engine, Outlook};
-use crate::store::{StoreError, StoredRun};
+use crate::engine::Outlook;
+use crate::store::StoredRun;
 
 /// How many runs are read at a time.
 const PAGE: usize = 200;
@@ -23,10 +21,7 @@ const PAGE: usize = 200;
 /// be blocked.
 pub(super) async fn check(program: &Program, output: &mut Output<'_>) -> Result<Code, Problem> {
     let reader = program.reader()?;
-    // The judge is an engine that only looks: whoever owns the store, nothing
-    // is written and nothing runs.
-    let looking = Arc::new(ReadOnly(program.reader()?));
-    let engine = Engine::with_store(looking).recover(false).begins(false).start().await?;
+    let looker = Looker::of(program).await?;
     let (mut runs, mut blocked) = (0, 0);
     let mut alike = Alike::new();
     let mut after = None;
@@ -36,17 +31,17 @@ pub(super) async fn check(program: &Program, output: &mut Output<'_>) -> Result<
         after = Some(last.run);
         for run in page {
             runs += 1;
-            let outlook = outlook(program, &engine, reader.open_run(run.clone()), &run).await?;
+            let outlook = looker.outlook(&run).await?;
             blocked += usize::from(matches!(outlook, Outlook::Blocked { .. }));
-            let found = Found::of(outlook);
+            let found = Found::of(&outlook);
             if output.json {
-                output.json(&found.json(&run));
+                output.json(&document(&run, &outlook));
             } else {
                 alike.entry((found, run.workflow)).or_default().push(run.id);
             }
         }
     }
-    engine.shutdown().await;
+    looker.end().await;
     for ((found, workflow), ids) in alike {
         tell(&found, &workflow, &ids, output);
     }
@@ -54,27 +49,8 @@ pub(super) async fn check(program: &Program, output: &mut Output<'_>) -> Result<
     if blocked == 0 {
         return Ok(Code::Fine);
     }
-    output.say("let the program that started them finish them, or `adopt`, `rerun` or `cancel` them");
+    output.say("the program that started them can finish them; what else can be done stands with each");
     Ok(Code::Refused)
-}
-
-async fn outlook(
-    program: &Program,
-    engine: &Engine,
-    opened: Result<StoredRun, StoreError>,
-    run: &StoredRun,
-) -> Result<Outlook, Problem> {
-    let blocked = |reason| Ok(Outlook::Blocked { reason, changes: None });
-    let Some(graph) = program.workflows.iter().find(|graph| graph.name == run.workflow) else {
-        return blocked(format!(
-            "this program has no workflow `{}`, so the run waits for one that has",
-            run.workflow
-        ));
-    };
-    match opened {
-        Ok(opened) => Ok(engine.outlook(graph, opened).await?),
-        Err(error) => blocked(error.to_string()),
-    }
 }
 
 /// The runs of which the same is to be said: thousands wait, and few differ.
@@ -85,8 +61,7 @@ type Alike = BTreeMap<(Found, String), Vec<String>>;
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Found {
     fate: Fate,
-    changes: Vec<String>,
-    reason: Option<String>,
+    lines: Vec<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -97,30 +72,36 @@ enum Fate {
 }
 
 impl Found {
-    fn of(outlook: Outlook) -> Self {
-        let (fate, changes, reason) = match outlook {
-            Outlook::GoesOn => (Fate::GoesOn, None, None),
-            Outlook::Changes(changes) => (Fate::Changes, Some(changes), None),
-            Outlook::Blocked { reason, changes } => (Fate::Blocked, changes, Some(reason)),
+    fn of(outlook: &Outlook) -> Self {
+        let fate = match outlook {
+            Outlook::GoesOn => Fate::GoesOn,
+            Outlook::Changes(_) => Fate::Changes,
+            Outlook::Blocked { .. } => Fate::Blocked,
         };
-        let lines = |changes: Comparison| changes.to_string().lines().map(str::to_owned).collect();
-        Self { fate, changes: changes.map(lines).unwrap_or_default(), reason }
+        Self { fate, lines: lines(outlook) }
     }
+}
 
-    fn json(&self, run: &StoredRun) -> Json {
-        let outlook = match self.fate {
-            Fate::GoesOn => "goes_on",
-            Fate::Changes => "changes",
-            Fate::Blocked => "blocked",
-        };
-        json!({
-            "id": run.id,
-            "workflow": run.workflow,
-            "outlook": outlook,
-            "reason": self.reason,
-            "changes": self.changes,
-        })
-    }
+fn document(run: &StoredRun, outlook: &Outlook) -> Json {
+    let (name, changes, reason, adoption) = match outlook {
+        Outlook::GoesOn => ("goes_on", None, None, None),
+        Outlook::Changes(changes) => ("changes", Some(changes), None, None),
+        Outlook::Blocked { reason, changes, adoption } => {
+            ("blocked", changes.as_ref(), Some(reason), adoption.as_ref())
+        }
+    };
+    let changes: Vec<String> = changes
+        .iter()
+        .flat_map(|changes| changes.to_string().lines().map(str::to_owned).collect::<Vec<_>>())
+        .collect();
+    json!({
+        "id": run.id,
+        "workflow": run.workflow,
+        "outlook": name,
+        "reason": reason,
+        "changes": changes,
+        "adopt": adoption.map(super::super::outlook::json),
+    })
 }
 
 /// A line for each run, and below them, once, what is to be said of them: a
@@ -135,8 +116,7 @@ fn tell(found: &Found, workflow: &str, ids: &[String], output: &mut Output<'_>) 
     for id in ids {
         output.line(&format!("{id} {} {words}", plain(workflow)));
     }
-    let reason = found.reason.iter().flat_map(|reason| reason.split("; "));
-    for line in found.changes.iter().map(String::as_str).chain(reason) {
-        output.line(&format!("  {}", plain(line)));
+    for line in &found.lines {
+        output.line(&format!("  {line}"));
     }
 }

@@ -42,6 +42,10 @@ pub(super) fn ls(program: &Program, matches: &ArgMatches, output: &mut Output<'_
             about.unwrap_or_default()
         ));
     }
+    if let Some(blocked) = runs.iter().find(|run| run.state == RunState::Blocked) {
+        let show = program.command(&["show", &blocked.id]);
+        output.say(&format!("why a run is blocked, and what can be done: `{show}`"));
+    }
     if runs.is_empty() {
         output.say("no runs");
     } else if runs.len() == filter.at_most {

@@ -36,7 +36,7 @@ pub(super) async fn run(
         "start" => run::start(program, matches, output).await,
         "work" => work::work(program, matches, output).await,
         "ls" => ls::ls(program, matches, output),
-        "show" => show::show(program, matches, output),
+        "show" => show::show(program, matches, output).await,
         "logs" => logs::logs(program, matches, output).await,
         "graph" => graph::graph(program, matches, output),
         "next" => next::next(program, matches, output),

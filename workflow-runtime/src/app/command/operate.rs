@@ -4,13 +4,15 @@ use clap::ArgMatches;
 use serde_json::json;
 
 use super::super::operator::{self, Done};
+use super::super::outlook::{Looker, json};
 use super::super::output::Output;
 use super::super::params;
 use super::super::problem::{Code, Problem};
 use super::super::program::{Duty, Program};
+use super::super::style::plain;
 use super::run::show_until_end;
 use super::{path, text};
-use crate::engine::step_codec;
+use crate::engine::{Outlook, step_codec};
 use crate::lookup::find_signal;
 use crate::operation::Operation;
 use crate::run::RunState;
@@ -25,6 +27,11 @@ pub(super) async fn operate(
 ) -> Result<Code, Problem> {
     let run = program.reader()?.find(text(matches, "run"))?;
     let operation = operation(program, name, matches, &run)?;
+    if name == "adopt"
+        && let Some(code) = foretell(program, &run, &operation, matches.get_flag("dry-run"), output).await?
+    {
+        return Ok(code);
+    }
     // Makes a run go on, so that there is something to see.
     let shows = matches!(name, "cancel" | "resume" | "retry" | "rerun" | "fork" | "adopt");
     let shows = shows && !matches.get_flag("detach");
@@ -54,6 +61,60 @@ pub(super) async fn operate(
             Ok(Code::Fine)
         }
     }
+}
+
+/// Says what an adoption keeps and runs, before it does; that is all where
+/// nothing is to be done.
+async fn foretell(
+    program: &Program,
+    run: &StoredRun,
+    operation: &Operation,
+    dry_run: bool,
+    output: &mut Output<'_>,
+) -> Result<Option<Code>, Problem> {
+    let (again, even_if_done) = match operation {
+        Operation::AdoptAgain { again, even_if_done } => (again.clone(), *even_if_done),
+        _ => (Vec::new(), false),
+    };
+    let looker = Looker::of(program).await?;
+    let outlook = looker.outlook(run).await?;
+    let adoption = match outlook {
+        Outlook::Blocked { .. } if run.end.is_none() => {
+            Some(looker.adoption(run, again, even_if_done).await?)
+        }
+        // What is in no need of it says so itself.
+        _ => None,
+    };
+    looker.end().await;
+    let Some(adoption) = adoption else {
+        return match dry_run {
+            true if run.end.is_some() => {
+                Err(Problem::new(Code::Refused, format!("run {} has ended", run.id))
+                    .help(format!("`{}` says what can be done", program.command(&["show", &run.id]))))
+            }
+            true => Err(Problem::new(
+                Code::Refused,
+                format!("run {} is not blocked: it goes on by itself", run.id),
+            )),
+            false => Ok(None),
+        };
+    };
+    let reasons = || adoption.refusals.iter().map(|refusal| plain(&refusal.reason));
+    if dry_run && output.json {
+        let mut document = json(&adoption);
+        document["id"] = json!(run.id);
+        output.json(&document);
+    } else if dry_run {
+        adoption.to_string().lines().for_each(|line| output.line(&plain(line)));
+    } else if !output.json {
+        adoption.to_string().lines().for_each(|line| output.say(&plain(line)));
+    }
+    if reasons().next().is_some() {
+        let message =
+            format!("run {} cannot be adopted: {}", run.id, reasons().collect::<Vec<_>>().join("; "));
+        return Err(Problem::new(Code::Refused, message));
+    }
+    Ok(dry_run.then_some(Code::Fine))
 }
 
 fn told(name: &str, id: &str, output: &mut Output<'_>) {
@@ -98,7 +159,14 @@ fn operation(
             };
             Operation::Set { step, value }
         }
-        "adopt" => Operation::Adopt,
+        "adopt" => {
+            let again = matches.get_many::<String>("again").unwrap_or_default();
+            let again: Vec<String> = again.map(|step| path(run, step)).collect();
+            match again.is_empty() {
+                true => Operation::Adopt,
+                false => Operation::AdoptAgain { again, even_if_done: matches.get_flag("even-if-done") },
+            }
+        }
         other => return Err(Problem::usage(format!("there is no operation `{other}`"))),
     })
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use clap::ArgMatches;
 use serde_json::{Value as Json, json};
 
+use super::super::outlook::{Looker, is_doubtful, lines};
 use super::super::output::Output;
 use super::super::problem::{Code, Problem};
 use super::super::program::Program;
@@ -15,6 +16,7 @@ use super::super::style::{Style, plain};
 use super::super::tree::{Fold, rows};
 use super::ending::{readable, value};
 use super::{ls, text};
+use crate::engine::Outlook;
 use crate::history::{AttemptKind, AttemptStory, History, Life, StepStory};
 use crate::run::RunState;
 use crate::secret::{redact, redacted};
@@ -25,7 +27,7 @@ use crate::view::RunSnapshot;
 const REQUESTS: usize = 100;
 
 /// Explains a run.
-pub(super) fn show(
+pub(super) async fn show(
     program: &Program,
     matches: &ArgMatches,
     output: &mut Output<'_>,
@@ -33,11 +35,18 @@ pub(super) fn show(
     let reader = program.reader()?;
     let run = reader.open_run(reader.find(text(matches, "run"))?)?;
     let Story { snapshot, history } = story::read(program, &reader, &run)?;
+    let outlook = outlook(program, &run).await?;
     // The oldest first, like everything else that happened.
     let mut requests = reader.requests(&run.id, REQUESTS)?;
     requests.reverse();
     if output.json {
-        output.json(&document(program, &run, &snapshot, history.as_ref().ok(), &requests));
+        output.json(&document(
+            program,
+            &run,
+            &snapshot,
+            (history.as_ref().ok(), outlook.as_ref()),
+            &requests,
+        ));
         return Ok(Code::Fine);
     }
     header(program, &run, &snapshot, output);
@@ -64,7 +73,7 @@ pub(super) fn show(
         output.line("");
         requests.iter().for_each(|request| output.line(&asked(request, &run)));
     }
-    ending(program, &reader, &run, output)
+    ending(program, &reader, &run, outlook.as_ref(), output)
 }
 
 /// Whether a step's attempts have lines of their own: a single one is what the
@@ -211,6 +220,7 @@ fn ending(
     program: &Program,
     reader: &Reader,
     run: &StoredRun,
+    outlook: Option<&Outlook>,
     output: &mut Output<'_>,
 ) -> Result<Code, Problem> {
     let hint = |what: &str, command: &str| format!("{what}: `{}`", program.command(&[command, &run.id]));
@@ -229,8 +239,12 @@ fn ending(
                 output.say(&hint("to go on from where it ended", "retry"));
             }
         }
+        None if outlook.is_some_and(|outlook| matches!(outlook, Outlook::Blocked { .. })) => {
+            blocked(program, run, outlook, output);
+        }
         None if run.state == RunState::Blocked => {
-            output.say(&hint("to go on under this program's code", "adopt"))
+            output.say("another program could not go on with it, and this one can");
+            output.say(&hint("to go on", "resume"));
         }
         None if run.state == RunState::Paused => output.say(&hint("to go on", "resume")),
         None if reader.owner()?.is_none() => output.say(&hint("nobody works on it; to go on", "resume")),
@@ -239,11 +253,40 @@ fn ending(
     Ok(Code::Fine)
 }
 
+/// What this program would do with the run, where that is not plain.
+async fn outlook(program: &Program, run: &StoredRun) -> Result<Option<Outlook>, Problem> {
+    if !is_doubtful(program, run) {
+        return Ok(None);
+    }
+    let looker = Looker::of(program).await?;
+    let outlook = looker.outlook(run).await?;
+    looker.end().await;
+    Ok(Some(outlook))
+}
+
+/// Why the run does not go on, and what can be done: the same that `check`
+/// says.
+fn blocked(program: &Program, run: &StoredRun, outlook: Option<&Outlook>, output: &mut Output<'_>) {
+    let by = match run.state {
+        RunState::Blocked => "it is blocked:",
+        _ => "this program would not go on with it:",
+    };
+    output.line("");
+    output.line(by);
+    let lines = outlook.map(lines).unwrap_or_default();
+    lines.iter().for_each(|line| output.line(&format!("  {line}")));
+    let Some(Outlook::Blocked { adoption: Some(adoption), .. }) = outlook else { return };
+    if adoption.refusals.is_empty() {
+        let adopt = program.command(&["adopt", &run.id]);
+        output.say(&format!("to go on under this program's code: `{adopt}`"));
+    }
+}
+
 fn document(
     program: &Program,
     run: &StoredRun,
     snapshot: &RunSnapshot,
-    history: Option<&History>,
+    (history, outlook): (Option<&History>, Option<&Outlook>),
     requests: &[StoredRequest],
 ) -> Json {
     let mut document = ls::json(run);
@@ -251,6 +294,10 @@ fn document(
     document["state"] = json!(snapshot.state);
     document["params"] = json!(params(program, run));
     document["result"] = json!(result);
+    document["blocked"] = match outlook {
+        Some(Outlook::Blocked { reason, .. }) => json!(reason),
+        _ => Json::Null,
+    };
     document["steps"] = match history {
         Some(history) => history.steps.iter().map(step).collect(),
         None => Json::Null,

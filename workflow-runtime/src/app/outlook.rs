@@ -1,0 +1,107 @@
+//! What this program would do with a run, asked of an engine that only looks:
+//! whoever owns the store, nothing is written and nothing runs.
+
+use std::sync::Arc;
+
+use serde_json::{Value as Json, json};
+
+use super::problem::{Code, Problem};
+use super::program::Program;
+use super::read_only::ReadOnly;
+use super::reader::Reader;
+use super::style::plain;
+use crate::blueprint::{Adoption, Blueprint};
+use crate::definition::Graph;
+use crate::engine::{Engine, Outlook};
+use crate::run::RunState;
+use crate::store::StoredRun;
+
+/// An engine that only looks.
+pub(super) struct Looker<'a> {
+    program: &'a Program,
+    reader: Reader,
+    engine: Engine,
+}
+
+impl<'a> Looker<'a> {
+    pub(super) async fn of(program: &'a Program) -> Result<Self, Problem> {
+        let looking = Arc::new(ReadOnly(program.reader()?));
+        let engine = Engine::with_store(looking).recover(false).begins(false).start().await?;
+        Ok(Self { program, reader: program.reader()?, engine })
+    }
+
+    /// What an engine of this program would do with a run.
+    pub(super) async fn outlook(&self, run: &StoredRun) -> Result<Outlook, Problem> {
+        let blocked = |reason| Ok(Outlook::Blocked { reason, changes: None, adoption: None });
+        let Some(graph) = self.graph(run) else {
+            return blocked(format!(
+                "this program has no workflow `{}`, so the run waits for one that has",
+                run.workflow
+            ));
+        };
+        match self.reader.open_run(run.clone()) {
+            Ok(opened) => Ok(self.engine.outlook(graph, opened).await?),
+            Err(error) => blocked(error.to_string()),
+        }
+    }
+
+    /// What an adoption would make of the steps of a run.
+    pub(super) async fn adoption(
+        &self,
+        run: &StoredRun,
+        again: Vec<String>,
+        even_if_done: bool,
+    ) -> Result<Adoption, Problem> {
+        let Some(graph) = self.graph(run) else {
+            let message = format!("this program has no workflow `{}`", plain(&run.workflow));
+            return Err(Problem::new(Code::Refused, message));
+        };
+        let opened = self.reader.open_run(run.clone())?;
+        Ok(self.engine.adoption(graph, opened, again, even_if_done).await?)
+    }
+
+    fn graph(&self, run: &StoredRun) -> Option<&'static Graph> {
+        self.program.workflows.iter().find(|graph| graph.name == run.workflow).copied()
+    }
+
+    pub(super) async fn end(self) {
+        self.engine.shutdown().await;
+    }
+}
+
+/// Whether there may be something in the way of a run: it is blocked, or
+/// follows another graph than this program's.
+pub(super) fn is_doubtful(program: &Program, run: &StoredRun) -> bool {
+    let own = program.workflows.iter().find(|graph| graph.name == run.workflow);
+    let follows = |graph: &&&'static Graph| {
+        run.fingerprint == graph.fingerprint || run.fingerprint == Blueprint::of(graph).hash()
+    };
+    run.end.is_none() && (run.state == RunState::Blocked || own.filter(follows).is_none())
+}
+
+/// What is in the way of a run, line by line: how its workflow has changed,
+/// what of that matters, and what can be done.
+pub(super) fn lines(outlook: &Outlook) -> Vec<String> {
+    let (changes, reason, adoption) = match outlook {
+        Outlook::GoesOn => (None, None, None),
+        Outlook::Changes(changes) => (Some(changes), None, None),
+        Outlook::Blocked { reason, changes, adoption } => (changes.as_ref(), Some(reason), adoption.as_ref()),
+    };
+    let mut lines: Vec<String> = changes
+        .iter()
+        .flat_map(|changes| changes.to_string().lines().map(str::to_owned).collect::<Vec<_>>())
+        .collect();
+    lines.extend(reason.iter().flat_map(|reason| reason.split("; ")).map(str::to_owned));
+    if let Some(adoption) = adoption {
+        lines.push("adopted, it would keep and run:".to_owned());
+        lines.extend(adoption.to_string().lines().map(|line| format!("  {line}")));
+    }
+    lines.iter().map(|line| plain(line)).collect()
+}
+
+/// An adoption as programs read it.
+pub(super) fn json(adoption: &Adoption) -> Json {
+    let steps = adoption.steps.iter().map(|(path, fate)| json!({ "path": path, "fate": fate }));
+    let refusals = adoption.refusals.iter().map(|refusal| &refusal.reason);
+    json!({ "steps": steps.collect::<Vec<_>>(), "refusals": refusals.collect::<Vec<_>>() })
+}
