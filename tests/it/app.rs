@@ -10,6 +10,7 @@ use std::sync::Once;
 mod changed;
 mod encrypted;
 mod nightly;
+mod numbers;
 mod operators;
 mod process;
 mod stopping;

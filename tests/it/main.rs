@@ -37,6 +37,7 @@ mod reconcile;
 mod requests;
 mod retention;
 mod retries;
+mod roundtrip;
 mod schedules;
 mod secrets;
 mod sleepers;

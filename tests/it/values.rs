@@ -360,3 +360,83 @@ fn what_comes_from_outside_is_encoded_once() {
         assert_eq!(run.await.unwrap(), "startedheardby an operator".len());
     });
 }
+
+/// 300 MiB of words, which nobody has in one piece.
+#[derive(Debug)]
+struct Wordy;
+
+impl std::fmt::Display for Wordy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let words = "words ".repeat(175_000);
+        (0..300).try_for_each(|_| f.write_str(&words))
+    }
+}
+
+impl std::error::Error for Wordy {}
+
+/// Is its own cause.
+#[derive(Debug)]
+struct Endless;
+
+impl std::fmt::Display for Endless {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("again")
+    }
+}
+
+impl std::error::Error for Endless {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(self)
+    }
+}
+
+#[task]
+async fn talk() -> Result<u64, Wordy> {
+    Err(Wordy)
+}
+
+#[task]
+async fn repeat() -> Result<u64, Endless> {
+    Err(Endless)
+}
+
+#[task]
+async fn shout() -> u64 {
+    std::panic::panic_any("aaaa".repeat(1 << 20))
+}
+
+workflow! {
+    fn talks(how: u64) -> Result<u64> {
+        let heard = match how {
+            0 => talk()?,
+            1 => repeat()?,
+            _ => shout(),
+        };
+        Ok(heard)
+    }
+}
+
+/// And the others go on.
+#[test]
+fn an_error_of_whatever_length_fails_its_step_alone() {
+    block_on(async {
+        let engine = engine().await;
+        for (how, begins, ends) in [
+            (0, "words words ", " bytes left out)"),
+            (1, "again: ", "(more causes left out)"),
+            (2, "panicked: aaaa", " bytes left out)"),
+        ] {
+            let run = engine.start(talks(how)).await.unwrap();
+            let Err(Error::Failed { error, .. }) = run.await else { panic!("the run did not fail") };
+            let words = error.failure().to_string();
+            assert!(words.starts_with(begins) && words.ends_with(ends), "{how}: {}", words.len());
+            assert!(words.len() < 70 << 10, "{how}: {}", words.len());
+        }
+        assert_eq!(engine.start(roots(4.0)).await.unwrap().await.unwrap(), 2.0);
+        // Nor does an operator keep more than that.
+        let run = engine.start(heard()).await.unwrap();
+        let by = By { actor: "a".repeat(1 << 20), reason: Some("b".repeat(1 << 20)) };
+        engine.operate(Some(run.id()), Operation::Cancel, by).await.unwrap();
+        assert!(run.await.is_err());
+    });
+}

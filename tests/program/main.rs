@@ -186,9 +186,34 @@ workflow! {
     }
 }
 
+/// Numbers as they were given, and as they were passed on.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Numbers {
+    double: f64,
+    large: u128,
+    least: i128,
+    text: String,
+    secret: Secret<u128>,
+}
+
+#[task]
+async fn pass(numbers: &Numbers) -> Numbers {
+    numbers.clone()
+}
+
+workflow! {
+    /// Passes numbers on.
+    pub fn numbers(numbers: Numbers) -> Result<(Numbers, u128)> {
+        let heard = signal::<u128>("heard");
+        let passed = pass(&numbers);
+        Ok((passed, heard))
+    }
+}
+
 fn main() -> ExitCode {
     let mut app = App::new().configure(|engine| engine.grace(Duration::from_millis(200)));
     app = app.register::<login>().register::<transfer>().register::<siesta>().register::<diary>();
+    app = app.register::<numbers>();
     app = match std::env::var("PROGRAM_DAY").as_deref() {
         Ok("tuesday") => app.register::<tuesday::nightly>(),
         Ok("wednesday") => app.register::<wednesday::nightly>(),

@@ -7,7 +7,8 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::codec::CodecError;
-use crate::faithful::{Faithful, to_json};
+use crate::exact::Exact;
+use crate::faithful::to_json;
 use crate::task::Task;
 
 /// A value that a result can be found by.
@@ -38,15 +39,19 @@ impl<T: Serialize + ?Sized> CachedBy for T {
     }
 }
 
-/// By way of a `Value`, whose maps are sorted: a `HashMap` with the same
-/// entries would otherwise seldom be found again. It does not know numbers of
-/// 128 bits.
+/// By way of an [`Exact`], whose maps are sorted, whatever sort they are: one
+/// with the same entries would otherwise seldom be found again.
 ///
 /// What JSON cannot tell apart, such as `NaN` and infinity, has no key.
 fn write<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, serde_json::Error> {
-    match value.serialize(Faithful::new(serde_json::value::Serializer)) {
-        Ok(sorted) => serde_json::to_vec(&sorted),
-        Err(_) => to_json(value),
+    let bytes = to_json(value)?;
+    // Nothing in it has an order.
+    if !bytes.contains(&b'{') {
+        return Ok(bytes);
+    }
+    match std::str::from_utf8(&bytes).map(Exact::parse) {
+        Ok(Ok(sorted)) => serde_json::to_vec(&sorted),
+        _ => Ok(bytes),
     }
 }
 

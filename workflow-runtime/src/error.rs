@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::words::{chain, words};
+
 /// Why an attempt failed: the error's message and those of its causes.
 ///
 /// The task's own error value is not kept, since it may be of any type; its
@@ -42,19 +44,14 @@ pub enum Cause {
 }
 
 impl Failure {
-    /// The failure that an error describes, with the chain of its causes.
+    /// The failure that an error describes, with the chain of its causes: the
+    /// first 64 KiB of each message, and the first 32 causes.
     pub fn from_error(cause: Cause, error: &(dyn StdError + 'static)) -> Self {
-        let mut messages = vec![error.to_string()];
-        let mut source = error.source();
-        while let Some(error) = source {
-            messages.push(error.to_string());
-            source = error.source();
-        }
-        Self { cause, messages }
+        Self { cause, messages: chain(error) }
     }
 
-    pub(crate) fn new(cause: Cause, message: impl Into<String>) -> Self {
-        Self { cause, messages: vec![message.into()] }
+    pub(crate) fn new(cause: Cause, message: impl AsRef<str>) -> Self {
+        Self { cause, messages: vec![words(message.as_ref())] }
     }
 }
 

@@ -7,6 +7,8 @@
 #[cfg(test)]
 mod tests;
 
+use std::cell::RefCell;
+use std::collections::HashSet;
 use std::fmt::Display;
 
 use serde::ser::{
@@ -18,7 +20,8 @@ use serde::ser::{
 /// rest is for what values are wrapped in, such as an operator's request.
 const DEEPEST: usize = 120;
 
-/// A value as JSON.
+/// A value as JSON. Equal values are equal texts: what a map or a set of hashes
+/// has is written in an order of its own.
 ///
 /// # Errors
 /// When its type refuses, or it would not be read back as it is.
@@ -35,11 +38,13 @@ pub(crate) struct Faithful<S> {
     depth: usize,
     /// Whether it takes what a `Some` holds, which is written without it.
     some: bool,
+    /// Of an object whose type does not keep its keys apart, those so far.
+    keys: Option<HashSet<Vec<u8>>>,
 }
 
 impl<S: Serializer> Faithful<S> {
     pub(crate) fn new(to: S) -> Self {
-        Self { to, depth: 0, some: false }
+        Self { to, depth: 0, some: false, keys: None }
     }
 
     fn null(&self) -> Result<(), S::Error> {
@@ -72,7 +77,7 @@ impl<S: Serializer> Faithful<S> {
                 "it is nested more than {DEEPEST} levels deep; keep it as a list whose entries name each other"
             )));
         }
-        Ok(Faithful { to: part(self.to)?, depth, some: false })
+        Ok(Faithful { to: part(self.to)?, depth, some: false, keys: None })
     }
 }
 
@@ -85,7 +90,7 @@ struct Within<'a, T: ?Sized> {
 
 impl<T: Serialize + ?Sized> Serialize for Within<'_, T> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        self.value.serialize(Faithful { to, depth: self.depth, some: self.some })
+        self.value.serialize(Faithful { to, depth: self.depth, some: self.some, keys: None })
     }
 }
 
@@ -218,7 +223,8 @@ impl<S: Serializer> Serializer for Faithful<S> {
     }
 
     fn serialize_map(self, len: Option<usize>) -> Result<Self::SerializeMap, S::Error> {
-        self.open(1, |to| to.serialize_map(len))
+        let map = self.open(1, |to| to.serialize_map(len))?;
+        Ok(Faithful { keys: Some(HashSet::new()), ..map })
     }
 
     fn serialize_struct(self, name: &'static str, len: usize) -> Result<Self::SerializeStruct, S::Error> {
@@ -235,6 +241,36 @@ impl<S: Serializer> Serializer for Faithful<S> {
         self.open(2, |to| to.serialize_struct_variant(name, index, variant, len))
     }
 
+    fn collect_seq<I>(self, items: I) -> Result<S::Ok, S::Error>
+    where
+        I: IntoIterator<Item: Serialize>,
+    {
+        let is_unordered = unordered::<I>();
+        let items = items.into_iter();
+        if !is_unordered {
+            return write_items(self, items);
+        }
+        let mut items: Vec<_> = items.map(|item| (sort_key(&item), item)).collect();
+        items.sort_by(|(left, _), (right, _)| left.cmp(right));
+        write_items(self, items.into_iter().map(|(_, item)| item))
+    }
+
+    fn collect_map<K, V, I>(self, entries: I) -> Result<S::Ok, S::Error>
+    where
+        K: Serialize,
+        V: Serialize,
+        I: IntoIterator<Item = (K, V)>,
+    {
+        let is_unordered = unordered::<I>();
+        let entries = entries.into_iter();
+        if !is_unordered {
+            return write_entries(self, entries);
+        }
+        let mut entries: Vec<_> = entries.map(|entry| (sort_key(&entry.0), entry)).collect();
+        entries.sort_by(|(left, _), (right, _)| left.cmp(right));
+        write_entries(self, entries.into_iter().map(|(_, entry)| entry))
+    }
+
     fn collect_str<T: Display + ?Sized>(self, value: &T) -> Result<S::Ok, S::Error> {
         self.to.collect_str(value)
     }
@@ -242,6 +278,91 @@ impl<S: Serializer> Serializer for Faithful<S> {
     fn is_human_readable(&self) -> bool {
         self.to.is_human_readable()
     }
+}
+
+fn write_items<S: Serializer, T: Serialize>(
+    to: Faithful<S>,
+    items: impl Iterator<Item = T>,
+) -> Result<S::Ok, S::Error> {
+    let mut list = to.serialize_seq(exact_len(&items))?;
+    for item in items {
+        list.serialize_element(&item)?;
+    }
+    list.end()
+}
+
+fn write_entries<S: Serializer, K: Serialize, V: Serialize>(
+    to: Faithful<S>,
+    entries: impl Iterator<Item = (K, V)>,
+) -> Result<S::Ok, S::Error> {
+    let mut map = to.serialize_map(exact_len(&entries))?;
+    if PLAIN_KEYS.contains(&std::any::type_name::<K>().trim_start_matches('&')) {
+        map.keys = None;
+    }
+    for (key, value) in entries {
+        map.serialize_entry(&key, &value)?;
+    }
+    map.end()
+}
+
+/// Types of keys of which two that are not equal are not written as equal
+/// texts. A collection keeps equal ones apart.
+const PLAIN_KEYS: [&str; 14] = [
+    "alloc::string::String",
+    "str",
+    "char",
+    "bool",
+    "u8",
+    "u16",
+    "u32",
+    "u64",
+    "usize",
+    "i8",
+    "i16",
+    "i32",
+    "i64",
+    "isize",
+];
+
+fn exact_len(items: &impl Iterator) -> Option<usize> {
+    match items.size_hint() {
+        (least, Some(most)) if least == most => Some(most),
+        _ => None,
+    }
+}
+
+/// Whether this goes over a map or a set of hashes, whose order is another in
+/// each process: equal ones are to be written as equal texts.
+fn unordered<I>() -> bool {
+    let mut name = std::any::type_name::<I>();
+    for prefix in ["&", "mut ", "core::iter::adapters::map::Map<", "core::iter::adapters::cloned::Cloned<"] {
+        name = name.strip_prefix(prefix).unwrap_or(name);
+    }
+    ["std::collections::hash::", "hashbrown::map::", "hashbrown::set::"]
+        .iter()
+        .any(|path| name.starts_with(path))
+}
+
+/// A key as an object has it: a number is written as a text.
+fn key_text<T: Serialize + ?Sized>(key: &T) -> Vec<u8> {
+    let text = to_json(key).unwrap_or_default();
+    if text.first() == Some(&b'"') { text } else { [b"\"", &*text, b"\""].concat() }
+}
+
+/// What an item is sorted by. One that cannot be written is refused where it
+/// is.
+fn sort_key(item: &impl Serialize) -> Vec<u8> {
+    to_json(item).unwrap_or_default()
+}
+
+thread_local! {
+    static TWICE: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// A key that an object has twice which this thread has written since this was
+/// asked last. Only one of the two is read back, if any.
+pub(crate) fn key_twice() -> Option<String> {
+    TWICE.take()
 }
 
 macro_rules! items {
@@ -302,6 +423,12 @@ impl<C: SerializeMap> SerializeMap for Faithful<C> {
     type Error = C::Error;
 
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), C::Error> {
+        if let Some(keys) = &mut self.keys {
+            let text = key_text(key);
+            if !keys.insert(text.clone()) {
+                TWICE.set(Some(String::from_utf8_lossy(&text).into_owned()));
+            }
+        }
         self.to.serialize_key(key)
     }
 

@@ -135,6 +135,7 @@ mod codec;
 mod context;
 mod engine;
 mod error;
+mod exact;
 mod faithful;
 mod lookup;
 mod observe;
@@ -149,6 +150,7 @@ mod transaction;
 mod undo;
 mod value;
 mod view;
+mod words;
 mod workflow;
 
 #[doc(hidden)]
@@ -166,7 +168,7 @@ pub use engine::{
 };
 pub use error::{Cause, Error, Failure, Result, StepError, TaskError};
 pub use observe::{Events, RunEvent, RunEventKind};
-pub use operation::{By, Operation};
+pub use operation::{By, Operation, OperationOf};
 pub use reconcile::{Finds, Reconciles};
 pub use resources::{NoResources, Provides, Resources};
 pub use secret::{Secret, redact, redacted};

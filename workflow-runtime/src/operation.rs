@@ -5,6 +5,20 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
+use serde_json::value::RawValue;
+
+use crate::exact::raw;
+use crate::words::words;
+
+/// Something an operator wants of an engine, with values as JSON.
+///
+/// A [`Json`] has no numbers of more than 64 bits; whoever has such a value
+/// starts the run, or sends the signal, by its type.
+pub type Operation = OperationOf<Json>;
+
+/// The same with values as they are written, digit for digit: as a store keeps
+/// it, and as the command line hands it on.
+pub(crate) type ExactOperation = OperationOf<Box<RawValue>>;
 
 /// Something an operator wants of an engine. Everything but `Start` is about
 /// one run.
@@ -18,13 +32,13 @@ use serde_json::Value as Json;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
-pub enum Operation {
+pub enum OperationOf<V> {
     /// Start a run.
     Start {
         /// The workflow's name.
         workflow: String,
         /// The parameters, by name.
-        params: BTreeMap<String, Json>,
+        params: BTreeMap<String, V>,
         /// The run's key.
         key: Option<String>,
     },
@@ -33,7 +47,7 @@ pub enum Operation {
         /// The signal's name.
         name: String,
         /// The value.
-        value: Json,
+        value: V,
     },
     /// Ask the run to stop.
     Cancel,
@@ -63,7 +77,7 @@ pub enum Operation {
         /// The step's path.
         step: String,
         /// Its value.
-        value: Json,
+        value: V,
     },
     /// Go on with a blocked run under today's code: results are kept for
     /// steps that still have their path, whatever else has changed.
@@ -78,6 +92,29 @@ pub enum Operation {
         #[serde(default)]
         even_if_done: bool,
     },
+}
+
+impl Operation {
+    /// The same with its values as they are written.
+    pub(crate) fn exact(self) -> ExactOperation {
+        use OperationOf as Of;
+        match self {
+            Of::Start { workflow, params, key } => {
+                let params = params.iter().map(|(name, value)| (name.clone(), raw(value))).collect();
+                Of::Start { workflow, params, key }
+            }
+            Of::Signal { name, value } => Of::Signal { name, value: raw(&value) },
+            Of::Set { step, value } => Of::Set { step, value: raw(&value) },
+            Of::Cancel => Of::Cancel,
+            Of::Pause => Of::Pause,
+            Of::Resume => Of::Resume,
+            Of::Retry { step } => Of::Retry { step },
+            Of::Rerun => Of::Rerun,
+            Of::Fork { from } => Of::Fork { from },
+            Of::Adopt => Of::Adopt,
+            Of::AdoptAgain { again, even_if_done } => Of::AdoptAgain { again, even_if_done },
+        }
+    }
 }
 
 /// Who wants something, and by which of the store's requests: that is answered
@@ -102,4 +139,11 @@ pub struct By {
     /// Why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+}
+
+impl By {
+    /// The same as it is kept: what is typed may be of any length.
+    pub(crate) fn bounded(self) -> Self {
+        Self { actor: words(&self.actor), reason: self.reason.as_deref().map(words) }
+    }
 }

@@ -4,6 +4,7 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::error::{Cause, Failure};
+use crate::words::words;
 
 /// Calls the user's code. What it may leave half-changed is never looked at
 /// again: an attempt that panicked is over, and expressions only read.
@@ -29,7 +30,7 @@ fn message(payload: &(dyn Any + Send)) -> String {
     let text = payload.downcast_ref::<&str>().copied();
     let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
     match text {
-        Some(text) => format!("panicked: {text}"),
+        Some(text) => words(&format_args!("panicked: {text}")),
         None => "panicked without a message".to_owned(),
     }
 }

@@ -9,6 +9,8 @@ use serde::de::{Deserialize, Deserializer, Error, IntoDeserializer, MapAccess, S
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::Value as Json;
 
+use crate::exact::Exact;
+
 /// The one field of a secret as JSON.
 pub(crate) const FIELD: &str = "$secret";
 
@@ -181,20 +183,29 @@ pub fn redact(json: &mut Json) {
     }
 }
 
+/// The same for a value whose numbers are to stay as they are written.
+pub(crate) fn redact_exact(value: &mut Exact) {
+    match value {
+        Exact::Object(fields) if fields.contains_key(FIELD) => *value = Exact::from(&Json::from(HIDDEN)),
+        Exact::Object(fields) => fields.values_mut().for_each(redact_exact),
+        Exact::List(items) => items.iter_mut().for_each(redact_exact),
+        Exact::Scalar(_) => {}
+    }
+}
+
 /// A stored value as it may be shown: JSON without its secrets, text as it is,
 /// and of anything else its size. Text that is no JSON and might hold a secret
 /// is not shown either.
 #[must_use]
 pub fn redacted(bytes: &[u8]) -> String {
     let Ok(text) = std::str::from_utf8(bytes) else { return size(bytes) };
-    // Untouched where it can be: a number may have more digits than a `Json`.
     if !text.contains(FIELD) && !text.contains("\\u") {
         return text.to_owned();
     }
-    match serde_json::from_str::<Json>(text) {
-        Ok(mut json) => {
-            redact(&mut json);
-            json.to_string()
+    match Exact::parse(text) {
+        Ok(mut value) => {
+            redact_exact(&mut value);
+            value.to_string()
         }
         Err(_) => size(bytes),
     }

@@ -4,7 +4,7 @@
 //! Never here: what a value means to a step (that is `definition`), or where
 //! it is kept (that is the engine and its store).
 
-use std::any::Any;
+use std::any::{Any, TypeId};
 use std::fmt;
 use std::sync::Arc;
 
@@ -84,6 +84,8 @@ pub struct Codec {
     pub encode: fn(&Value) -> Result<Vec<u8>, CodecError>,
     /// Decodes a value of this type.
     pub decode: fn(&[u8]) -> Result<Value, CodecError>,
+    /// Whether each value of this type is read back as exactly what it was.
+    pub(crate) comes_back: fn() -> bool,
 }
 
 impl Codec {
@@ -96,8 +98,22 @@ impl Codec {
                 None => wrong_type::<T>(),
             },
             decode: |bytes| T::decode(bytes).map(Value::new),
+            comes_back: comes_back::<T>,
         }
     }
+}
+
+/// Types whose values serde writes in full, and reads as they were written.
+fn comes_back<T: 'static>() -> bool {
+    fn any<A: 'static>(of: TypeId) -> bool {
+        of == TypeId::of::<A>() || of == TypeId::of::<Vec<A>>() || of == TypeId::of::<Option<A>>()
+    }
+    let of = TypeId::of::<T>();
+    macro_rules! one_of {
+        ($($ty:ty)*) => { $(any::<$ty>(of))||* };
+    }
+    // `Option<()>` has a value that is refused, which is found when it is written.
+    one_of!(() String u64 i64 f64 bool usize u32 i32 u8 u16 i8 i16 isize u128 i128 f32 char)
 }
 
 impl fmt::Debug for Codec {

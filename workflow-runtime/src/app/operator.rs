@@ -14,7 +14,7 @@ use super::problem::{Code, Problem};
 use super::program::{Duty, Program};
 use super::short::now;
 use crate::engine::{Engine, Wanted};
-use crate::operation::{By, Operation};
+use crate::operation::{By, ExactOperation};
 use crate::store::Request;
 
 /// Who wants something, as the command line says it.
@@ -22,7 +22,7 @@ pub(super) fn by(matches: &ArgMatches) -> By {
     let given = matches.get_one::<String>("as").cloned();
     let login = || ["USER", "LOGNAME", "USERNAME"].iter().find_map(|name| env::var(name).ok());
     let actor = given.or_else(login).filter(|name| !name.is_empty()).unwrap_or_else(|| "unknown".to_owned());
-    By { actor, reason: matches.get_one::<String>("reason").cloned() }
+    By { actor, reason: matches.get_one::<String>("reason").cloned() }.bounded()
 }
 
 /// Creates runs that whoever works on the store goes on with.
@@ -79,7 +79,7 @@ pub(super) enum Done {
 pub(super) async fn operate(
     program: &mut Program,
     run: &str,
-    operation: Option<Operation>,
+    operation: Option<ExactOperation>,
     by: By,
     duty: Duty,
 ) -> Result<Done, Problem> {
@@ -91,7 +91,7 @@ pub(super) async fn operate(
     let engine = program.engine(duty).await?;
     let interrupts = Interrupts::new();
     let id = match operation {
-        Some(operation) => match engine.operate(Some(run), operation, by).await {
+        Some(operation) => match engine.operate_exactly(Some(run), operation, by).await {
             Ok(id) => id,
             Err(error) => {
                 engine.shutdown().await;
@@ -115,7 +115,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(super) async fn request(
     program: &Program,
     run: Option<&str>,
-    operation: Operation,
+    operation: ExactOperation,
     by: By,
 ) -> Result<String, Problem> {
     let reader = program.reader()?;

@@ -2,7 +2,7 @@
 
 use std::io::{self, ErrorKind, Write};
 
-use serde_json::Value as Json;
+use serde::Serialize;
 
 use super::problem::{Code, Problem};
 use super::style::{Paint, Style};
@@ -44,8 +44,9 @@ impl<'a> Output<'a> {
     }
 
     /// One JSON document, in one line.
-    pub(super) fn json(&mut self, value: &Json) {
-        self.line(&value.to_string());
+    pub(super) fn json(&mut self, value: &impl Serialize) {
+        // It consists of texts, which can be written.
+        self.line(&serde_json::to_string(value).unwrap_or_default());
     }
 
     /// A line about the result.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Read;
 
 use serde_json::Value as Json;
+use serde_json::value::RawValue;
 
 use super::problem::Problem;
 use super::short::count;
@@ -11,6 +12,7 @@ use super::style::plain;
 use super::suggest::similar;
 use crate::definition::{Graph, Param};
 use crate::engine::Wanted;
+use crate::exact::{Exact, raw};
 use crate::operation::By;
 use crate::panics::contained;
 use crate::value::{Codec, Value};
@@ -24,7 +26,7 @@ pub(super) struct Params {
     /// In the workflow's order.
     pub(super) values: Vec<Value>,
     /// By name, for the record and for a process that is asked to start the run.
-    pub(super) json: BTreeMap<String, Json>,
+    pub(super) json: BTreeMap<String, Box<RawValue>>,
 }
 
 impl Params {
@@ -34,8 +36,7 @@ impl Params {
         for (param, value) in graph.params.iter().zip(&values) {
             let encoded = contained(|| (param.codec.encode)(value)).map_err(|panic| panic.to_string());
             let encoded = encoded.and_then(|encoded| encoded.map_err(|error| error.to_string()));
-            let read =
-                encoded.and_then(|bytes| serde_json::from_slice(&bytes).map_err(|error| error.to_string()));
+            let read = encoded.and_then(|bytes| written(bytes).ok_or_else(|| "it is no JSON".to_owned()));
             let read =
                 read.map_err(|reason| Problem::usage(format!("parameter `{}`: {reason}", param.name)))?;
             json.insert(param.name.to_owned(), read);
@@ -110,12 +111,12 @@ fn is_optional(param: &Param) -> bool {
 
 /// A value as it is typed, for a type that is not known here: JSON if it is
 /// that, and otherwise a text.
-pub(super) fn json(text: &str) -> Json {
-    serde_json::from_str(text).unwrap_or_else(|_| Json::String(text.to_owned()))
+pub(super) fn json(text: &str) -> Box<RawValue> {
+    serde_json::from_str(text).unwrap_or_else(|_| raw(&Json::from(text)))
 }
 
 /// The value of something that has a type: of `what`, such as a signal.
-pub(super) fn typed(what: &str, codec: &Codec, text: &str) -> Result<Json, Problem> {
+pub(super) fn typed(what: &str, codec: &Codec, text: &str) -> Result<Box<RawValue>, Problem> {
     decode(codec, text).map(|(json, _)| json).map_err(|reason| {
         let ty = (codec.type_name)();
         let given = given(ty, text);
@@ -134,22 +135,26 @@ pub(super) fn usage(graph: &Graph) -> String {
 
 /// Puts a value that a person typed through a codec. Returns it as JSON too,
 /// in the form that was understood.
-fn decode(codec: &Codec, text: &str) -> Result<(Json, Value), String> {
+fn decode(codec: &Codec, text: &str) -> Result<(Box<RawValue>, Value), String> {
     let read = |bytes: &[u8]| match contained(|| (codec.decode)(bytes)) {
         Ok(read) => read.map_err(|error| error.reason()),
         Err(panic) => Err(panic.to_string()),
     };
     // Numbers, lists and the like; also a text in quotes.
-    let as_json = match serde_json::from_str::<Json>(text) {
-        Ok(json) => Some((json, read(text.as_bytes()))),
+    let as_json = match Exact::parse(text) {
+        Ok(typed) => Some((typed, read(text.as_bytes()))),
         Err(_) => None,
     };
-    if let Some((json, Ok(value))) = as_json {
-        return Ok((understood(codec, &value).unwrap_or(json), value));
+    if let Some((typed, Ok(value))) = as_json {
+        let understood = understood(codec, &value)?;
+        return match changed(&typed, &understood) {
+            None => Ok((understood, value)),
+            Some((typed, kept)) => Err(format!("it would be kept as {kept}, which is not {typed}")),
+        };
     }
-    let json = Json::String(text.strip_suffix('\n').unwrap_or(text).to_owned());
+    let json = Json::from(text.strip_suffix('\n').unwrap_or(text));
     match (read(json.to_string().as_bytes()), as_json) {
-        (Ok(value), _) => Ok((understood(codec, &value).unwrap_or(json), value)),
+        (Ok(value), _) => Ok((understood(codec, &value)?, value)),
         // What is JSON was probably meant as that.
         (Err(_), Some((_, Err(reason)))) | (Err(reason), _) => Err(reason),
     }
@@ -157,9 +162,21 @@ fn decode(codec: &Codec, text: &str) -> Result<(Json, Value), String> {
 
 /// A value as its codec writes it: a secret that was typed as it is becomes
 /// one that is hidden wherever it is shown.
-fn understood(codec: &Codec, value: &Value) -> Option<Json> {
-    let encoded = contained(|| (codec.encode)(value)).ok()?.ok()?;
-    serde_json::from_slice(&encoded).ok()
+fn understood(codec: &Codec, value: &Value) -> Result<Box<RawValue>, String> {
+    let encoded = contained(|| (codec.encode)(value)).map_err(|panic| panic.to_string())?;
+    let encoded = encoded.map_err(|error| error.reason())?;
+    written(encoded).ok_or_else(|| "its type writes it as something that is no JSON".to_owned())
+}
+
+/// What a codec has written.
+fn written(bytes: Vec<u8>) -> Option<Box<RawValue>> {
+    RawValue::from_string(String::from_utf8(bytes).ok()?).ok()
+}
+
+/// A number that was typed and is kept as another, such as one with more digits
+/// than its type has.
+fn changed(typed: &Exact, understood: &RawValue) -> Option<(String, String)> {
+    typed.changed_number(&Exact::parse(understood.get()).ok()?)
 }
 
 fn misfit(param: &Param, text: &str, reason: &str) -> String {
@@ -316,17 +333,43 @@ mod tests {
     #[test]
     fn a_secret_is_hidden_also_from_whoever_reads_what_was_asked_for() {
         let codec = Codec::of::<Secret<String>>();
-        assert_eq!(
-            typed("signal `code`", &codec, "hunter2").unwrap(),
-            serde_json::json!({ "$secret": "hunter2" })
-        );
+        assert_eq!(typed("signal `code`", &codec, "hunter2").unwrap().get(), r#"{"$secret":"hunter2"}"#);
         let problem = typed("signal `code`", &Codec::of::<Secret<u8>>(), "hunter2").unwrap_err().to_string();
         assert!(problem.contains("was given something else") && !problem.contains("hunter2"), "{problem}");
     }
 
     #[test]
     fn a_signals_value_is_json_or_a_text() {
-        assert_eq!(json("true"), Json::Bool(true));
-        assert_eq!(json("approved"), Json::String("approved".to_owned()));
+        assert_eq!(json("true").get(), "true");
+        assert_eq!(json("approved").get(), r#""approved""#);
+    }
+
+    #[test]
+    fn a_typed_number_is_kept_as_it_is_or_refused() {
+        fn kept<T: crate::Durable>(text: &str) -> Result<String, String> {
+            decode(&Codec::of::<T>(), text).map(|(json, _)| json.get().to_owned())
+        }
+        let largest = u128::MAX.to_string();
+        assert_eq!(kept::<u128>(&largest).unwrap(), largest);
+        assert_eq!(kept::<i128>(&i128::MIN.to_string()).unwrap(), i128::MIN.to_string());
+        assert_eq!(kept::<f64>("1.5777777777770001").unwrap(), "1.5777777777770001");
+        assert_eq!(kept::<f64>("1e3").unwrap(), "1000.0");
+        assert_eq!(kept::<f64>("-0").unwrap(), "-0.0");
+        assert_eq!(kept::<f32>("0.1").unwrap(), "0.1");
+        for text in ["1.50", "007", "1e3", "-0.0", &largest] {
+            assert_eq!(kept::<String>(text).unwrap(), format!("\"{text}\""));
+        }
+        let refused = kept::<f64>("9007199254740993").unwrap_err();
+        assert_eq!(refused, "it would be kept as 9007199254740992.0, which is not 9007199254740993");
+        for text in [&*largest, "0.1000000000000000055511151231257827", "18446744073709551616"] {
+            assert!(kept::<Json>(text).is_err(), "{text}");
+            assert!(
+                kept::<f64>(text).is_err() || kept::<f64>(text).unwrap().contains("18446744073709551616")
+            );
+        }
+        for text in ["1e3", "1.0", "007", "-0", "+5", "0x10", &largest] {
+            assert!(kept::<u64>(text).is_err() && kept::<i64>(text).is_err(), "{text}");
+        }
+        assert!(kept::<f32>("16777217").is_err() && kept::<Vec<(f32, u8)>>("[[16777217,1]]").is_err());
     }
 }

@@ -43,6 +43,7 @@ pub(super) const CODEC: Codec = Codec {
     type_name: || "unknown",
     encode: |_| Gone.encode(),
     decode: |bytes| Gone::decode(bytes).map(Value::new),
+    comes_back: || false,
 };
 
 /// A value that can be neither saved nor read back.

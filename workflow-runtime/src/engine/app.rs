@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use serde_json::Value as Json;
+use serde_json::value::RawValue;
 
 use super::advice::Advice;
 use super::create::{self, Beginning};
@@ -20,7 +20,7 @@ use crate::blueprint::{Adoption, Comparison};
 use crate::definition::Graph;
 use crate::error::{Error, Result};
 use crate::lookup::find_step;
-use crate::operation::{By, Operation};
+use crate::operation::{By, ExactOperation};
 use crate::resources::Resources;
 use crate::store::{Store, StoredRun};
 use crate::value::{Codec, Value};
@@ -53,14 +53,14 @@ pub(crate) struct Wanted {
     /// Of the parameters' types, in the workflow's order.
     pub(crate) params: Vec<Value>,
     /// The same by name, as it is recorded.
-    pub(crate) json: BTreeMap<String, Json>,
+    pub(crate) json: BTreeMap<String, Box<RawValue>>,
     pub(crate) key: Option<String>,
     pub(crate) by: By,
 }
 
 impl Wanted {
-    pub(crate) fn operation(&self) -> Operation {
-        Operation::Start {
+    pub(crate) fn operation(&self) -> ExactOperation {
+        ExactOperation::Start {
             workflow: self.graph.name.to_owned(),
             params: self.json.clone(),
             key: self.key.clone(),

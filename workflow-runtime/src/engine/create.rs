@@ -11,7 +11,7 @@ use super::core::Core;
 use super::durable::{Journal, Outgoing, Then};
 use super::host::{Identity, RunEnd, RunHost};
 use super::key;
-use super::params::encode_params;
+use super::params::{encode_params, same_arguments};
 use super::recovery;
 use super::registry::{Adopted, Known, Registry};
 use super::takeup::TakeUp;
@@ -48,9 +48,9 @@ pub(crate) async fn start(
         return Err(Error::ShutDown);
     }
     let known = recovery::make_known(core, registry, store, graph).await?;
-    let mut new = beginning.new_run(core, &known, graph)?;
+    let (mut new, params) = beginning.new_run(core, &known, graph)?;
     let keyed = Keyed::of(&new);
-    let Beginning { key, params, anew, .. } = beginning;
+    let Beginning { key, anew, .. } = beginning;
     let journal = Some(Journal::new(store.clone()));
     let identity = Identity { id: new.id.clone(), key, started_at: new.created_at };
     let host = RunHost::of(core.clone(), graph, identity, params, journal);
@@ -92,7 +92,7 @@ pub(super) async fn queue(
     beginning: Beginning,
 ) -> Result<String, Error> {
     let (known, _) = registry.introduce(graph);
-    let new = beginning.new_run(core, &known, graph)?;
+    let (new, _) = beginning.new_run(core, &known, graph)?;
     let (id, keyed) = (new.id.clone(), Keyed::of(&new));
     let (answer, answered) = oneshot::channel();
     store.create(new, Box::new(move |created| _ = answer.send(created)));
@@ -104,13 +104,19 @@ pub(super) async fn queue(
 }
 
 impl Beginning {
-    /// The run as a store creates it, before it has done anything.
-    fn new_run(&self, core: &Core, known: &Known, graph: &'static Graph) -> Result<NewRun, Error> {
-        let params = encode_params(graph, &self.params, core.largest_value)?;
+    /// The run as a store creates it, before it has done anything, and its
+    /// parameters as they are read back from there.
+    fn new_run(
+        &self,
+        core: &Core,
+        known: &Known,
+        graph: &'static Graph,
+    ) -> Result<(NewRun, Vec<Value>), Error> {
+        let (params, values) = encode_params(graph, &self.params, core.largest_value)?;
         let now = core.clock.now();
         let id = core.random.run_id(now);
         let answer = |number| (number, Answer { at: now, result: Ok(id.clone()) });
-        Ok(NewRun {
+        let new = NewRun {
             workflow: graph.name.to_owned(),
             key: self.key.clone(),
             fingerprint: known.hash(),
@@ -123,7 +129,8 @@ impl Beginning {
             answer: self.request.map(answer),
             id,
             ..NewRun::default()
-        })
+        };
+        Ok((new, values))
     }
 }
 
@@ -136,9 +143,10 @@ impl Keyed {
         Self(new.key.clone().map(|key| (key, new.params.clone())))
     }
 
-    fn check(&self, graph: &Graph, stored: &StoredRun) -> Result<(), Error> {
+    fn check(&self, graph: &'static Graph, stored: &StoredRun) -> Result<(), Error> {
         let Some((key, params)) = &self.0 else { return Ok(()) };
-        key::check(key, &stored.workflow, stored.workflow == graph.name, stored.params == *params)
+        let same = || same_arguments(graph, &stored.params, params);
+        key::check(key, &stored.workflow, stored.workflow == graph.name, same)
     }
 }
 

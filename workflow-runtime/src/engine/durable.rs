@@ -302,15 +302,20 @@ impl RunHost {
     /// cannot be saved is no success.
     fn conclude(
         &self,
-        inner: &Inner,
+        inner: &mut Inner,
         state: RunState,
         cause: Option<(crate::run::Key, u32, Failure)>,
     ) -> (store::RunEnd, RunEnd) {
         let mut end = self.run_end(inner, state, cause);
         let mut result = None;
-        if let (RunEnd::Succeeded, Some(value)) = (&end, &inner.result) {
+        if let (RunEnd::Succeeded, Some(value)) = (&end, &mut inner.result) {
             match journal::payload(&self.graph.output, value, self.core.largest_value) {
-                Ok(payload) => result = Some(payload),
+                Ok((payload, read)) => {
+                    result = Some(payload);
+                    if let Some(read) = read {
+                        *value = read;
+                    }
+                }
                 Err(failure) => {
                     end = RunEnd::Failed(StepError::new(self.graph.name.to_owned(), 0, failure));
                 }

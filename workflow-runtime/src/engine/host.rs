@@ -317,10 +317,15 @@ impl RunHost {
         let (committed, hear) = tokio::sync::oneshot::channel();
         self.with(|inner, after| {
             self.check_open(inner)?;
-            let (event, value) = event(inner)?;
+            let (event, mut value) = event(inner)?;
             if self.journal.is_some() {
-                if let Some(value) = &value {
-                    inner.saved = self.save_value(inner, &event, value)?;
+                if let Some(given) = &mut value
+                    && let Some((payload, read)) = self.save_value(inner, &event, given)?
+                {
+                    inner.saved = Some(payload);
+                    if let Some(read) = read {
+                        *given = read;
+                    }
                 }
                 inner.uncommitted.waiters.push(committed);
             }
@@ -342,8 +347,13 @@ impl RunHost {
         request.map(|number| (number, Answer { at: self.core.clock.now(), result: Ok(self.id.clone()) }))
     }
 
-    /// The value that comes with an event, as it is saved.
-    fn save_value(&self, inner: &Inner, event: &Event, value: &Value) -> Result<Option<Payload>, Error> {
+    /// The value that comes with an event, as it is saved and read back.
+    fn save_value(
+        &self,
+        inner: &Inner,
+        event: &Event,
+        value: &Value,
+    ) -> Result<Option<(Payload, Option<Value>)>, Error> {
         let saved = journal::encode(inner, event, value, self.core.largest_value);
         saved.map_err(|failure| Error::Unsaved {
             workflow: self.graph.name.to_owned(),

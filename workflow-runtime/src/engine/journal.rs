@@ -8,7 +8,7 @@ mod tests;
 
 use super::frames::Frame;
 use super::host::Inner;
-use super::params::{coded, saved};
+use super::params::{Saved, coded, saved};
 use crate::definition::{Kind, Step};
 use crate::error::Failure;
 use crate::lookup::find_signal;
@@ -31,13 +31,22 @@ pub(crate) fn entry(
     let payload = match (inner.saved.take(), value.as_ref()) {
         (Some(saved), _) => Some(saved),
         (None, None) => None,
-        (None, Some(brought)) => encode(inner, event, brought, largest).unwrap_or_else(|failure| {
-            *value = None;
-            if let Event::AttemptEnded { end, .. } = event {
-                *end = AttemptEnd::Failed(failure, Retryability::Fatal);
+        (None, Some(brought)) => match encode(inner, event, brought, largest) {
+            Ok(None) => None,
+            Ok(Some((payload, read))) => {
+                if let Some(read) = read {
+                    *value = Some(read);
+                }
+                Some(payload)
             }
-            None
-        }),
+            Err(failure) => {
+                *value = None;
+                if let Event::AttemptEnded { end, .. } = event {
+                    *end = AttemptEnd::Failed(failure, Retryability::Fatal);
+                }
+                None
+            }
+        },
     };
     let mut stored = StoredEvent::of(event);
     if let (StoredEvent::Recalled { from, .. }, Event::Recalled { key, .. }) = (&mut stored, &*event) {
@@ -47,21 +56,25 @@ pub(crate) fn entry(
     Entry { at: inner.now, event: text(&stored), value: payload, changes: Vec::new() }
 }
 
-/// The value that comes with an event, as it is stored. `None` where none is
-/// needed.
+/// The value that comes with an event, as it is stored and as it is read back
+/// from there. `None` where none is needed.
 pub(crate) fn encode(
     inner: &Inner,
     event: &Event,
     value: &Value,
     largest: usize,
-) -> Result<Option<Payload>, Failure> {
+) -> Result<Option<(Payload, Option<Value>)>, Failure> {
     codec(inner, event).map(|codec| payload(codec, value, largest)).transpose()
 }
 
-/// A value as it is stored.
-pub(crate) fn payload(codec: &Codec, value: &Value, largest: usize) -> Result<Payload, Failure> {
-    let bytes = saved(codec, value, largest)?;
-    Ok(Payload { type_name: (codec.type_name)().into(), bytes })
+/// A value as it is stored, and as it is read back, unless it is what it was.
+pub(crate) fn payload(
+    codec: &Codec,
+    value: &Value,
+    largest: usize,
+) -> Result<(Payload, Option<Value>), Failure> {
+    let Saved { bytes, value } = saved(codec, value, largest)?;
+    Ok((Payload { type_name: (codec.type_name)().into(), bytes }, value))
 }
 
 /// The value that an entry brought. The words of an error say what the value

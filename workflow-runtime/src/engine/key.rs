@@ -7,8 +7,13 @@ use crate::error::{Error, Result};
 ///
 /// # Errors
 /// [`Error::KeyInUse`] when it is not.
-pub(super) fn check(key: &str, holder: &str, same_workflow: bool, same_arguments: bool) -> Result<()> {
-    let holder = match (same_workflow, same_arguments) {
+pub(super) fn check(
+    key: &str,
+    holder: &str,
+    same_workflow: bool,
+    same_arguments: impl FnOnce() -> bool,
+) -> Result<()> {
+    let holder = match (same_workflow, same_workflow && same_arguments()) {
         (true, true) => return Ok(()),
         (true, false) => format!("a run of `{holder}` with other arguments"),
         (false, _) => format!("a run of workflow `{holder}`"),

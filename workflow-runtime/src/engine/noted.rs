@@ -7,7 +7,7 @@ use tokio::sync::MutexGuard;
 
 use super::core::Core;
 use crate::error::Result;
-use crate::operation::{By, Operation};
+use crate::operation::{By, ExactOperation};
 use crate::store::{Answer, Request, Store};
 
 /// A request of this process that is about to be done. Until it is answered
@@ -27,7 +27,7 @@ impl<'a> Noted<'a> {
         core: &'a Core,
         store: &'a Arc<dyn Store>,
         run: Option<&str>,
-        operation: &Operation,
+        operation: &ExactOperation,
         by: &By,
     ) -> Result<Self> {
         let alone = core.operating.lock().await;

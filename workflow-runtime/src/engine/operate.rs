@@ -7,7 +7,7 @@ mod rows;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde_json::Value as Json;
+use serde_json::value::RawValue;
 
 use self::live::to_live;
 use self::rows::{Asked, InRows};
@@ -20,7 +20,7 @@ use super::recovery;
 use super::registry::{Known, Registry};
 use super::run::AnyRun;
 use crate::error::{Error, Result};
-use crate::operation::{By, Operation};
+use crate::operation::{By, ExactOperation, Operation};
 use crate::resources::Resources;
 use crate::store::{Store, StoredRun};
 use crate::value::{Codec, Value};
@@ -48,8 +48,18 @@ impl<R: Resources> Engine<R> {
     /// When there is no such run, or this cannot be done to it now: the message
     /// says why, and what can.
     pub async fn operate(&self, run: Option<&str>, operation: Operation, by: By) -> Result<String> {
+        self.operate_exactly(run, operation.exact(), by).await
+    }
+
+    /// The same for values as they are written.
+    pub(crate) async fn operate_exactly(
+        &self,
+        run: Option<&str>,
+        operation: ExactOperation,
+        by: By,
+    ) -> Result<String> {
         let (core, registry) = (self.core().clone(), self.registry().clone());
-        let (runtime, run) = (core.runtime.clone(), run.map(str::to_owned));
+        let (runtime, run, by) = (core.runtime.clone(), run.map(str::to_owned), by.bounded());
         // Also where nobody waits for it any more: what was noted is done.
         let done =
             runtime.spawn(async move { see_to(&core, &registry, run.as_deref(), operation, by).await });
@@ -80,7 +90,7 @@ async fn see_to(
     core: &Arc<Core>,
     registry: &Arc<Registry>,
     run: Option<&str>,
-    operation: Operation,
+    operation: ExactOperation,
     by: By,
 ) -> Result<String> {
     let Some(store) = &core.store else {
@@ -100,12 +110,12 @@ pub(super) async fn perform(
     core: &Arc<Core>,
     registry: &Arc<Registry>,
     run: Option<&str>,
-    operation: Operation,
+    operation: ExactOperation,
     by: By,
     request: Option<i64>,
 ) -> Result<String> {
     let done = match (operation, run) {
-        (Operation::Start { workflow, params, key }, _) => {
+        (ExactOperation::Start { workflow, params, key }, _) => {
             start(core, registry, &workflow, params, key, request).await
         }
         (operation, Some(id)) => to_run(core, registry, id, &operation, &by, request).await,
@@ -119,11 +129,11 @@ async fn to_run(
     core: &Arc<Core>,
     registry: &Arc<Registry>,
     id: &str,
-    operation: &Operation,
+    operation: &ExactOperation,
     by: &By,
     request: Option<i64>,
 ) -> Result<String> {
-    let makes_another = matches!(operation, Operation::Rerun | Operation::Fork { .. });
+    let makes_another = matches!(operation, ExactOperation::Rerun | ExactOperation::Fork { .. });
     loop {
         let (host, _held) = match registry.find(id).filter(|_| !makes_another) {
             Some(host) => (host, None),
@@ -139,7 +149,7 @@ async fn to_run(
         match to_live(&host, operation, by, request).await {
             // It ends just now, and then goes on after all.
             Err(Error::Ended { .. })
-                if matches!(operation, Operation::Retry { .. } | Operation::Set { .. }) =>
+                if matches!(operation, ExactOperation::Retry { .. } | ExactOperation::Set { .. }) =>
             {
                 AnyRun::new(host).wait().await;
             }
@@ -152,7 +162,7 @@ async fn start(
     core: &Arc<Core>,
     registry: &Arc<Registry>,
     workflow: &str,
-    params: BTreeMap<String, Json>,
+    params: BTreeMap<String, Box<RawValue>>,
     key: Option<String>,
     request: Option<i64>,
 ) -> Result<String> {
@@ -205,16 +215,16 @@ fn refused(id: &str, reason: impl Into<String>) -> Error {
     Error::Refused { id: id.to_owned(), reason: reason.into() }
 }
 
-fn from_json(id: &str, what: &str, codec: &Codec, value: &Json) -> Result<Value> {
-    coded(|| (codec.decode)(value.to_string().as_bytes()))
+fn from_json(id: &str, what: &str, codec: &Codec, value: &RawValue) -> Result<Value> {
+    coded(|| (codec.decode)(value.get().as_bytes()))
         .map_err(|failure| refused(id, format!("cannot take this value for {what}: {failure}")))
 }
 
-fn value_for(id: &str, step: &str, codec: Option<&Codec>, value: &Json) -> Result<Value> {
+fn value_for(id: &str, step: &str, codec: Option<&Codec>, value: &RawValue) -> Result<Value> {
     match codec {
         Some(codec) => from_json(id, &format!("step `{step}`"), codec, value),
         // A sleep is worth `()`.
-        None if value.is_null() => Ok(Value::new(())),
+        None if value.get() == "null" => Ok(Value::new(())),
         None => Err(refused(id, format!("has no value to set for step `{step}`; use null"))),
     }
 }

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::core::Core;
 use super::host::{RunEnd, RunHost};
 use super::key;
-use super::params::encode_params;
+use super::params::{encode_params, same_arguments};
 use super::run::AnyRun;
 use crate::blueprint::Blueprint;
 use crate::definition::Graph;
@@ -161,7 +161,7 @@ impl Registry {
         params: Vec<Value>,
     ) -> Result<Arc<RunHost>> {
         let arguments = match key {
-            Some(_) => encode_params(graph, &params, core.largest_value)?,
+            Some(_) => encode_params(graph, &params, core.largest_value)?.0,
             None => Vec::new(),
         };
         let host = RunHost::new(core, graph, key.clone(), params);
@@ -364,7 +364,9 @@ impl Keyed {
     fn check(&self, graph: &'static Graph, arguments: &[u8]) -> Result<()> {
         let held = self.host.graph;
         let same = (held.name, held.file, held.line) == (graph.name, graph.file, graph.line);
-        key::check(self.host.key.as_deref().unwrap_or_default(), held.name, same, self.arguments == arguments)
+        key::check(self.host.key.as_deref().unwrap_or_default(), held.name, same, || {
+            same_arguments(graph, &self.arguments, arguments)
+        })
     }
 }
 

@@ -11,7 +11,7 @@ use super::noted::answer;
 use super::operate::perform;
 use super::registry::Registry;
 use crate::error::{Error, Result};
-use crate::operation::{By, Operation};
+use crate::operation::{By, ExactOperation};
 use crate::store::{StoreError, StoredRequest};
 
 /// How often the store is asked whether another process has written to it.
@@ -67,8 +67,8 @@ async fn see_to_all(core: &Arc<Core>, registry: &Arc<Registry>) -> Result<()> {
     let _alone = core.operating.lock().await;
     let asked = store.clone();
     for StoredRequest { number, request, .. } in core.blocking(move || asked.open_requests()).await? {
-        let by = By { actor: request.actor, reason: request.reason };
-        let result = match serde_json::from_str::<Operation>(&request.operation) {
+        let by = By { actor: request.actor, reason: request.reason }.bounded();
+        let result = match serde_json::from_str::<ExactOperation>(&request.operation) {
             Ok(operation) => {
                 perform(core, registry, request.run.as_deref(), operation, by, Some(number)).await
             }

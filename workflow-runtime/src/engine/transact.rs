@@ -171,7 +171,9 @@ impl Work {
         drop((env, moved));
         let ended = ended.and_then(|ended| ended);
         let payload = match &ended {
-            Ok(Ended::Ok(value)) => journal::payload(&task.output, value, core.largest_value).map(Some),
+            Ok(Ended::Ok(value)) => {
+                journal::payload(&task.output, value, core.largest_value).map(|(payload, _)| Some(payload))
+            }
             _ => Ok(None),
         };
         match payload {

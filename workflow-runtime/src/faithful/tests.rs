@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
@@ -141,4 +141,52 @@ fn every_level_of_nesting_counts_as_it_is_read() {
         assert!(serde_json::from_slice::<Deep>(&bytes).is_ok());
         assert!(refused(deep(DEEPEST / levels + 1)).contains("nested more than 120 levels deep"));
     }
+}
+
+#[test]
+fn equal_maps_and_sets_of_hashes_are_equal_texts() {
+    #[derive(serde::Serialize)]
+    struct Report {
+        by_name: HashMap<String, HashSet<(u8, String)>>,
+        order: Vec<u32>,
+    }
+    let report = || Report {
+        by_name: (0..20).map(|n| (n.to_string(), (0..9).map(|m| (m, format!("{n}"))).collect())).collect(),
+        order: vec![3, 1, 2],
+    };
+    let one = to_json(&report()).unwrap();
+    for _ in 0..20 {
+        assert_eq!(to_json(&report()).unwrap(), one);
+    }
+    assert!(String::from_utf8(one).unwrap().ends_with(r#""order":[3,1,2]}"#));
+    // What is ordered stays as it is, also where maps are in it.
+    let maps = vec![HashMap::from([("b", 1)]), HashMap::from([("a", 2)])];
+    assert_eq!(to_json(&maps).unwrap(), br#"[{"b":1},{"a":2}]"#);
+    assert_eq!(to_json(&HashSet::from([2, 1])).unwrap(), b"[1,2]");
+}
+
+#[test]
+fn a_key_that_is_there_twice_is_noted() {
+    #[derive(serde::Serialize)]
+    struct Flat {
+        id: u8,
+        #[serde(flatten)]
+        rest: BTreeMap<String, u8>,
+    }
+    #[derive(PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+    #[serde(untagged)]
+    enum Key {
+        Number(u8),
+        Text(String),
+    }
+    fn twice(value: &impl serde::Serialize) -> Option<String> {
+        drop(key_twice());
+        to_json(value).unwrap();
+        key_twice()
+    }
+    let flat = |name: &str| twice(&Flat { id: 1, rest: [(name.to_owned(), 2)].into() });
+    assert_eq!((flat("name"), flat("id").as_deref()), (None, Some("\"id\"")));
+    let keys = || [(Key::Number(1), 1), (Key::Text("1".to_owned()), 2)];
+    assert!(twice(&BTreeMap::from(keys())).is_some() && twice(&HashMap::from(keys())).is_some());
+    assert_eq!(twice(&BTreeMap::from([(1, 1), (2, 2)])), None);
 }

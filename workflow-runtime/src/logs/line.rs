@@ -1,12 +1,13 @@
 //! An event as a line: `shop::orders: late order=17 by="3 days"`.
 
 use std::error::Error;
-use std::fmt::{self, Debug, Write};
+use std::fmt::{Debug, Write};
 
 use tracing::Event;
 use tracing::field::{Field, Visit};
 
 use crate::secret::{FIELD, HIDDEN};
+use crate::words::{Bounded, chain};
 
 /// How many bytes a message may have, and the fields of an event together.
 const LIMIT: usize = 8 << 10;
@@ -16,7 +17,7 @@ const SECRETS: [&str; 6] = ["secret", "password", "passwd", "token", "authorizat
 
 /// The line of an event.
 pub(super) fn of(event: &Event<'_>) -> String {
-    let mut parts = Parts::default();
+    let mut parts = Parts { message: Bounded::new(LIMIT), fields: Bounded::new(LIMIT) };
     event.record(&mut parts);
     let Parts { message, fields } = parts;
     let mut line = event.metadata().target().to_owned();
@@ -30,7 +31,6 @@ pub(super) fn of(event: &Event<'_>) -> String {
     line
 }
 
-#[derive(Default)]
 struct Parts {
     message: Bounded,
     fields: Bounded,
@@ -44,15 +44,15 @@ impl Parts {
             return;
         }
         if name == "message" {
-            return self.message.value(value);
+            return write_value(&mut self.message, value);
         }
         let fields = &mut self.fields;
-        if !fields.text.is_empty() {
+        if !fields.is_empty() {
             fields.push(" ");
         }
         fields.push(name.strip_prefix("r#").unwrap_or(name));
         fields.push("=");
-        if is_secret(name) { fields.push(HIDDEN) } else { fields.value(value) }
+        if is_secret(name) { fields.push(HIDDEN) } else { write_value(fields, value) }
     }
 }
 
@@ -70,22 +70,7 @@ impl Visit for Parts {
     }
 
     fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
-        self.record(field, &Chain(value));
-    }
-}
-
-/// An error with those that caused it.
-struct Chain<'a>(&'a (dyn Error + 'static));
-
-impl Debug for Chain<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)?;
-        let mut cause = self.0.source();
-        while let Some(error) = cause {
-            write!(f, ": {error}")?;
-            cause = error.source();
-        }
-        Ok(())
+        self.record(field, &format_args!("{}", chain(value).join(": ")));
     }
 }
 
@@ -95,46 +80,14 @@ fn is_secret(name: &str) -> bool {
     SECRETS.iter().any(|secret| name.contains(secret))
 }
 
-/// A text that does not grow beyond the limit.
-#[derive(Default)]
-struct Bounded {
-    text: String,
-    /// How many bytes did not fit.
-    over: usize,
-}
-
-impl Bounded {
-    fn push(&mut self, text: &str) {
-        let room = if self.over > 0 { 0 } else { LIMIT - self.text.len() };
-        let fits = text.floor_char_boundary(room);
-        self.text.push_str(&text[..fits]);
-        self.over += text.len() - fits;
-    }
-
-    fn value(&mut self, value: &dyn Debug) {
-        let before = (self.text.len(), self.over);
-        // A value that refuses to be written is one that nobody sees.
-        let written = write!(self, "{value:?}");
-        if written.is_err() || self.text[before.0..].contains(FIELD) {
-            // Where in it the secret is and where it ends cannot be known.
-            self.text.truncate(before.0);
-            self.over = before.1;
-            self.push(HIDDEN);
-        }
-    }
-
-    fn end(self) -> String {
-        match self.over {
-            0 => self.text,
-            over => format!("{}… ({over} bytes more)", self.text),
-        }
-    }
-}
-
-impl Write for Bounded {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.push(text);
-        Ok(())
+fn write_value(to: &mut Bounded, value: &dyn Debug) {
+    let before = to.mark();
+    // A value that refuses to be written is one that nobody sees.
+    let written = write!(to, "{value:?}");
+    if written.is_err() || to.since(before).contains(FIELD) {
+        // Where in it the secret is and where it ends cannot be known.
+        to.back_to(before);
+        to.push(HIDDEN);
     }
 }
 
@@ -216,7 +169,7 @@ mod tests {
         let said = lines(|| say!(a = 1, long = %long, secret = "hunter2", "{long}"));
         let (text, end) = said[0].split_at(LIMIT);
         assert!(text.chars().all(|c| c == 'ü'));
-        assert!(end.starts_with(&format!("… ({LIMIT} bytes more) a=1 long=ü")), "{end}");
+        assert!(end.starts_with(&format!("… ({LIMIT} bytes left out) a=1 long=ü")), "{end}");
         assert!(said[0].len() < 2 * LIMIT + 100 && !said[0].contains("hunter2"));
         // A secret that is cut through.
         let padded = format!("{}{}", "x".repeat(LIMIT - 4), r#"{"$secret":"hunter2"}"#);
@@ -230,8 +183,8 @@ mod tests {
     struct Broken;
 
     impl Debug for Broken {
-        fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
-            Err(fmt::Error)
+        fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            Err(std::fmt::Error)
         }
     }
 

@@ -1,6 +1,6 @@
 //! How a run ended, told to people and to programs.
 
-use serde_json::{Value as Json, json};
+use serde_json::json;
 
 use super::super::output::Output;
 use super::super::problem::{Code, Problem};
@@ -8,9 +8,10 @@ use super::super::program::Program;
 use super::super::short::short;
 use super::super::style::Style;
 use crate::engine::AnyRun;
-use crate::error::Error;
+use crate::error::{Error, StepError};
+use crate::exact::Exact;
 use crate::run::{RunState, Timestamp};
-use crate::secret::redact;
+use crate::secret::redact_exact;
 use crate::store::StoredRun;
 
 /// How a run ended.
@@ -64,7 +65,12 @@ pub(super) fn tell(
     output: &mut Output<'_>,
 ) -> Result<Code, Problem> {
     let (id, workflow) = (&ending.id, &ending.workflow);
-    let document = |state: RunState, result: Json, error: Json| json!({ "id": id, "workflow": workflow, "state": state, "result": result, "error": error });
+    let document = |state: RunState, result: Exact, error: Option<&StepError>| {
+        let document = json!({ "id": id, "workflow": workflow, "state": state, "error": error });
+        let mut document = Exact::from(&document);
+        document.set("result", result);
+        document
+    };
     match &ending.result {
         Ok(result) => {
             let took = ending.ended.map(|ended| format!(" in {}", short(ended.since(ending.began))));
@@ -72,7 +78,7 @@ pub(super) fn tell(
             output.say(&format!("{workflow} {word}{}", took.unwrap_or_default()));
             let result = value(result);
             if output.json {
-                output.json(&document(RunState::Succeeded, result, Json::Null));
+                output.json(&document(RunState::Succeeded, result, None));
             } else if let Some(text) = readable(&result) {
                 output.line(&text);
             }
@@ -81,7 +87,7 @@ pub(super) fn tell(
         Err(Error::Cancelled { .. }) if wanted == RunState::Cancelled => {
             output.say(&format!("{workflow} was cancelled"));
             if output.json {
-                output.json(&document(RunState::Cancelled, Json::Null, Json::Null));
+                output.json(&document(RunState::Cancelled, Exact::null(), None));
             }
             Ok(Code::Fine)
         }
@@ -95,10 +101,10 @@ pub(super) fn tell(
             };
             if output.json {
                 let failed = match error {
-                    Error::Failed { error, .. } => serde_json::to_value(error).unwrap_or_default(),
-                    _ => Json::Null,
+                    Error::Failed { error, .. } => Some(error),
+                    _ => None,
                 };
-                output.json(&document(state, Json::Null, failed));
+                output.json(&document(state, Exact::null(), failed));
             }
             let from = if state == RunState::Failed { "what failed" } else { "where it stopped" };
             Err(Problem::from(error.clone())
@@ -110,17 +116,16 @@ pub(super) fn tell(
 
 /// A value as its codec wrote it, without its secrets; what is not JSON by its
 /// length alone.
-pub(super) fn value(bytes: &[u8]) -> Json {
-    let mut value = serde_json::from_slice(bytes).unwrap_or_else(|_| json!({ "bytes": bytes.len() }));
-    redact(&mut value);
+pub(super) fn value(bytes: &[u8]) -> Exact {
+    let mut value = Exact::of_bytes(bytes);
+    redact_exact(&mut value);
     value
 }
 
 /// A value for people: a text as it is, and nothing for nothing.
-pub(super) fn readable(value: &Json) -> Option<String> {
-    match value {
-        Json::Null => None,
-        Json::String(text) => Some(text.clone()),
-        other => Some(format!("{other:#}")),
+pub(super) fn readable(value: &Exact) -> Option<String> {
+    if value.is_null() {
+        return None;
     }
+    Some(value.as_str().unwrap_or_else(|| value.pretty()))
 }

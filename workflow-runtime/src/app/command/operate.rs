@@ -14,7 +14,7 @@ use super::run::show_until_end;
 use super::{path, text};
 use crate::engine::{Outlook, step_codec};
 use crate::lookup::find_signal;
-use crate::operation::Operation;
+use crate::operation::ExactOperation;
 use crate::run::RunState;
 use crate::store::StoredRun;
 
@@ -36,7 +36,8 @@ pub(super) async fn operate(
     let shows = matches!(name, "cancel" | "resume" | "retry" | "rerun" | "fork" | "adopt");
     let shows = shows && !matches.get_flag("detach");
     // What was interrupted and not paused has only to be taken up.
-    let resumes = operation == Operation::Resume && run.state != RunState::Paused && run.end.is_none();
+    let resumes =
+        matches!(operation, ExactOperation::Resume) && run.state != RunState::Paused && run.end.is_none();
     let operation = Some(operation).filter(|_| !resumes);
     let wanted = if name == "cancel" { RunState::Cancelled } else { RunState::Succeeded };
     let by = operator::by(matches);
@@ -68,12 +69,12 @@ pub(super) async fn operate(
 async fn foretell(
     program: &Program,
     run: &StoredRun,
-    operation: &Operation,
+    operation: &ExactOperation,
     dry_run: bool,
     output: &mut Output<'_>,
 ) -> Result<Option<Code>, Problem> {
     let (again, even_if_done) = match operation {
-        Operation::AdoptAgain { again, even_if_done } => (again.clone(), *even_if_done),
+        ExactOperation::AdoptAgain { again, even_if_done } => (again.clone(), *even_if_done),
         _ => (Vec::new(), false),
     };
     let looker = Looker::of(program).await?;
@@ -131,25 +132,25 @@ fn operation(
     name: &str,
     matches: &ArgMatches,
     run: &StoredRun,
-) -> Result<Operation, Problem> {
+) -> Result<ExactOperation, Problem> {
     let graph = program.workflows.iter().find(|graph| graph.name == run.workflow);
     Ok(match name {
-        "cancel" => Operation::Cancel,
-        "pause" => Operation::Pause,
-        "resume" => Operation::Resume,
+        "cancel" => ExactOperation::Cancel,
+        "pause" => ExactOperation::Pause,
+        "resume" => ExactOperation::Resume,
         "retry" => {
             let step = matches.get_one::<String>("step");
-            Operation::Retry { step: step.map(|step| path(run, step)) }
+            ExactOperation::Retry { step: step.map(|step| path(run, step)) }
         }
-        "rerun" => Operation::Rerun,
-        "fork" => Operation::Fork { from: path(run, text(matches, "from")) },
+        "rerun" => ExactOperation::Rerun,
+        "fork" => ExactOperation::Fork { from: path(run, text(matches, "from")) },
         "signal" => {
             let (name, value) = (text(matches, "name"), text(matches, "value"));
             let value = match graph.and_then(|graph| find_signal(graph, name)) {
                 Some((_, codec)) => params::typed(&format!("signal `{name}`"), codec, value)?,
                 None => params::json(value),
             };
-            Operation::Signal { name: name.to_owned(), value }
+            ExactOperation::Signal { name: name.to_owned(), value }
         }
         "set" => {
             let (step, value) = (path(run, text(matches, "step")), text(matches, "value"));
@@ -157,14 +158,14 @@ fn operation(
                 Some(codec) => params::typed(&format!("step `{step}`"), codec, value)?,
                 None => params::json(value),
             };
-            Operation::Set { step, value }
+            ExactOperation::Set { step, value }
         }
         "adopt" => {
             let again = matches.get_many::<String>("again").unwrap_or_default();
             let again: Vec<String> = again.map(|step| path(run, step)).collect();
             match again.is_empty() {
-                true => Operation::Adopt,
-                false => Operation::AdoptAgain { again, even_if_done: matches.get_flag("even-if-done") },
+                true => ExactOperation::Adopt,
+                false => ExactOperation::AdoptAgain { again, even_if_done: matches.get_flag("even-if-done") },
             }
         }
         other => return Err(Problem::usage(format!("there is no operation `{other}`"))),

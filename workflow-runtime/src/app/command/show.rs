@@ -17,9 +17,10 @@ use super::super::tree::{Fold, rows};
 use super::ending::{readable, value};
 use super::{ls, text};
 use crate::engine::Outlook;
+use crate::exact::Exact;
 use crate::history::{AttemptKind, AttemptStory, History, Life, StepStory};
 use crate::run::RunState;
-use crate::secret::{redact, redacted};
+use crate::secret::{redact_exact, redacted};
 use crate::store::{StoredRequest, StoredRun};
 use crate::view::RunSnapshot;
 
@@ -155,9 +156,11 @@ fn shortened(text: &str) -> String {
 
 /// The parameters by name, or by number where this program has no such
 /// workflow, or has it with others.
-fn params(program: &Program, run: &StoredRun) -> BTreeMap<String, Json> {
-    let mut values: Vec<Json> = serde_json::from_slice(&run.params).unwrap_or_default();
-    values.iter_mut().for_each(redact);
+fn params(program: &Program, run: &StoredRun) -> BTreeMap<String, Exact> {
+    let values = match value(&run.params) {
+        Exact::List(values) => values,
+        _ => Vec::new(),
+    };
     let graph = program.workflows.iter().find(|graph| graph.name == run.workflow);
     let graph = graph.filter(|graph| graph.params.len() == values.len());
     let name = |number: usize| match graph {
@@ -185,17 +188,16 @@ fn asked(request: &StoredRequest, run: &StoredRun) -> String {
 /// An operation in a few words: `fork from nightly/report`.
 fn wish(wanted: &str) -> String {
     match operation(wanted) {
-        Json::String(name) => name,
         // What it is started with is told at the top.
-        Json::Object(fields) if fields.contains_key("start") => "start".to_owned(),
-        Json::Object(fields) => {
+        Some(Exact::Object(fields)) if fields.contains_key("start") => "start".to_owned(),
+        Some(Exact::Object(fields)) => {
             let mut words = Vec::new();
             for (name, about) in fields {
                 words.push(name);
                 match about {
-                    Json::Object(about) => words.extend(
+                    Exact::Object(about) => words.extend(
                         about.into_iter().filter(|(_, value)| !value.is_null()).map(|(name, value)| {
-                            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                            let text = value.as_str().unwrap_or_else(|| value.to_string());
                             format!("{name}={}", shortened(&text))
                         }),
                     ),
@@ -204,15 +206,16 @@ fn wish(wanted: &str) -> String {
             }
             words.join(" ")
         }
-        _ => redacted(wanted.as_bytes()),
+        Some(name) => name.as_str().unwrap_or_else(|| name.to_string()),
+        None => redacted(wanted.as_bytes()),
     }
 }
 
 /// An operation without its secrets; nothing where it is no JSON.
-fn operation(wanted: &str) -> Json {
-    let mut operation = serde_json::from_str(wanted).unwrap_or_default();
-    redact(&mut operation);
-    operation
+fn operation(wanted: &str) -> Option<Exact> {
+    let mut operation = Exact::parse(wanted).ok()?;
+    redact_exact(&mut operation);
+    Some(operation)
 }
 
 /// What is at the end of the story, and what can be done.
@@ -288,12 +291,10 @@ fn document(
     snapshot: &RunSnapshot,
     (history, outlook): (Option<&History>, Option<&Outlook>),
     requests: &[StoredRequest],
-) -> Json {
+) -> Exact {
     let mut document = ls::json(run);
     let result = run.end.as_ref().and_then(|end| end.result.as_ref()).map(|result| value(&result.bytes));
     document["state"] = json!(snapshot.state);
-    document["params"] = json!(params(program, run));
-    document["result"] = json!(result);
     document["blocked"] = match outlook {
         Some(Outlook::Blocked { reason, .. }) => json!(reason),
         _ => Json::Null,
@@ -303,7 +304,10 @@ fn document(
         None => Json::Null,
     };
     document["lives"] = history.map(|history| history.lives.iter().map(life).collect()).unwrap_or_default();
-    document["requests"] = requests.iter().map(request).collect();
+    let mut document = Exact::from(&document);
+    document.set("params", Exact::Object(params(program, run)));
+    document.set("result", result.unwrap_or_else(Exact::null));
+    document.set("requests", Exact::List(requests.iter().map(request).collect()));
     document
 }
 
@@ -338,17 +342,18 @@ fn life(life: &Life) -> Json {
     json!({ "at": utc(life.at), "why": life.why, "by": life.by })
 }
 
-fn request(request: &StoredRequest) -> Json {
+fn request(request: &StoredRequest) -> Exact {
     let asked = &request.request;
-    json!({
+    let mut document = Exact::from(&json!({
         "at": utc(asked.at),
         "actor": asked.actor,
         "reason": asked.reason,
-        "operation": operation(&asked.operation),
         "answered_at": request.answer.as_ref().map(|answer| utc(answer.at)),
         "made": request.answer.as_ref().and_then(|answer| answer.result.as_ref().ok()),
         "refused": request.answer.as_ref().and_then(|answer| answer.result.as_ref().err()),
-    })
+    }));
+    document.set("operation", operation(&asked.operation).unwrap_or_else(Exact::null));
+    document
 }
 
 #[cfg(test)]

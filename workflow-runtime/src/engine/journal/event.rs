@@ -4,7 +4,8 @@
 //! to a fresh machine they give the same run. They are written for people
 //! too, as small JSON objects.
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::definition::Graph;
 use crate::error::Failure;
@@ -65,6 +66,7 @@ pub(crate) enum StoredEvent {
         epoch: u32,
         failure: Failure,
         retry: StoredRetry,
+        #[serde(deserialize_with = "number")]
         roll: f64,
     },
     AttemptLost {
@@ -413,6 +415,12 @@ impl StoredRecalled {
             Self::Lost => Recalled::Lost,
         }
     }
+}
+
+/// A number, also where a program has serde_json keep numbers as texts.
+fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    let number = serde_json::Number::deserialize(deserializer)?;
+    number.as_f64().ok_or_else(|| D::Error::custom(format_args!("`{number}` is out of range")))
 }
 
 /// Every stored event is made of numbers and texts, which JSON can write.

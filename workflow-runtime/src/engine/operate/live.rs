@@ -7,34 +7,34 @@ use super::super::journal::output_codec;
 use super::{from_json, needs_store, refused, value_for};
 use crate::error::{Error, Result};
 use crate::lookup::find_signal;
-use crate::operation::{Asker, By, Operation};
+use crate::operation::{Asker, By, ExactOperation};
 use crate::run::{Event, Key, StepState, Wait};
 
 /// Does to a run of this process what can be done to one that goes on.
 pub(super) async fn to_live(
     host: &Arc<RunHost>,
-    operation: &Operation,
+    operation: &ExactOperation,
     by: &By,
     request: Option<i64>,
 ) -> Result<()> {
     let asker = Asker { by: Some(by.clone()), request };
     match operation {
-        Operation::Cancel => host.cancel(asker).await?,
-        Operation::Pause => {
+        ExactOperation::Cancel => host.cancel(asker).await?,
+        ExactOperation::Pause => {
             let event = |inner: &Inner| match inner.machine.is_paused() {
                 true => Err(refused(&host.id, "is paused already")),
                 false => Ok((Event::Paused, None)),
             };
             host.ask(asker, event).await?;
         }
-        Operation::Resume => {
+        ExactOperation::Resume => {
             let event = |inner: &Inner| match inner.machine.is_paused() {
                 true => Ok((Event::Resumed, None)),
                 false => Err(refused(&host.id, "is not paused")),
             };
             host.ask(asker, event).await?;
         }
-        Operation::Signal { name, value } => {
+        ExactOperation::Signal { name, value } => {
             let Some((name, codec)) = find_signal(host.graph, name) else {
                 let (workflow, signal) = (host.graph.name.to_owned(), name.clone());
                 return Err(Error::UnknownSignal { workflow, signal });
@@ -42,7 +42,7 @@ pub(super) async fn to_live(
             let value = from_json(&host.id, &format!("signal `{name}`"), codec, value)?;
             host.signal(name, value, asker).await?;
         }
-        Operation::Set { step, value } => {
+        ExactOperation::Set { step, value } => {
             let event = |inner: &Inner| {
                 let (key, state) = open_step(host, inner, step)?;
                 let waits = matches!(state, StepState::Waiting(wait) if wait != Wait::Dependencies);
@@ -57,7 +57,7 @@ pub(super) async fn to_live(
             };
             host.ask(asker, event).await?;
         }
-        Operation::Retry { step: Some(step) } => {
+        ExactOperation::Retry { step: Some(step) } => {
             let event = |inner: &Inner| {
                 let (key, state) = open_step(host, inner, step)?;
                 if !may_retry(state) {
@@ -67,7 +67,7 @@ pub(super) async fn to_live(
             };
             host.ask(asker, event).await?;
         }
-        Operation::Retry { step: None } => {
+        ExactOperation::Retry { step: None } => {
             let waiting: Vec<Key> = {
                 let inner = host.lock();
                 host.check_open(&inner)?;
@@ -88,9 +88,11 @@ pub(super) async fn to_live(
                 host.ask(asker, |_| Ok((Event::RetryRequested { key }, None))).await?;
             }
         }
-        Operation::Adopt | Operation::AdoptAgain { .. } => return Err(refused(&host.id, "is not blocked")),
+        ExactOperation::Adopt | ExactOperation::AdoptAgain { .. } => {
+            return Err(refused(&host.id, "is not blocked"));
+        }
         // Made of what a store holds.
-        Operation::Rerun | Operation::Fork { .. } | Operation::Start { .. } => {
+        ExactOperation::Rerun | ExactOperation::Fork { .. } | ExactOperation::Start { .. } => {
             return Err(needs_store(&host.id));
         }
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use serde_json::Value as Json;
+use serde_json::value::RawValue;
 
 use super::super::core::Core;
 use super::super::create::{self, Beginning};
@@ -18,7 +18,7 @@ use super::{refused, value_for};
 use crate::definition::Kind;
 use crate::error::{Error, Result};
 use crate::lookup::find_step;
-use crate::operation::{By, Operation};
+use crate::operation::{By, ExactOperation};
 use crate::run::RunState;
 use crate::store::{Answer, Batch, Entry, Parent, RunEnd, Store, StoreError, StoredEntry, StoredRun};
 use crate::value::Value;
@@ -44,13 +44,13 @@ pub(super) enum InRows {
 
 impl Asked<'_> {
     /// Does what is done to the rows of a run, or has it go on.
-    pub(super) async fn in_rows(self, operation: &Operation) -> Result<InRows> {
+    pub(super) async fn in_rows(self, operation: &ExactOperation) -> Result<InRows> {
         let done = match operation {
-            Operation::Rerun => self.rerun().await,
-            Operation::Fork { from } => self.fork(from).await,
-            Operation::Retry { .. } if self.stored.end.is_some() => self.retry().await,
-            Operation::Set { step, value } if self.stored.end.is_some() => self.set(step, value).await,
-            Operation::Adopt | Operation::AdoptAgain { .. } if self.stored.end.is_some() => {
+            ExactOperation::Rerun => self.rerun().await,
+            ExactOperation::Fork { from } => self.fork(from).await,
+            ExactOperation::Retry { .. } if self.stored.end.is_some() => self.retry().await,
+            ExactOperation::Set { step, value } if self.stored.end.is_some() => self.set(step, value).await,
+            ExactOperation::Adopt | ExactOperation::AdoptAgain { .. } if self.stored.end.is_some() => {
                 Err(self.refused("has ended; `retry` goes on with it, `rerun` runs it again"))
             }
             _ if self.stored.end.is_some() => {
@@ -60,14 +60,14 @@ impl Asked<'_> {
                 let stored = self.stored.clone();
                 match recovery::attach(self.core, self.registry, &self.store, &self.known, stored).await {
                     Ok(host) => return Ok(InRows::Awake(AnyRun::new(host))),
-                    Err(Error::Blocked { .. }) if *operation == Operation::Cancel => {
+                    Err(Error::Blocked { .. }) if matches!(operation, ExactOperation::Cancel) => {
                         self.cancel_blocked().await
                     }
-                    Err(Error::Blocked { .. }) if *operation == Operation::Adopt => {
+                    Err(Error::Blocked { .. }) if matches!(operation, ExactOperation::Adopt) => {
                         self.adopt(AdoptWanted::default()).await
                     }
                     Err(Error::Blocked { reason, workflow, id }) => match operation {
-                        Operation::AdoptAgain { again, even_if_done } => {
+                        ExactOperation::AdoptAgain { again, even_if_done } => {
                             self.adopt(AdoptWanted { again, even_if_done: *even_if_done }).await
                         }
                         _ => Err(Error::Blocked { reason, workflow, id }),
@@ -137,7 +137,7 @@ impl Asked<'_> {
         self.take_up(anew).await
     }
 
-    async fn set(self, step: &str, value: &Json) -> Result<String> {
+    async fn set(self, step: &str, value: &RawValue) -> Result<String> {
         if self.stored.state == RunState::Succeeded {
             return Err(self.refused("has succeeded; `fork` runs a part of it again"));
         }
@@ -152,7 +152,7 @@ impl Asked<'_> {
         };
         let value = value_for(&self.stored.id, step, codec, value)?;
         let stored = codec.map(|codec| payload(codec, &value, self.core.largest_value)).transpose();
-        let stored = stored.map_err(|failure| self.refused(failure.to_string()))?;
+        let stored = stored.map_err(|failure| self.refused(failure.to_string()))?.map(|(payload, _)| payload);
         let entries = self.entries().await?;
         let anew =
             TakeUp::again(&self.known, &*self.store, &self.stored, &entries, Why::Set, self.by.clone());

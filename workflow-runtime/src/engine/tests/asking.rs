@@ -7,6 +7,7 @@ use super::support::{self, *};
 use crate::definition::Yield;
 use crate::engine::Wanted;
 use crate::error::Error;
+use crate::exact::raw;
 use crate::operation::By;
 use crate::run::RunState;
 use crate::store::{Answer, Layer, Memory, Store, StoreError};
@@ -33,7 +34,7 @@ fn wanted(shared: u64, key: Option<&str>) -> Wanted {
     Wanted {
         graph: plain::GRAPH,
         params: plain::with(shared).into_params(),
-        json: BTreeMap::from([("shared".to_owned(), shared.into())]),
+        json: BTreeMap::from([("shared".to_owned(), raw(&shared.into()))]),
         key: key.map(str::to_owned),
         by: By { actor: "ann".to_owned(), reason: None },
     }
