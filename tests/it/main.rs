@@ -6,6 +6,7 @@ mod blocking;
 mod blueprint;
 mod cache;
 mod changed;
+mod clocks;
 mod crash;
 mod deadly;
 mod doctor;

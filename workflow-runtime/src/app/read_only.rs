@@ -5,7 +5,7 @@ use super::reader::Reader;
 use crate::run::Timestamp;
 use crate::store::{
     Answer, Batch, Created, Done, NewRun, Payload, Request, RunFilter, RunRef, SealedKey, Store, StoreError,
-    StoredEntry, StoredRequest, StoredRun, StoredSchedule, Tick,
+    StoredEntry, StoredRequest, StoredRule, StoredRun, StoredSchedule, Tick,
 };
 
 /// A store with its values in clear, which refuses whatever would change it.
@@ -59,7 +59,15 @@ impl Store for ReadOnly {
         refused()
     }
 
+    fn backing_off(&self, _: Timestamp, _: Option<RunRef>, _: usize) -> Result<Vec<StoredRun>, StoreError> {
+        refused()
+    }
+
     fn next_wake(&self, _: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        refused()
+    }
+
+    fn rules(&self) -> Result<Vec<StoredRule>, StoreError> {
         refused()
     }
 
@@ -106,6 +114,10 @@ impl Store for ReadOnly {
     }
 
     fn mark(&self, _: Tick) -> Result<(), StoreError> {
+        refused()
+    }
+
+    fn put_schedule(&self, _: StoredSchedule, _: &str) -> Result<(), StoreError> {
         refused()
     }
 

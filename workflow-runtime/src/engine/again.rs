@@ -5,9 +5,12 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::core::Core;
 use super::recovery;
 use super::registry::{Known, Registry};
+use super::timers::When;
 use crate::store::StoreError;
 
 /// How long to wait before a run is read again: twice as long each time.
@@ -71,8 +74,8 @@ pub(super) fn later(
         // Reads the store, so not on a thread of the runtime's.
         drop(core.pools.run_ours(move || {
             there.again.begin(&id);
-            recovery::recover_one(&there, &registry, &store, &known, &id);
+            recovery::recover_one(&there, &registry, &store, &known, &id, Duration::ZERO);
         }));
     };
-    core.timers.add(core.clock.instant(core.clock.now().after(delay)), Box::new(due));
+    core.timers.add(When::Passed(Instant::now() + delay), Box::new(due));
 }

@@ -12,6 +12,7 @@ use tokio::task::coop::{Unconstrained, unconstrained};
 use tokio::time::{Instant, Sleep, sleep_until};
 use tracing::Span;
 
+use super::clock::FAR;
 use super::core::Begun;
 use super::host::RunHost;
 use super::left_behind::Code;
@@ -55,6 +56,8 @@ pub(crate) struct Attempt {
     pub(super) key: Key,
     pub(super) epoch: u32,
     pub(super) began: Timestamp,
+    /// The same by the time that passes, for its time limit.
+    pub(super) steady: Timestamp,
     /// When the step has to have ended.
     pub(super) deadline: Option<Timestamp>,
     pub(super) step: &'static TaskStep,
@@ -131,8 +134,8 @@ impl Attempt {
     }
 
     /// Its worker has let others go first, and comes to it now.
-    pub(super) fn begins_later(&mut self, now: Timestamp) {
-        self.began = now;
+    pub(super) fn begins_later(&mut self, now: Timestamp, steady: Timestamp) {
+        (self.began, self.steady) = (now, steady);
     }
 
     /// For another thread.
@@ -304,7 +307,7 @@ async fn run_on_thread(watch: &mut Watch<'_>, given: &mut Given) -> Over {
         }
         if let Some(started) = starts {
             // Whoever has given up meanwhile need not hear.
-            let _ = started.send(now);
+            let _ = started.send(host_there.core.clock.steady_of(now));
         }
         let entered = span.enter();
         let ended = contained(|| {
@@ -410,16 +413,20 @@ impl<'a> Watch<'a> {
 
     fn arm_limits(&mut self) {
         if self.starts.is_none() {
-            self.arm_timeout(self.attempt.began);
+            self.arm_timeout(self.attempt.steady);
         }
         if let Some(deadline) = self.attempt.deadline {
-            self.arm(self.host.core.clock.instant(deadline), || End::DeadlineOver);
+            // Never longer than it was meant to be, where the clock was set
+            // back since the first attempt.
+            let most = self.attempt.step.policy.deadline.unwrap_or(FAR);
+            let left = deadline.since(self.host.core.clock.now()).min(most);
+            self.arm(Instant::now() + left.min(FAR), || End::DeadlineOver);
         }
     }
 
     fn arm_timeout(&mut self, began: Timestamp) {
         if let Some(timeout) = self.attempt.timeout() {
-            self.arm(self.host.core.clock.instant(began.after(timeout)), || End::TimedOut);
+            self.arm(self.host.core.clock.steady_instant(began.after(timeout)), || End::TimedOut);
         }
     }
 

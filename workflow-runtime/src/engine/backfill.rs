@@ -118,7 +118,7 @@ impl<R: Resources> Engine<R> {
         let world = self.world();
         let moment = SignedDuration::from_nanos(1);
         let before = |instant: Timestamp| instant.checked_sub(moment).unwrap_or(instant);
-        let until = before(to).min(to_jiff(world.core.clock.wall()));
+        let until = before(to).min(to_jiff(world.core.clock.now()));
         let ticks: Vec<Zoned> = ticks.within(before(from), until).take(MOST_TICKS + 1).collect();
         if ticks.len() > MOST_TICKS {
             return Err(refused(format!("it is due more than {MOST_TICKS} times in this span; narrow it")));

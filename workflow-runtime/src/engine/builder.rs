@@ -25,7 +25,7 @@ use super::registry::{Passing, Registry};
 use super::requests;
 use super::retention;
 use super::schedules;
-use super::sleepers::Sleepers;
+use super::sleepers::{self, Sleepers};
 use super::supervisor;
 use super::threads::Pools;
 use super::timers::Timers;
@@ -276,11 +276,11 @@ impl<R: Resources> EngineBuilder<R> {
             };
             layer(store).map(Some)
         };
-        let clock = settings.test.wall.map_or_else(Clock::start, Clock::starting_at);
+        let clock = Arc::new(settings.test.wall.map_or_else(Clock::start, Clock::starting_at));
         let pools = Pools::start(&runtime, &clock)?;
         let store: Result<_, StoreError> = pools.run_ours(open).await.map_err(|_| Error::ShutDown)?;
         let store = store?;
-        let timers = Arc::new(Timers::default());
+        let timers = Arc::new(Timers::new(clock.clone()));
         let registry = Arc::new(Registry::heard_by(settings.heard_by));
         let core = Arc::new(Core {
             parallelism: runtime.metrics().num_workers().max(1),
@@ -309,9 +309,10 @@ impl<R: Resources> EngineBuilder<R> {
             logs: Arc::default(),
         });
         let (driven, end) = (core.timers.clone(), RuntimeEnd::of(&core, &registry));
+        let when_set = when_set(&core, &registry);
         drop(core.runtime.spawn(async move {
             let _end = end;
-            driven.drive().await;
+            driven.drive(when_set).await;
         }));
         supervisor::start(&core, &registry).map_err(|error| Error::no_thread(&error))?;
         if let Some(store) = core.store.clone() {
@@ -335,6 +336,24 @@ impl<R: Resources> EngineBuilder<R> {
             schedules::begin(&core, &registry, &settings.workflows).await?;
         }
         Ok(Engine::new(core, registry, settings.workflows, PhantomData))
+    }
+}
+
+/// What follows where the wall clock was set by so many nanoseconds. Weak: the
+/// clock goes on for as long as the engine, and no longer.
+fn when_set(core: &Arc<Core>, registry: &Arc<Registry>) -> impl Fn(i64) + Send + use<> {
+    let (core, registry) = (Arc::downgrade(core), Arc::downgrade(registry));
+    move |by| {
+        let (Some(core), Some(registry)) = (core.upgrade(), registry.upgrade()) else { return };
+        let length = Duration::from_nanos(by.unsigned_abs());
+        let way = if by < 0 { "back" } else { "forward" };
+        tracing::warn!("the wall clock was set {way} by {length:?}; what waits for a time of day follows it");
+        registry.scheduled.notify_one();
+        if by < 0 && core.store.is_some() {
+            let there = core.clone();
+            // Reads the store, so not on a thread of the runtime's.
+            drop(core.pools.run_ours(move || sleepers::set_back(&there, &registry, length)));
+        }
     }
 }
 

@@ -20,7 +20,7 @@ use super::random::Random;
 use super::registry::Registry;
 use super::sleepers::Sleepers;
 use super::threads::Pools;
-use super::timers::Timers;
+use super::timers::{Timers, When};
 use crate::error::{Error, Result};
 use crate::resources::Resources;
 use crate::store::{Store, StoreError};
@@ -35,7 +35,7 @@ pub(crate) struct Core {
     /// How many workers of one run poll at the same time: as many as the
     /// runtime has threads.
     pub(crate) parallelism: usize,
-    pub(crate) clock: Clock,
+    pub(crate) clock: Arc<Clock>,
     /// Threads for what blocks.
     pub(crate) pools: Pools,
     /// How many attempts are over whose code goes on all the same.
@@ -104,7 +104,7 @@ impl Core {
     /// runtime is free to tell.
     pub(super) async fn reach(&self, at: Instant) {
         let (tell, told) = oneshot::channel();
-        self.timers.add(at, Box::new(move |_| tell.send(()).unwrap_or_default()));
+        self.timers.add(When::Passed(at), Box::new(move |_| tell.send(()).unwrap_or_default()));
         // They are closed with the engine.
         let _ = told.await;
     }

@@ -10,15 +10,17 @@ use tokio::time::Instant;
 
 use super::after::After;
 use super::cached;
+use super::clock::FAR;
 use super::frames::{Frame, Frames};
 use super::host::{Inner, Room, RunEnd, RunHost};
 use super::journal;
 use super::limits::Request;
 use super::record::What;
+use super::timers::When;
 use super::worker::{Goal, Ready};
 use crate::definition::Kind;
 use crate::error::{Cause, Failure, StepError};
-use crate::run::{Action, Change, Event, FrameId, Key, Refused, RunState, StepState};
+use crate::run::{Action, Change, Event, FrameId, Key, Refused, RunState, StepState, Timestamp, Wait};
 use crate::value::Value;
 
 impl RunHost {
@@ -263,9 +265,7 @@ impl RunHost {
             Action::Acquire { .. } if !self.core.begins => {}
             Action::Acquire { key, epoch } => self.acquire(inner, after, key, epoch),
             Action::Release { key, epoch } => self.release(inner, after, key, epoch),
-            Action::Timer { key, epoch, at } => {
-                self.deliver_at(inner, self.core.clock.instant(at), Event::TimerFired { key, epoch });
-            }
+            Action::Timer { key, epoch, at } => self.await_time(inner, key, epoch, at, inner.now),
             Action::OpenMore { key } => inner.has_more.push(key),
             Action::Deliver { key, name } => inner.deliver_signal(key, name),
             Action::Fail { key, attempts, failure } => inner.put_error(key, attempts, failure),
@@ -275,7 +275,7 @@ impl RunHost {
                 self.stop(inner, after, key, epoch, Some(Instant::now() + grace));
             }
             Action::AwaitGrace => {
-                self.deliver_at(inner, Instant::now() + self.core.grace, Event::GraceOver);
+                self.deliver_at(inner, When::Passed(Instant::now() + self.core.grace), Event::GraceOver);
             }
             Action::Recall { key, fresh } => {
                 let (recalled, value) = inner.recall(key, fresh);
@@ -283,6 +283,28 @@ impl RunHost {
             }
             Action::Finish { state, cause } => inner.ending = Some(self.run_end(inner, state, cause)),
         }
+    }
+
+    /// Waits for a time that was decided upon at `since`.
+    pub(super) fn await_time(
+        self: &Arc<Self>,
+        inner: &mut Inner,
+        key: Key,
+        epoch: u32,
+        at: Timestamp,
+        since: Timestamp,
+    ) {
+        let when = match inner.machine.state(key) {
+            Some(StepState::Waiting(Wait::Timer { .. } | Wait::Signal { .. })) => When::Wall(at),
+            // Until another attempt: never longer than was decided, also
+            // where the clock has been set back since.
+            _ => {
+                let now = self.core.clock.now();
+                let left = at.since(now.after(inner.set_back)).min(at.since(since));
+                When::Either(at, Instant::now() + left.min(FAR))
+            }
+        };
+        self.deliver_at(inner, when, Event::TimerFired { key, epoch });
     }
 
     fn acquire(self: &Arc<Self>, inner: &mut Inner, after: &mut After, key: Key, epoch: u32) {

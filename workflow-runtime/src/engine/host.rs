@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
@@ -22,7 +23,7 @@ use super::limits::Request;
 use super::parts::Parts;
 use super::record::Log;
 use super::registry::Registry;
-use super::timers::TimerId;
+use super::timers::{TimerId, When};
 use super::waiters::Waiters;
 use super::worker::Ready;
 use crate::definition::Graph;
@@ -92,6 +93,9 @@ pub(crate) struct Inner {
     /// Requests for room, granted or not.
     pub(crate) room: HashMap<(Key, u32), Room>,
     pub(crate) timers: HashSet<TimerId>,
+    /// How far the wall clock was set back after the run had fallen asleep,
+    /// where it was read back for that.
+    pub(super) set_back: Duration,
     pub(crate) log: Log,
     /// Whether anybody waits for the next change.
     pub(super) watched: bool,
@@ -211,6 +215,7 @@ impl RunHost {
             left_behind: LeftBehind::default(),
             room: HashMap::new(),
             timers: HashSet::new(),
+            set_back: Duration::ZERO,
             log: Log::of(graph),
             watched: false,
             awaiting: Waiters::default(),
@@ -280,7 +285,7 @@ impl RunHost {
     }
 
     /// Reports `event` at a time.
-    pub(crate) fn deliver_at(self: &Arc<Self>, inner: &mut Inner, at: Instant, event: Event) {
+    pub(crate) fn deliver_at(self: &Arc<Self>, inner: &mut Inner, when: When, event: Event) {
         let host = self.clone();
         let due = move |id| {
             host.with(|inner, after| {
@@ -289,7 +294,7 @@ impl RunHost {
                 host.call_workers(inner, after);
             });
         };
-        inner.timers.insert(self.core.timers.add(at, Box::new(due)));
+        inner.timers.insert(self.core.timers.add(when, Box::new(due)));
     }
 
     pub(crate) async fn cancel(self: &Arc<Self>, asker: impl Into<Asker>) -> Result<(), Error> {
@@ -428,7 +433,7 @@ impl RunHost {
         if !self.core.begins {
             return inner.end.is_none() && inner.uncommitted.is_pending();
         }
-        let due = || inner.timers.iter().any(|timer| timer.at <= until);
+        let due = || inner.timers.iter().any(|timer| timer.instant(&self.core.clock) <= until);
         inner.end.is_none()
             && (inner.uncommitted.is_pending()
                 || inner.attempts > 0

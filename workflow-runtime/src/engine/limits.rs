@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use super::core::Core;
 use super::host::RunHost;
 use super::limiter::Limiter;
+use super::timers::When;
 use crate::definition::TaskDef;
 use crate::run::{Event, Key, Timestamp};
 
@@ -33,7 +34,7 @@ impl Limits {
         let mut limits = self.lock();
         let limiter = limits.entry(task.name).or_insert_with(|| Limiter::new(task.concurrency, task.rate));
         limiter.request(request);
-        grant(limiter, core, core.clock.now())
+        grant(limiter, core, core.clock.steady())
     }
 
     /// Takes room back, or the request where it was not granted yet.
@@ -43,12 +44,12 @@ impl Limits {
         if !limiter.withdraw(request) {
             limiter.release();
         }
-        grant(limiter, core, core.clock.now())
+        grant(limiter, core, core.clock.steady())
     }
 
     /// Who has room now that time has gone by.
     fn elapsed(&self, core: &Arc<Core>) -> Vec<Request> {
-        let now = core.clock.now();
+        let now = core.clock.steady();
         self.lock().values_mut().flat_map(|limiter| grant(limiter, core, now)).collect()
     }
 
@@ -62,7 +63,10 @@ fn grant(limiter: &mut Limiter<Request>, core: &Arc<Core>, now: Timestamp) -> Ve
     let granted = std::iter::from_fn(|| limiter.grant(now)).collect();
     if let Some(at) = limiter.next_grant(now) {
         let core_of_timer = Arc::downgrade(core);
-        core.timers.add(core.clock.instant(at), Box::new(move |_| tell_elapsed(&core_of_timer)));
+        core.timers.add(
+            When::Passed(core.clock.steady_instant(at)),
+            Box::new(move |_| tell_elapsed(&core_of_timer)),
+        );
     }
     granted
 }

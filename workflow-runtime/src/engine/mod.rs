@@ -82,6 +82,7 @@ mod tests;
 
 #[cfg(feature = "app")]
 pub(crate) use self::app::{Outlook, Wanted, step_codec};
+pub(crate) use self::clock::SharedWall;
 pub(crate) use self::core::Begun;
 #[cfg(feature = "logs")]
 pub(crate) use self::core::Core;

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::run::{Action, AttemptEnd, Event, Key};
+use crate::run::{Action, AttemptEnd, Event, Key, Timestamp};
 
 /// What a journal leaves under way: actions whose end is not in it.
 #[derive(Default)]
@@ -11,6 +11,8 @@ pub(super) struct Open {
     /// In order.
     pub(super) actions: BTreeMap<u64, Action>,
     places: HashMap<(About, Key, u32), u64>,
+    /// When the waits for times began.
+    pub(super) since: HashMap<(Key, u32), Timestamp>,
     taken: u64,
     /// Whether the end of the grace time is awaited.
     pub(super) grace: bool,
@@ -32,12 +34,15 @@ enum About {
 }
 
 impl Open {
-    pub(super) fn take(&mut self, action: Action) {
+    pub(super) fn take(&mut self, action: Action, now: Timestamp) {
         let place = match &action {
             Action::Start { key, epoch, .. }
             | Action::Undo { key, epoch, .. }
             | Action::Reconcile { key, epoch, .. } => (About::Attempt, *key, *epoch),
-            Action::Timer { key, epoch, .. } => (About::Timer, *key, *epoch),
+            Action::Timer { key, epoch, .. } => {
+                self.since.insert((*key, *epoch), now);
+                (About::Timer, *key, *epoch)
+            }
             Action::Acquire { key, epoch } => (About::Room, *key, *epoch),
             Action::OpenMore { key } => (About::Items, *key, 0),
             Action::Release { key, epoch } => return self.close(About::Room, *key, *epoch),

@@ -14,7 +14,7 @@ use super::host::RunHost;
 use super::worker::Goal;
 use crate::run::{FrameId, Key, Timestamp};
 
-/// What a thread polls.
+/// What a thread polls. Its times are those that pass, which nobody sets.
 #[derive(Default)]
 struct Place {
     /// When its poll began; 0 while there is none.
@@ -63,14 +63,17 @@ impl Polling {
     /// the clock.
     #[inline]
     pub(super) fn begin(host: &Arc<RunHost>, attempt: &Attempt, how: How, since: Timestamp) -> Self {
-        let Attempt { key, epoch, goal, is_quick, began, deadline, .. } = *attempt;
+        let Attempt { key, epoch, goal, is_quick, steady, deadline, .. } = *attempt;
         let flags = goal as u64 | (how as u64) << 2 | u64::from(is_quick) << 4;
-        Self::note(host, key, epoch, flags, [began, deadline.unwrap_or_default(), since])
+        let clock = &host.core.clock;
+        let deadline = deadline.map_or(Timestamp::default(), |deadline| clock.steady_of(deadline));
+        Self::note(host, key, epoch, flags, [steady, deadline, clock.steady_of(since)])
     }
 
     /// The thread of the store begins a transaction.
     pub(super) fn begin_transaction(host: &Arc<RunHost>, key: Key, epoch: u32, since: Timestamp) -> Self {
         let flags = (How::Transaction as u64) << 2;
+        let since = host.core.clock.steady_of(since);
         Self::note(host, key, epoch, flags, [since, Timestamp::default(), since])
     }
 

@@ -2,6 +2,7 @@
 //! engine starts.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::advice::advised;
 use super::again;
@@ -31,18 +32,23 @@ pub(super) async fn attach(
         return Ok(host);
     }
     let (there, registry, store, known) = (core.clone(), registry.clone(), store.clone(), known.clone());
-    let restored = core.pools.run_ours(move || restore_now(&there, &registry, &store, &known, &stored.id));
+    let restored = core
+        .pools
+        .run_ours(move || restore_now(&there, &registry, &store, &known, &stored.id, Duration::ZERO));
     restored.await.unwrap_or(Err(Error::ShutDown))
 }
 
-/// Reads a run back as it is now. Since it was found, somebody may have gone on
-/// with it, and have let go of it because it sleeps again, or has ended.
+/// Reads a run back as it is now, and goes on with it unless somebody else
+/// already does. Since it was found, somebody may have gone on with it, and have
+/// let go of it because it sleeps again, or has ended. `set_back` is how far the
+/// wall clock was set back while it slept.
 fn restore_now(
     core: &Arc<Core>,
     registry: &Arc<Registry>,
     store: &Arc<dyn Store>,
     known: &Arc<Known>,
     id: &str,
+    set_back: Duration,
 ) -> Result<Arc<RunHost>, Error> {
     let _alone = registry.read_alone(id);
     if let Some(host) = registry.find(id) {
@@ -50,21 +56,13 @@ fn restore_now(
     }
     let now = store.find(id)?.into_iter().find(|run| run.id == id);
     match now {
-        Some(stored) => restore(core, registry, store, known, &stored),
+        Some(stored) => {
+            let read = read(core, store, known, &stored, store.journal(stored.run))?;
+            read.host.lock().set_back = set_back;
+            go_on(registry, read)
+        }
         None => Err(Error::NoSuchRun { id: id.to_owned() }),
     }
-}
-
-/// Reads a run back, and goes on with it unless somebody else already does.
-fn restore(
-    core: &Arc<Core>,
-    registry: &Arc<Registry>,
-    store: &Arc<dyn Store>,
-    known: &Arc<Known>,
-    stored: &StoredRun,
-) -> Result<Arc<RunHost>, Error> {
-    let journal = store.journal(stored.run);
-    go_on(registry, read(core, store, known, stored, journal)?)
 }
 
 /// A run that was read back and does nothing yet.
@@ -188,7 +186,9 @@ fn recover_all(
     let recover = |page: Vec<StoredRun>| {
         let ours = page.into_iter().filter_map(|stored| Some((known(&stored)?, stored)));
         if only.is_some() {
-            return ours.for_each(|(known, stored)| recover_one(core, registry, store, &known, &stored.id));
+            return ours.for_each(|(known, stored)| {
+                recover_one(core, registry, store, &known, &stored.id, Duration::ZERO);
+            });
         }
         // As the engine starts, nobody else goes on with anything. All are read
         // before the first goes on: a store that is written to meanwhile is
@@ -229,8 +229,9 @@ pub(super) fn recover_one(
     store: &Arc<dyn Store>,
     known: &Arc<Known>,
     id: &str,
+    set_back: Duration,
 ) {
-    told(core, registry, known, id, || restore_now(core, registry, store, known, id));
+    told(core, registry, known, id, || restore_now(core, registry, store, known, id, set_back));
 }
 
 /// Does something with a run that is not here yet. Nobody waits for it, so it

@@ -279,7 +279,7 @@ impl Registry {
         let holders = 3 + inner.timers.len();
         // One whose time has come is about to go on: its timer may be on the way.
         let now = Instant::now();
-        let is_due = inner.timers.iter().any(|timer| timer.at <= now);
+        let is_due = inner.timers.iter().any(|timer| timer.instant(&host.core.clock) <= now);
         if table.closed || is_due || !host.is_asleep(&inner) || Arc::strong_count(&host) != holders {
             drop(inner);
             return Err(host);

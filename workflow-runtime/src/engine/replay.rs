@@ -21,7 +21,7 @@ use super::takeup::TakeUp;
 use super::transact::Done;
 use crate::error::{Cause, Failure, StepError};
 use crate::panics::contained;
-use crate::run::{Action, Answer, AttemptEnd, Event, Machine, RunState, StepState};
+use crate::run::{Action, Answer, AttemptEnd, Event, Key, Machine, RunState, StepState};
 use crate::store::{self, Store, StoreError, StoredEntry, StoredRun};
 use crate::value::Value;
 
@@ -164,7 +164,7 @@ impl RunHost {
             let mut actions = std::mem::take(&mut inner.effects.actions);
             for action in actions.drain(..) {
                 if is_visible(&action) {
-                    open.take(action);
+                    open.take(action, inner.now);
                 } else {
                     self.perform(inner, after, action);
                 }
@@ -215,7 +215,7 @@ impl RunHost {
     /// process ended did not get to its end, and what waited waits again.
     pub(super) fn go_on(self: &Arc<Self>, inner: &mut Inner, after: &mut After, open: Open, mut done: Done) {
         let end = open.attempts_end();
-        let Open { actions, finish, grace, .. } = open;
+        let Open { actions, since, finish, grace, .. } = open;
         inner.uncommitted.committed = Some(inner.machine.run_state());
         if inner.uncommitted.seq == 0 {
             // Created by somebody who did not let it begin.
@@ -237,14 +237,12 @@ impl RunHost {
                     self.handle(inner, after, Event::AttemptEnded { key, epoch, end, roll: 0.5 }, value);
                 }
                 // Whatever does not wait any more is left out.
-                Action::Timer { key, .. } | Action::Acquire { key, .. } => {
-                    if matches!(
-                        inner.machine.state(key),
-                        Some(StepState::Waiting(_) | StepState::Undoing | StepState::OutcomeUnknown)
-                    ) {
-                        self.perform(inner, after, action);
-                    }
+                Action::Timer { key, .. } | Action::Acquire { key, .. } if !is_waited_for(inner, key) => {}
+                Action::Timer { key, epoch, at } => {
+                    let since = since.get(&(key, epoch)).copied().unwrap_or(inner.now);
+                    self.await_time(inner, key, epoch, at, since);
                 }
+                Action::Acquire { .. } => self.perform(inner, after, action),
                 Action::OpenMore { .. } => self.perform(inner, after, action),
                 _ => {}
             }
@@ -320,6 +318,12 @@ impl RunHost {
         }
         Ok(None)
     }
+}
+
+/// Whether a step still waits for what it asked for.
+fn is_waited_for(inner: &Inner, key: Key) -> bool {
+    let state = inner.machine.state(key);
+    matches!(state, Some(StepState::Waiting(_) | StepState::Undoing | StepState::OutcomeUnknown))
 }
 
 /// Where the run's present life begins: after the last entry that says that

@@ -3,7 +3,10 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::core::Core;
+use super::timers::When;
 use crate::run::Timestamp;
 use crate::store::{Store, StoreError};
 
@@ -17,7 +20,7 @@ const AT_A_TIME: usize = 200;
 /// may not be used any more.
 pub(super) fn keep(core: &Arc<Core>, time: Duration) {
     let core_there = Arc::downgrade(core);
-    core.timers.add(core.clock.instant(core.clock.now()), Box::new(move |_| due(&core_there, time)));
+    core.timers.add(When::Passed(Instant::now()), Box::new(move |_| due(&core_there, time)));
 }
 
 fn due(core: &Weak<Core>, time: Duration) {
@@ -25,7 +28,7 @@ fn due(core: &Weak<Core>, time: Duration) {
     let Some(store) = core.store.clone() else { return };
     let now = core.clock.now();
     let core_there = Arc::downgrade(&core);
-    core.timers.add(core.clock.instant(now.after(EVERY)), Box::new(move |_| due(&core_there, time)));
+    core.timers.add(When::Passed(Instant::now() + EVERY), Box::new(move |_| due(&core_there, time)));
     let sweep = move || match remove(&*store, now, time) {
         Ok(0) | Err(StoreError::Closed) => {}
         Ok(runs) => tracing::info!(runs, "runs that ended long ago were removed"),

@@ -43,7 +43,7 @@ pub(super) async fn begin(
     workflows: &[&'static Graph],
 ) -> Result<()> {
     let world = World { core: core.clone(), registry: registry.clone() };
-    let now = to_jiff(core.clock.wall());
+    let now = to_jiff(core.clock.now());
     let mut entries = Vec::new();
     for graph in workflows {
         let Some(schedule) = &graph.schedule else { continue };
@@ -98,7 +98,7 @@ impl Scheduler {
     /// the engine has ended.
     async fn look(&mut self) -> Option<Duration> {
         let world = World { core: self.core.upgrade()?, registry: self.registry.upgrade()? };
-        let now = to_jiff(world.core.clock.wall());
+        let now = to_jiff(world.core.clock.now());
         let away = self.looked.is_none_or(|looked| now.duration_since(looked) > AWAY);
         for entry in &mut self.entries {
             if world.registry.is_closed() {
@@ -106,7 +106,7 @@ impl Scheduler {
             }
             entry.see_to(&world, now, away).await;
         }
-        let now = to_jiff(world.core.clock.wall());
+        let now = to_jiff(world.core.clock.now());
         self.looked = Some(now);
         let next = self.entries.iter().filter_map(Entry::due).min();
         let wait = next.and_then(|next| Duration::try_from(next.duration_since(now)).ok());

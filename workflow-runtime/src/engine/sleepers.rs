@@ -9,7 +9,7 @@ use super::core::Core;
 use super::host::{Inner, RunHost};
 use super::recovery;
 use super::registry::Registry;
-use super::timers::TimerId;
+use super::timers::{TimerId, When};
 use crate::run::{Action, RunState, StepState, Timestamp, Wait};
 use crate::store::{Sleep, Store, StoreError};
 
@@ -48,7 +48,7 @@ impl Sleepers {
         }
         let (core_there, registry_there) = (Arc::downgrade(core), Arc::downgrade(registry));
         let due = Box::new(move |_| ring(&core_there, &registry_there));
-        let timer = core.timers.add(core.clock.instant(at), due);
+        let timer = core.timers.add(When::Wall(at), due);
         if let Some((_, earlier)) = next.replace((at, timer)) {
             core.timers.remove(earlier);
         }
@@ -68,11 +68,43 @@ fn ring(core: &Weak<Core>, registry: &Weak<Registry>) {
     drop(core.pools.run_ours(move || wake(&there, &registry)));
 }
 
+/// The wall clock was set back by so much: a run that waits for an attempt
+/// waits no longer for that. What it waits for is known once it is read back.
+pub(super) fn set_back(core: &Arc<Core>, registry: &Arc<Registry>, by: Duration) {
+    let Some(store) = core.store.clone() else { return };
+    if let Err(error) = wake_backing_off(core, registry, &store, Timestamp(0), by) {
+        tracing::error!(%error, "runs that sleep until another attempt could not be read; they wait longer");
+    }
+}
+
+/// Reads back those that have slept until another attempt since after `since`.
+fn wake_backing_off(
+    core: &Arc<Core>,
+    registry: &Arc<Registry>,
+    store: &Arc<dyn Store>,
+    since: Timestamp,
+    set_back: Duration,
+) -> Result<(), StoreError> {
+    let mut last = None;
+    loop {
+        let page = store.backing_off(since, last, PAGE)?;
+        let Some(end) = page.last() else { return Ok(()) };
+        last = Some(end.run);
+        for stored in page {
+            if let Some(known) = registry.known(&stored.workflow) {
+                recovery::recover_one(core, registry, store, &known, &stored.id, set_back);
+            }
+        }
+    }
+}
+
 /// Wakes the runs whose time has come, and looks when the next one's does.
 pub(super) fn wake(core: &Arc<Core>, registry: &Arc<Registry>) {
     let Some(store) = core.store.clone() else { return };
     let now = core.clock.now();
-    match wake_due(core, registry, &store, now) {
+    // Asleep since a time to come: the clock was set back while no engine ran.
+    let woken = wake_backing_off(core, registry, &store, now, Duration::ZERO);
+    match woken.and_then(|()| wake_due(core, registry, &store, now)) {
         Ok(Some(next)) => core.sleepers.expect(core, registry, next),
         Ok(None) => {}
         Err(_) if registry.is_closed() => {}
@@ -98,7 +130,7 @@ fn wake_due(
         last = Some(end.run);
         for stored in page {
             if let Some(known) = registry.known(&stored.workflow) {
-                recovery::recover_one(core, registry, store, &known, &stored.id);
+                recovery::recover_one(core, registry, store, &known, &stored.id, Duration::ZERO);
             }
         }
     }
@@ -112,9 +144,13 @@ impl RunHost {
         let asks = |action: &Action| matches!(action, Action::Acquire { .. });
         if self.may_sleep(inner) && !actions.iter().any(asks) {
             let until = inner.next_cause();
-            if until.is_none_or(|until| until.since(self.core.clock.now()) > NAP) {
+            let now = self.core.clock.now();
+            if until.is_none_or(|until| until.since(now) > NAP) {
                 (inner.uncommitted.asleep, inner.uncommitted.unsure) = (true, false);
-                return Sleep::Until(until);
+                return match until {
+                    Some(until) if inner.backs_off() => Sleep::Backoff { until, since: now },
+                    until => Sleep::Until(until),
+                };
             }
         }
         let unsure = std::mem::take(&mut inner.uncommitted.unsure);
@@ -138,6 +174,8 @@ impl RunHost {
             // An undo between two attempts waits for a time that no step's
             // state tells, also where the rest of the run only waits.
             && inner.machine.steps().all(|view| view.state != StepState::Undoing)
+            // Its row would wake it too late.
+            && !inner.timers.iter().any(|timer| timer.is_ahead_of_its_time(&self.core.clock))
     }
 
     /// Nobody holds the run any more.
@@ -196,6 +234,11 @@ impl RunHost {
 }
 
 impl Inner {
+    /// Whether a step of the run waits for its next attempt.
+    fn backs_off(&self) -> bool {
+        self.machine.steps().any(|view| matches!(view.state, StepState::Waiting(Wait::Backoff { .. })))
+    }
+
     /// The first time at which the run goes on by itself.
     pub(super) fn next_cause(&self) -> Option<Timestamp> {
         let causes = self.machine.steps().filter_map(|view| match view.state {

@@ -51,7 +51,8 @@ fn watch(core: &Weak<Core>, registry: &Weak<Registry>) {
         let (Some(core), Some(registry)) = (core.upgrade(), registry.upgrade()) else { return };
         core.pools.staff();
         core.timers.catch_up(LATE);
-        let now = core.clock.now();
+        // Which also has it noticed where the wall clock was set.
+        let now = core.clock.steady_of(core.clock.now());
         long.retain(|(host, poll): &(Weak<RunHost>, Poll)| {
             let goes_on = poll.goes_on();
             if let (false, Some(host)) = (goes_on, host.upgrade()) {
@@ -112,7 +113,7 @@ impl RunHost {
         let stuck = Stuck {
             step: inner.machine.path(poll.key).unwrap_or_else(|| self.graph.name.to_owned()),
             attempt: view.map_or(0, |view| view.attempt),
-            since: poll.since,
+            since: self.core.clock.wall_of(poll.since),
             blocking: false,
             given_up: false,
         };
@@ -149,7 +150,7 @@ impl RunHost {
         }
         let is_over = |at: Timestamp| at.after(LATE) <= now;
         let stopped = inner.controls.abort_at(poll.key, poll.epoch);
-        if stopped.is_some_and(|at| is_over(self.core.clock.at(at))) {
+        if stopped.is_some_and(|at| is_over(self.core.clock.steady_at(at))) {
             return Some(End::Dropped);
         }
         if poll.deadline.is_some_and(is_over) {
@@ -173,7 +174,7 @@ impl RunHost {
         };
         inner.attempts -= 1;
         inner.now = self.core.clock.now();
-        inner.tell_left_behind(poll.key, poll.epoch, poll.since);
+        inner.tell_left_behind(poll.key, poll.epoch, self.core.clock.wall_of(poll.since));
         inner.controls.remove(poll.key, poll.epoch);
         self.leave_behind(inner, after, stray);
         let (key, epoch, roll) = (poll.key, poll.epoch, self.core.random.roll());

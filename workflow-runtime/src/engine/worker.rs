@@ -67,13 +67,14 @@ async fn work(host: Arc<RunHost>) {
     host.first_attempt(&mut worker);
     let (mut turn_began, mut attempts) = (Timestamp::default(), 0);
     while let Some(attempt) = &mut worker.attempt {
-        if attempts >= ATTEMPTS_A_TURN || (attempts > 0 && attempt.began.since(turn_began) > TURN) {
+        if attempts >= ATTEMPTS_A_TURN || (attempts > 0 && attempt.steady.since(turn_began) > TURN) {
             attempts = 0;
             tokio::task::yield_now().await;
-            attempt.begins_later(host.core.clock.now());
+            let now = host.core.clock.now();
+            attempt.begins_later(now, host.core.clock.steady_of(now));
         }
         if attempts == 0 {
-            turn_began = attempt.began;
+            turn_began = attempt.steady;
         }
         let over = attempt::run(&host, attempt, &mut worker.given).await;
         // The first one of a turn may have waited for the thread.
@@ -320,7 +321,8 @@ impl RunHost {
             self.listen(&span, &path, attempt, goal == Goal::Undo);
             Box::new(span)
         });
-        Some(Attempt { key, epoch, began: inner.now, deadline, step, task, goal, is_quick: false, span })
+        let (began, steady) = (inner.now, self.core.clock.steady_of(inner.now));
+        Some(Attempt { key, epoch, began, steady, deadline, step, task, goal, is_quick: false, span })
     }
 
     /// Has what the attempt says kept, where the program wants that.

@@ -36,7 +36,7 @@ type Check = (&'static str, fn(&Bench<'_>));
 
 const KEYS: &str = "keys are replaced together";
 
-const CHECKS: [Check; 46] = [
+const CHECKS: [Check; 48] = [
     ("a run is found as it was created", runs::created_is_found),
     ("a run knows what it was made of", runs::parents_are_kept),
     ("a key names one run", runs::a_key_names_one_run),
@@ -60,12 +60,14 @@ const CHECKS: [Check; 46] = [
     ("a sleeping run is not awake", sleep::sleeping_runs_are_not_awake),
     ("awake runs come by age, a page at a time", sleep::awake_runs_come_by_age),
     ("an ended run does not sleep", sleep::ended_runs_do_not_sleep),
+    ("who sleeps until another attempt is found by when that began", sleep::backing_off_runs_are_found),
     ("a blueprint is kept once, and as long as it is followed", blueprints::blueprints_are_kept),
     ("a run can follow another blueprint", blueprints::another_blueprint_is_followed),
     ("a tick moves its schedule's mark with its run", schedules::a_tick_moves_the_mark),
     ("a tick that is not later starts nothing", schedules::stale_ticks_start_nothing),
     ("a tick starts one run under concurrency", schedules::a_tick_under_concurrency),
     ("a mark only moves forward", schedules::marks_move_forward),
+    ("a schedule is put where it is said to be", schedules::schedules_are_put),
     ("a request is answered once", requests::requests_are_answered_once),
     ("a commit answers a request", requests::a_commit_answers_a_request),
     ("requests are listed", requests::requests_are_listed),

@@ -2,8 +2,8 @@
 
 use super::{
     Answer, Batch, Created, Done, LogFilter, LogLine, NewRun, Payload, Request, RunFilter, RunRef, SealedKey,
-    Store, StoreError, StoredEntry, StoredLine, StoredRequest, StoredRun, StoredSchedule, Tick, Transact,
-    Transacted,
+    Store, StoreError, StoredEntry, StoredLine, StoredRequest, StoredRule, StoredRun, StoredSchedule, Tick,
+    Transact, Transacted,
 };
 use crate::run::Timestamp;
 
@@ -77,6 +77,9 @@ layer! {
     fn due(
         &self, now: Timestamp, after: Option<RunRef>, at_most: usize
     ) -> Result<Vec<StoredRun>, StoreError>;
+    fn backing_off(
+        &self, since: Timestamp, after: Option<RunRef>, at_most: usize
+    ) -> Result<Vec<StoredRun>, StoreError>;
     fn next_wake(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError>;
     fn blueprint(&self, hash: u64) -> Result<Option<String>, StoreError>;
     fn remembered(&self, key: &[u8], now: Timestamp) -> Result<Option<Payload>, StoreError>;
@@ -88,6 +91,8 @@ layer! {
     fn foreign_writes(&self) -> Result<i64, StoreError>;
     fn schedules(&self) -> Result<Vec<StoredSchedule>, StoreError>;
     fn mark(&self, tick: Tick) -> Result<(), StoreError>;
+    fn rules(&self) -> Result<Vec<StoredRule>, StoreError>;
+    fn put_schedule(&self, schedule: StoredSchedule, rule: &str) -> Result<(), StoreError>;
     fn keys(&self) -> Result<Vec<SealedKey>, StoreError>;
     fn put_keys(&self, keys: Vec<SealedKey>) -> Result<(), StoreError>;
     fn log(&self, lines: Vec<LogLine>, done: Done<Result<(), StoreError>>);

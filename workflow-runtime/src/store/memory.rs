@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use self::kept::Kept;
 use super::{
     Answer, Batch, Created, Done, LogFilter, LogLine, NewRun, Payload, Request, RunFilter, RunRef, SealedKey,
-    Store, StoreError, StoredEntry, StoredLine, StoredRequest, StoredRun, StoredSchedule, Tick,
+    Store, StoreError, StoredEntry, StoredLine, StoredRequest, StoredRule, StoredRun, StoredSchedule, Tick,
 };
 use crate::run::Timestamp;
 
@@ -100,6 +100,17 @@ impl Store for Memory {
         Ok(due.take(at_most).map(|kept| kept.run.clone()).collect())
     }
 
+    fn backing_off(
+        &self,
+        since: Timestamp,
+        after: Option<RunRef>,
+        at_most: usize,
+    ) -> Result<Vec<StoredRun>, StoreError> {
+        let kept = self.kept()?;
+        let backing_off = kept.unfinished(after).filter(|kept| kept.backs_off_after(since));
+        Ok(backing_off.take(at_most).map(|kept| kept.run.clone()).collect())
+    }
+
     fn next_wake(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
         let kept = self.kept()?;
         Ok(kept.unfinished(None).filter_map(|kept| kept.wakes_at()).filter(|at| *at > now).min())
@@ -147,7 +158,7 @@ impl Store for Memory {
 
     fn schedules(&self) -> Result<Vec<StoredSchedule>, StoreError> {
         let kept = self.kept()?;
-        let stored = |(schedule, mark): (&String, &Timestamp)| StoredSchedule {
+        let stored = |(schedule, (mark, _)): (&String, &(Timestamp, _))| StoredSchedule {
             schedule: schedule.clone(),
             mark: *mark,
         };
@@ -156,6 +167,19 @@ impl Store for Memory {
 
     fn mark(&self, tick: Tick) -> Result<(), StoreError> {
         self.kept()?.mark(tick);
+        Ok(())
+    }
+
+    fn rules(&self) -> Result<Vec<StoredRule>, StoreError> {
+        let kept = self.kept()?;
+        let stored = |(schedule, (_, rule)): (&String, &(_, Option<String>))| {
+            rule.clone().map(|rule| StoredRule { schedule: schedule.clone(), rule })
+        };
+        Ok(kept.schedules.iter().filter_map(stored).collect())
+    }
+
+    fn put_schedule(&self, schedule: StoredSchedule, rule: &str) -> Result<(), StoreError> {
+        self.kept()?.schedules.insert(schedule.schedule, (schedule.mark, Some(rule.to_owned())));
         Ok(())
     }
 

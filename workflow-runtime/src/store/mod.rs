@@ -37,7 +37,7 @@ pub use lines::{LogFilter, LogLevel, LogLine, StoredLine};
 pub use memory::Memory;
 pub use model::{
     Answer, Batch, Created, Entry, NewRun, Parent, Payload, Remembered, Request, RunEnd, RunFilter, RunRef,
-    SealedKey, Sleep, StepChange, StoredEntry, StoredRequest, StoredRun, StoredSchedule, Tick,
+    SealedKey, Sleep, StepChange, StoredEntry, StoredRequest, StoredRule, StoredRun, StoredSchedule, Tick,
 };
 pub use sqlite::{Durability, Owner, Sqlite, SqliteOptions, Visitor};
 pub use transact::{Transact, Transacted};
@@ -168,6 +168,20 @@ pub trait Store: Send + Sync + 'static {
         at_most: usize,
     ) -> Result<Vec<StoredRun>, StoreError>;
 
+    /// The unfinished runs that sleep until another attempt of one of their
+    /// steps ([`Sleep::Backoff`]) and have done so since a time later than
+    /// `since`, the oldest first: at most `at_most` of them, from the one that
+    /// follows `after` on.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn backing_off(
+        &self,
+        since: Timestamp,
+        after: Option<RunRef>,
+        at_most: usize,
+    ) -> Result<Vec<StoredRun>, StoreError>;
+
     /// When, later than `now`, the next sleeping run wants to be woken. `None`
     /// when all that sleep wait for somebody.
     ///
@@ -240,6 +254,20 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// When the store cannot be written.
     fn mark(&self, tick: Tick) -> Result<(), StoreError>;
+
+    /// The rules that marks belong to. A mark has none where an earlier version
+    /// has written it.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn rules(&self) -> Result<Vec<StoredRule>, StoreError>;
+
+    /// Says anew how far a schedule is, and by which rule: its mark may also
+    /// move back.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    fn put_schedule(&self, schedule: StoredSchedule, rule: &str) -> Result<(), StoreError>;
 
     /// The sealed keys.
     ///

@@ -71,8 +71,17 @@ pub struct Tick {
 pub struct StoredSchedule {
     /// The schedule: its workflow's name.
     pub schedule: String,
-    /// Its last tick that was dealt with, or when the schedule was first seen.
+    /// Its last tick that was dealt with, or when its rule was first seen.
     pub mark: Timestamp,
+}
+
+/// The rule that the mark of a schedule belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredRule {
+    /// The schedule: its workflow's name.
+    pub schedule: String,
+    /// When it is due, and in which time zone.
+    pub rule: String,
 }
 
 /// What [`Store::create`](super::Store::create) did.
@@ -123,6 +132,15 @@ pub enum Sleep {
     Awake,
     /// It sleeps until a time, or until somebody wakes it.
     Until(Option<Timestamp>),
+    /// It sleeps until a time, and waits for another attempt of a step of its:
+    /// a wait of a certain length, which is over in time also where the wall
+    /// clock is set back meanwhile.
+    Backoff {
+        /// When it wakes.
+        until: Timestamp,
+        /// When it fell asleep.
+        since: Timestamp,
+    },
 }
 
 /// A result that later runs may use.

@@ -4,7 +4,7 @@ use std::sync::{Arc, Barrier};
 
 use super::Bench;
 use super::support::{at, create, existing, new_run, try_create};
-use crate::store::{Created, NewRun, Store, StoreError, StoredSchedule, Tick};
+use crate::store::{Created, NewRun, Store, StoreError, StoredRule, StoredSchedule, Tick};
 
 fn tick(schedule: &str, second: u64) -> Tick {
     Tick { schedule: schedule.to_owned(), at: at(second) }
@@ -101,4 +101,32 @@ pub(super) fn marks_move_forward(bench: &Bench<'_>) {
     create(&*store, ticked("a", "nightly", 13));
     store.mark(tick("nightly", 12)).unwrap();
     assert!(is(&marks(&*store), &[("nightly", 13)]));
+}
+
+pub(super) fn schedules_are_put(bench: &Bench<'_>) {
+    let store = bench.open();
+    let put = |store: &dyn Store, schedule: &str, second, rule| {
+        let schedule = StoredSchedule { schedule: schedule.to_owned(), mark: at(second) };
+        store.put_schedule(schedule, rule).unwrap();
+    };
+    let rules = |store: &dyn Store| {
+        let rules = store.rules().unwrap().into_iter();
+        let mut rules: Vec<_> = rules.map(|StoredRule { schedule, rule }| (schedule, rule)).collect();
+        rules.sort();
+        rules
+    };
+    let rule = |schedule: &str, rule: &str| (schedule.to_owned(), rule.to_owned());
+    put(&*store, "new", 10, "every hour");
+    store.mark(tick("old", 10)).unwrap();
+    assert!(is(&marks(&*store), &[("new", 10), ("old", 10)]));
+    assert_eq!(rules(&*store), [rule("new", "every hour")]);
+    // Also back, and by another rule.
+    put(&*store, "new", 5, "every day");
+    put(&*store, "old", 7, "'; --");
+    create(&*store, ticked("a", "new", 6));
+    store.mark(tick("old", 8)).unwrap();
+    store.close();
+    let store = bench.open();
+    assert!(is(&marks(&*store), &[("new", 6), ("old", 8)]));
+    assert_eq!(rules(&*store), [rule("new", "every day"), rule("old", "'; --")]);
 }

@@ -94,3 +94,31 @@ pub(super) fn ended_runs_do_not_sleep(bench: &Bench<'_>) {
     append(&*store, taken_up).unwrap();
     assert_eq!(store.next_wake(Timestamp(0)).unwrap(), Some(at(7)));
 }
+
+pub(super) fn backing_off_runs_are_found(bench: &Bench<'_>) {
+    let store = bench.open();
+    let runs = ["a", "b", "c", "d"].map(|id| create(&*store, new_run(id)));
+    let backoff = |until, since| Sleep::Backoff { until: at(until), since: at(since) };
+    let found = |since, after| ids(store.backing_off(at(since), after, 10).unwrap());
+    sleep(&*store, runs[0], 0, backoff(20, 10));
+    sleep(&*store, runs[1], 0, Sleep::Until(Some(at(30))));
+    sleep(&*store, runs[2], 0, backoff(40, 5));
+    assert_eq!(
+        (found(0, None), found(5, None), found(10, None)),
+        (vec!["a".into(), "c".into()], vec!["a".into()], vec![])
+    );
+    assert_eq!(found(0, Some(runs[0])), ["c"]);
+    assert_eq!(ids(store.backing_off(at(0), None, 1).unwrap()), ["a"]);
+    assert_eq!(ids(store.due(at(20), None, 10).unwrap()), ["a"], "it wakes like every other");
+    assert_eq!(store.next_wake(Timestamp(0)).unwrap(), Some(at(20)));
+    sleep(&*store, runs[0], 0, Sleep::Awake);
+    sleep(&*store, runs[2], 0, Sleep::Until(None));
+    assert!(found(0, None).is_empty(), "they wait for something else, or not at all");
+    sleep(&*store, runs[3], 0, backoff(40, 5));
+    append(&*store, ending(runs[3], 0, 1)).unwrap();
+    assert!(found(0, None).is_empty(), "it has ended");
+    sleep(&*store, runs[1], 0, backoff(50, 40));
+    store.close();
+    let store = bench.open();
+    assert_eq!(ids(store.backing_off(at(39), None, 10).unwrap()), ["b"]);
+}

@@ -28,8 +28,8 @@ pub use self::key::{Key, KeyRing};
 pub use self::place::Place;
 use super::{
     Answer, Batch, Created, Done, EachJournal, LogFilter, LogLine, NewRun, Payload, Request, RunFilter,
-    RunRef, SealedKey, Store, StoreError, StoredEntry, StoredLine, StoredRequest, StoredRun, StoredSchedule,
-    Tick, Transact, Transacted,
+    RunRef, SealedKey, Store, StoreError, StoredEntry, StoredLine, StoredRequest, StoredRule, StoredRun,
+    StoredSchedule, Tick, Transact, Transacted,
 };
 use crate::run::Timestamp;
 
@@ -285,6 +285,15 @@ impl<S: Store + ?Sized> Store for Encrypted<S> {
         self.open_runs(|from| self.store.due(now, from.or(after), at_most))
     }
 
+    fn backing_off(
+        &self,
+        since: Timestamp,
+        after: Option<RunRef>,
+        at_most: usize,
+    ) -> Result<Vec<StoredRun>, StoreError> {
+        self.open_runs(|from| self.store.backing_off(since, from.or(after), at_most))
+    }
+
     fn next_wake(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
         self.store.next_wake(now)
     }
@@ -331,6 +340,14 @@ impl<S: Store + ?Sized> Store for Encrypted<S> {
 
     fn mark(&self, tick: Tick) -> Result<(), StoreError> {
         self.store.mark(tick)
+    }
+
+    fn rules(&self) -> Result<Vec<StoredRule>, StoreError> {
+        self.store.rules()
+    }
+
+    fn put_schedule(&self, schedule: StoredSchedule, rule: &str) -> Result<(), StoreError> {
+        self.store.put_schedule(schedule, rule)
     }
 
     /// None: whoever comes through here needs no key.

@@ -20,7 +20,8 @@ pub(super) struct Kept {
     pub(super) remembered: BTreeMap<Vec<u8>, Remembered>,
     pub(super) requests: BTreeMap<i64, StoredRequest>,
     pub(super) last_request: i64,
-    pub(super) schedules: BTreeMap<String, Timestamp>,
+    /// How far each is, and by which rule.
+    pub(super) schedules: BTreeMap<String, (Timestamp, Option<String>)>,
     pub(super) keys: BTreeMap<u32, SealedKey>,
     pub(super) lines: BTreeMap<i64, StoredLine>,
     last_line: i64,
@@ -32,6 +33,8 @@ pub(super) struct KeptRun {
     pub(super) journal: Vec<StoredEntry>,
     /// Until when it sleeps, if it does.
     asleep: Option<Option<Timestamp>>,
+    /// Since when it sleeps until its next attempt, if it does.
+    backoff_since: Option<Timestamp>,
     /// The blueprints that its journal began with.
     followed: BTreeSet<u64>,
 }
@@ -45,7 +48,7 @@ impl Kept {
             return Ok(Created::Existing(Box::new(existing.run.clone())));
         }
         if let Some(Tick { schedule, at }) = &new.tick
-            && let Some(mark) = self.schedules.get(schedule)
+            && let Some((mark, _)) = self.schedules.get(schedule)
             && at <= mark
         {
             return Err(StoreError::StaleTick { schedule: schedule.clone(), at: *at, mark: *mark });
@@ -70,7 +73,13 @@ impl Kept {
             asleep: false,
             end: None,
         };
-        let mut kept = KeptRun { run: stored, journal: Vec::new(), asleep: None, followed: BTreeSet::new() };
+        let mut kept = KeptRun {
+            run: stored,
+            journal: Vec::new(),
+            asleep: None,
+            backoff_since: None,
+            followed: BTreeSet::new(),
+        };
         kept.extend(new.entries);
         self.runs.insert(run, kept);
         if let Some(blueprint) = new.blueprint {
@@ -91,15 +100,18 @@ impl Kept {
         kept.extend(batch.entries);
         match batch.sleep {
             Sleep::Unchanged => {}
-            Sleep::Awake => kept.asleep = None,
-            Sleep::Until(until) => kept.asleep = Some(until),
+            Sleep::Awake => (kept.asleep, kept.backoff_since) = (None, None),
+            Sleep::Until(until) => (kept.asleep, kept.backoff_since) = (Some(until), None),
+            Sleep::Backoff { until, since } => {
+                (kept.asleep, kept.backoff_since) = (Some(Some(until)), Some(since));
+            }
         }
         if let Some(state) = batch.state {
             (kept.run.state, kept.run.end) = (state, None);
         }
         if let Some(end) = batch.end {
             (kept.run.state, kept.run.end) = (end.state, Some(end));
-            kept.asleep = None;
+            (kept.asleep, kept.backoff_since) = (None, None);
         }
         kept.run.asleep = kept.asleep.is_some();
         if let Some((hash, blueprint)) = batch.blueprint {
@@ -184,7 +196,7 @@ impl Kept {
     }
 
     pub(super) fn mark(&mut self, tick: Tick) {
-        let mark = self.schedules.entry(tick.schedule).or_insert(tick.at);
+        let (mark, _) = self.schedules.entry(tick.schedule).or_insert((tick.at, None));
         *mark = tick.at.max(*mark);
     }
 }
@@ -195,6 +207,10 @@ impl KeptRun {
             None => true,
             Some(until) => until.is_some_and(|until| until <= now),
         }
+    }
+
+    pub(super) fn backs_off_after(&self, time: Timestamp) -> bool {
+        self.backoff_since.is_some_and(|since| since > time)
     }
 
     pub(super) fn wakes_at(&self) -> Option<Timestamp> {

@@ -10,7 +10,7 @@ mod remove;
 pub(super) use append::Append;
 pub(super) use create::Create;
 pub(super) use log::Say;
-pub(super) use operate::{Ask, Forget, Mark, PutKeys, Reply, insert_request};
+pub(super) use operate::{Ask, Forget, Mark, PutKeys, PutSchedule, Reply, insert_request};
 pub(super) use remove::Remove;
 
 use std::collections::{HashMap, HashSet};
@@ -122,9 +122,9 @@ impl<'c> Tables<'c> {
             )?,
             update_end: conn.prepare(
                 "UPDATE runs SET state = ?2, ended_at = ?3, result = ?4, result_type = ?5, \
-                 result_file = ?6, error = ?7, wake_at = NULL WHERE run = ?1",
+                 result_file = ?6, error = ?7, wake_at = NULL, backoff_since = NULL WHERE run = ?1",
             )?,
-            update_wake: conn.prepare("UPDATE runs SET wake_at = ?2 WHERE run = ?1")?,
+            update_wake: conn.prepare("UPDATE runs SET wake_at = ?2, backoff_since = ?3 WHERE run = ?1")?,
             disk: Disk::of(conn)?,
             last_run: conn.query_row("SELECT coalesce(max(run), 0) FROM runs", [], |row| row.get(0))?,
             cursors: HashMap::new(),

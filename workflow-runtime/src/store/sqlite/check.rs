@@ -77,6 +77,8 @@ fn read_tables(conn: &Connection, values: &Values, found: &mut Vec<String>) -> r
     })?;
     table(rows::REQUEST_COLUMNS, "requests", &mut |row| rows::request(values, row).map(drop))?;
     table(rows::SCHEDULE_COLUMNS, "schedules", &mut |row| rows::schedule(values, row).map(drop))?;
+    let rules = "schedules WHERE rule IS NOT NULL";
+    table(rows::RULE_COLUMNS, rules, &mut |row| rows::rule(values, row).map(drop))?;
     table(rows::REMEMBERED_COLUMNS, "remembered", &mut |row| rows::remembered(values, row).map(drop))?;
     table(rows::EFFECT_COLUMNS, "effects", &mut |row| rows::effect(values, row).map(drop))?;
     table(rows::KEY_COLUMNS, "keys", &mut |row| rows::key(values, row).map(drop))?;

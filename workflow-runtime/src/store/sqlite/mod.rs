@@ -27,14 +27,14 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 
-use self::apply::{Append, Ask, Create, Forget, Mark, PutKeys, Remove, Reply, Say};
+use self::apply::{Append, Ask, Create, Forget, Mark, PutKeys, PutSchedule, Remove, Reply, Say};
 use self::reader::Reader;
 pub use self::visitor::{Owner, Visitor};
 use self::writer::Writer;
 use super::{
     Answer, Batch, Created, Done, EachJournal, LogFilter, LogLine, NewRun, Payload, Request, RunFilter,
-    RunRef, SealedKey, Store, StoreError, StoredEntry, StoredLine, StoredRequest, StoredRun, StoredSchedule,
-    Tick, Transact, Transacted,
+    RunRef, SealedKey, Store, StoreError, StoredEntry, StoredLine, StoredRequest, StoredRule, StoredRun,
+    StoredSchedule, Tick, Transact, Transacted,
 };
 use crate::run::Timestamp;
 
@@ -201,6 +201,15 @@ impl Store for Sqlite {
         self.reader.due(now, after, at_most)
     }
 
+    fn backing_off(
+        &self,
+        since: Timestamp,
+        after: Option<RunRef>,
+        at_most: usize,
+    ) -> Result<Vec<StoredRun>, StoreError> {
+        self.reader.backing_off(since, after, at_most)
+    }
+
     fn next_wake(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
         self.reader.next_wake(now)
     }
@@ -244,6 +253,14 @@ impl Store for Sqlite {
 
     fn mark(&self, tick: Tick) -> Result<(), StoreError> {
         self.writer.ask(Mark(tick))
+    }
+
+    fn rules(&self) -> Result<Vec<StoredRule>, StoreError> {
+        self.reader.rules()
+    }
+
+    fn put_schedule(&self, schedule: StoredSchedule, rule: &str) -> Result<(), StoreError> {
+        self.writer.ask(PutSchedule(schedule, rule.to_owned()))
     }
 
     fn keys(&self) -> Result<Vec<SealedKey>, StoreError> {

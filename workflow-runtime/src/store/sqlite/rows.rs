@@ -13,7 +13,7 @@ use crate::run::Timestamp;
 use crate::store::names::run_state_named;
 use crate::store::{
     Answer, LogLevel, LogLine, Parent, Payload, Request, RunEnd, RunRef, SealedKey, StoreError, StoredEntry,
-    StoredLine, StoredRequest, StoredRun, StoredSchedule,
+    StoredLine, StoredRequest, StoredRule, StoredRun, StoredSchedule,
 };
 
 /// The columns that [`run`] reads.
@@ -29,6 +29,9 @@ pub(super) const REQUEST_COLUMNS: &str =
 
 /// The columns that [`schedule`] reads.
 pub(super) const SCHEDULE_COLUMNS: &str = "number, schedule, mark";
+
+/// The columns that [`rule`] reads.
+pub(super) const RULE_COLUMNS: &str = "number, schedule, rule";
 
 /// The columns that [`remembered`] reads.
 pub(super) const REMEMBERED_COLUMNS: &str = "number, value, value_type, value_file";
@@ -114,6 +117,11 @@ pub(super) fn request(values: &Values, row: &Row<'_>) -> Result<StoredRequest, S
 pub(super) fn schedule(values: &Values, row: &Row<'_>) -> Result<StoredSchedule, StoreError> {
     let mut cells = Cells::of(values, row, "schedules")?;
     Ok(StoredSchedule { schedule: cells.text("schedule")?, mark: cells.time("mark")? })
+}
+
+pub(super) fn rule(values: &Values, row: &Row<'_>) -> Result<StoredRule, StoreError> {
+    let mut cells = Cells::of(values, row, "schedules")?;
+    Ok(StoredRule { schedule: cells.text("schedule")?, rule: cells.text("rule")? })
 }
 
 pub(super) fn remembered(values: &Values, row: &Row<'_>) -> Result<Payload, StoreError> {

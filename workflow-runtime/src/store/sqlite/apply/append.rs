@@ -92,13 +92,15 @@ impl Work for Append {
         let mut cursor = tables.cursor(run)?;
         self.batch.check(cursor.next_seq, cursor.ended).map_err(Trouble::Refused)?;
         cursor.next_seq = tables.insert_entries(run, cursor.next_seq, &self.entries)?;
-        let wake_at = match self.batch.sleep {
+        let wake = match self.batch.sleep {
             Sleep::Unchanged => None,
-            Sleep::Awake => Some(None),
-            Sleep::Until(until) => Some(Some(until.map_or(FOREVER, time))),
+            Sleep::Awake => Some((None, None)),
+            Sleep::Until(until) => Some((Some(until.map_or(FOREVER, time)), None)),
+            Sleep::Backoff { until, since } => Some((Some(time(until)), Some(time(since)))),
         };
-        if let Some(wake_at) = wake_at {
-            tables.update_wake.execute(params![run.0, wake_at]).map_err(|error| tables.failed(&error))?;
+        if let Some((wake_at, since)) = wake {
+            let updated = tables.update_wake.execute(params![run.0, wake_at, since]);
+            updated.map_err(|error| tables.failed(&error))?;
         }
         if cursor.ended {
             forget_end(tables, run).map_err(|error| tables.failed(&error))?;

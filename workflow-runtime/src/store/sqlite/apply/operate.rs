@@ -6,7 +6,7 @@ use rusqlite::{Connection, params};
 use super::{Tables, Trouble, Work};
 use crate::run::Timestamp;
 use crate::store::sqlite::encode::{count, time};
-use crate::store::{Answer, Request, SealedKey, Tick};
+use crate::store::{Answer, Request, SealedKey, StoredSchedule, Tick};
 
 /// Notes what an operator wants.
 pub(in crate::store::sqlite) struct Ask(pub(in crate::store::sqlite) Request);
@@ -65,6 +65,25 @@ impl Work for Mark {
 
     fn apply(&self, tables: &mut Tables<'_>) -> Result<(), Trouble> {
         tables.move_mark(&self.0)
+    }
+}
+
+/// Says anew how far a schedule is.
+pub(in crate::store::sqlite) struct PutSchedule(
+    pub(in crate::store::sqlite) StoredSchedule,
+    pub(in crate::store::sqlite) String,
+);
+
+impl Work for PutSchedule {
+    type Outcome = ();
+
+    fn apply(&self, tables: &mut Tables<'_>) -> Result<(), Trouble> {
+        let sql = "INSERT INTO schedules (schedule, mark, rule) VALUES (?1, ?2, ?3) ON CONFLICT (schedule) \
+                   DO UPDATE SET mark = excluded.mark, rule = excluded.rule";
+        let Self(StoredSchedule { schedule, mark }, rule) = self;
+        let put = tables.conn.execute(sql, params![schedule, time(*mark), rule]);
+        put.map_err(|error| tables.failed(&error))?;
+        Ok(())
     }
 }
 

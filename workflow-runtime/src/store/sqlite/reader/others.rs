@@ -8,7 +8,7 @@ use crate::store::sqlite::encode::{count, time};
 use crate::store::sqlite::rows;
 use crate::store::sqlite::values::Values;
 use crate::store::{
-    LogFilter, Payload, RunRef, SealedKey, StoreError, StoredLine, StoredRequest, StoredSchedule,
+    LogFilter, Payload, RunRef, SealedKey, StoreError, StoredLine, StoredRequest, StoredRule, StoredSchedule,
 };
 
 impl Reader {
@@ -112,6 +112,12 @@ impl Reader {
     pub(in crate::store::sqlite) fn schedules(&self) -> Result<Vec<StoredSchedule>, StoreError> {
         let sql = format!("SELECT {} FROM schedules ORDER BY schedule", rows::SCHEDULE_COLUMNS);
         self.rows(&sql, [], rows::schedule)
+    }
+
+    pub(in crate::store::sqlite) fn rules(&self) -> Result<Vec<StoredRule>, StoreError> {
+        let columns = rows::RULE_COLUMNS;
+        let sql = format!("SELECT {columns} FROM schedules WHERE rule IS NOT NULL ORDER BY schedule");
+        self.rows(&sql, [], rows::rule)
     }
 
     pub(in crate::store::sqlite) fn logs(

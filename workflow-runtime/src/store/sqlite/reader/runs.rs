@@ -79,6 +79,21 @@ impl Reader {
         })
     }
 
+    pub(in crate::store::sqlite) fn backing_off(
+        &self,
+        since: Timestamp,
+        after: Option<RunRef>,
+        at_most: usize,
+    ) -> Result<Vec<StoredRun>, StoreError> {
+        self.tolerant(|conn, runs| {
+            let _view = conn.unchecked_transaction()?;
+            let sql = "SELECT run FROM runs INDEXED BY runs_by_backoff \
+                       WHERE ended_at IS NULL AND backoff_since > ?2 AND backoff_since < ?4 AND run > ?1 \
+                       ORDER BY run LIMIT ?3";
+            self.take_by_time(conn, sql, since, after, at_most, runs)
+        })
+    }
+
     fn take_due(
         &self,
         conn: &Connection,
@@ -87,18 +102,30 @@ impl Reader {
         at_most: usize,
         runs: &mut Runs,
     ) -> rusqlite::Result<()> {
-        // Numbers first, since what is found by time has to be sorted.
-        let mut numbers = conn.prepare_cached(
-            "SELECT run FROM runs INDEXED BY runs_by_wake \
-             WHERE ended_at IS NULL AND wake_at <= ?2 AND wake_at < ?4 AND run > ?1 \
-             ORDER BY run LIMIT ?3",
-        )?;
+        let sql = "SELECT run FROM runs INDEXED BY runs_by_wake \
+                   WHERE ended_at IS NULL AND wake_at <= ?2 AND wake_at < ?4 AND run > ?1 \
+                   ORDER BY run LIMIT ?3";
+        self.take_by_time(conn, sql, now, after, at_most, runs)
+    }
+
+    /// `sql` selects numbers first, since what is found by time has to be
+    /// sorted.
+    fn take_by_time(
+        &self,
+        conn: &Connection,
+        sql: &str,
+        at: Timestamp,
+        after: Option<RunRef>,
+        at_most: usize,
+        runs: &mut Runs,
+    ) -> rusqlite::Result<()> {
+        let mut numbers = conn.prepare_cached(sql)?;
         let one = format!("SELECT {} FROM runs WHERE run = ?1", rows::RUN_COLUMNS);
         let mut one = conn.prepare_cached(&one)?;
         let mut after = after.map_or(i64::MIN, |run| run.0);
         loop {
             let found = numbers
-                .query_map(params![after, time(now), count(at_most), FOREVER], |row| row.get(0))?
+                .query_map(params![after, time(at), count(at_most), FOREVER], |row| row.get(0))?
                 .collect::<rusqlite::Result<Vec<i64>>>()?;
             for run in &found {
                 self.take(&mut one, params![run], at_most, runs)?;
