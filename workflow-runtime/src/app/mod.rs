@@ -64,7 +64,7 @@
 //! | `show` | for the run | those, and `params`, `result`, `blocked` (why, where it is), `steps`, `lives`, `requests` |
 //! | `logs` | for each line | `at`, `path`, `attempt`, `undo`, `level`, `line` |
 //! | `graph` | for the workflow | as [`blueprint`](crate::blueprint) writes it |
-//! | `next` | for each schedule | `workflow`, `when`, `timezone`, `missed`, `overlap`, `times` |
+//! | `next` | for each schedule | `workflow`, `when`, `timezone`, `missed`, `overlap`, `times` (each `local`, `utc`, and `run` where it has one), `ahead` |
 //! | `backfill` | for each tick | `tick`, `key`, `id`, `what` |
 //! | `check` | for each unfinished run | `id`, `workflow`, `outlook`, `reason`, `changes`, `adopt` |
 //! | `lock` | for the file | `file`, `workflows`, `written` |

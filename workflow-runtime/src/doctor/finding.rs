@@ -113,7 +113,9 @@ impl Problem {
             }
             Problem::Asleep => "the run goes on too late or never; anything that is asked of it wakes it",
             Problem::Key => "whoever starts that key again gets either of the runs; restore a backup",
-            Problem::Schedule => "the schedule starts nothing until then; was the clock wrong?",
+            Problem::Schedule => {
+                "the next engine begins it anew from its own time, and what has run does not run again"
+            }
         }
     }
 }

@@ -1,8 +1,9 @@
 //! Schedules that fire: one task for all of an engine's.
 //!
-//! How far a schedule is, its *mark*, is in the store, and a tick's run is
-//! created by the commit that moves it: no tick has two runs, and none is
-//! forgotten between the two. Everything else follows from the mark, the
+//! How far a schedule is, its *mark*, is in the store, beside the rule that it
+//! belongs to, and a tick's run is created by the commit that moves it: no tick
+//! has two runs, and none is forgotten between the two. Another rule begins
+//! where it is first seen. Everything else follows from the mark, the
 //! clock and the unfinished runs, so it survives a restart without being
 //! stored. In memory the mark is that of this task alone.
 
@@ -22,7 +23,7 @@ use super::core::Core;
 use super::registry::Registry;
 use crate::definition::{Graph, Missed, Overlap, Schedule};
 use crate::error::Result;
-use crate::schedule::{self, Ticks, from_jiff, to_jiff};
+use crate::schedule::{self, News, REMOVED, Rule, Start, Ticks, from_jiff, is_ahead, to_jiff};
 use crate::store::Tick;
 
 /// The clock on the wall may be set, and a machine may sleep: neither wakes
@@ -44,11 +45,30 @@ pub(super) async fn begin(
 ) -> Result<()> {
     let world = World { core: core.clone(), registry: registry.clone() };
     let now = to_jiff(core.clock.now());
+    let stored = world.schedules().await?;
+    let stored = |name: &str| {
+        let found = stored.iter().find(|(schedule, _)| schedule.schedule == name);
+        found.map(|(schedule, rule)| (to_jiff(schedule.mark), rule.as_deref()))
+    };
     let mut entries = Vec::new();
     for graph in workflows {
-        let Some(schedule) = &graph.schedule else { continue };
+        let stored = stored(graph.name);
+        let Some(schedule) = &graph.schedule else {
+            // If it comes back, it begins then.
+            if stored.is_some_and(|(_, rule)| rule != Some(REMOVED)) {
+                world.put(graph, now, REMOVED.to_owned()).await?;
+            }
+            continue;
+        };
         match Ticks::of(graph) {
-            Ok(Some(ticks)) => entries.push(Entry::new(graph, schedule, ticks, now)),
+            Ok(Some(ticks)) => {
+                let start = Start::of(schedule, stored, now);
+                tell(graph, &start, stored.map(|(mark, _)| mark));
+                if start.news.is_some() {
+                    world.put(graph, start.mark, start.rule.text()).await?;
+                }
+                entries.push(Entry::new(graph, schedule, ticks, start));
+            }
             Ok(None) => {}
             // It is not the fault of the other workflows.
             Err(error) => tracing::error!(%error, "a schedule does not fire"),
@@ -57,23 +77,25 @@ pub(super) async fn begin(
     if entries.is_empty() {
         return Ok(());
     }
-    let marks = world.marks().await?;
-    for entry in &mut entries {
-        let name = entry.graph.name;
-        match marks.iter().find(|stored| stored.schedule == name) {
-            Some(stored) => entry.from = to_jiff(stored.mark),
-            // Nothing is made up for that was due before it was there.
-            None => world.mark(Tick { schedule: name.to_owned(), at: from_jiff(now) }).await?,
-        }
-        if entry.from > now {
-            tracing::warn!(workflow = name, until = %entry.from, "a schedule has been seen to up to a time to come, and is not due before");
-        }
-    }
     let changed = registry.scheduled.clone();
     let (core, registry) = (Arc::downgrade(core), Arc::downgrade(registry));
     let scheduler = Scheduler { core, registry, changed, entries, looked: None };
     drop(world.core.runtime.spawn(scheduler.drive()));
     Ok(())
+}
+
+/// Says why a schedule does not go on from its mark.
+fn tell(graph: &Graph, start: &Start, mark: Option<Timestamp>) {
+    let (workflow, rule) = (graph.name, start.rule.text());
+    match (start.news, mark) {
+        (Some(News::Changed), Some(mark)) => {
+            tracing::info!(workflow, rule, %mark, "a schedule has changed, and begins now; ticks of before are not made up for");
+        }
+        (Some(News::Ahead), Some(mark)) => {
+            tracing::warn!(workflow, %mark, "a schedule was seen to up to a time that is still to come, by a clock that was ahead; it begins anew, and what has run does not run again");
+        }
+        _ => {}
+    }
 }
 
 /// Weak: who has let go of the engine wants nothing more to be started.
@@ -123,8 +145,11 @@ struct Entry {
     graph: &'static Graph,
     schedule: &'static Schedule,
     ticks: Ticks,
+    rule: Rule,
     /// Ticks up to here have been dealt with: the mark, or later.
     from: Timestamp,
+    /// No tick is due before this either.
+    not_before: Timestamp,
     /// The first tick after `from`.
     next: Option<Zoned>,
     /// Whether a tick waits for something other than its time.
@@ -134,8 +159,23 @@ struct Entry {
 }
 
 impl Entry {
-    fn new(graph: &'static Graph, schedule: &'static Schedule, ticks: Ticks, from: Timestamp) -> Self {
-        Self { graph, schedule, ticks, from, next: None, waits: false, keys: VecDeque::new() }
+    fn new(graph: &'static Graph, schedule: &'static Schedule, ticks: Ticks, start: Start) -> Self {
+        Self {
+            graph,
+            schedule,
+            not_before: start.not_before(&ticks).unwrap_or(Timestamp::MIN),
+            ticks,
+            from: start.mark,
+            rule: start.rule,
+            next: None,
+            waits: false,
+            keys: VecDeque::new(),
+        }
+    }
+
+    /// Ticks up to here are not due any more.
+    fn past(&self) -> Timestamp {
+        self.from.max(self.not_before)
     }
 
     /// When to look at it again.
@@ -153,18 +193,31 @@ impl Entry {
     }
 
     async fn try_to(&mut self, world: &World, now: Timestamp, away: bool, waited: bool) -> Result<()> {
+        if is_ahead(self.from, now) {
+            self.begin_anew(world, now).await?;
+        }
         if away {
             self.pass_over_missed(world, now).await?;
         }
-        self.next = self.ticks.after(self.from);
+        self.next = self.ticks.after(self.past());
         while self.next.as_ref().is_some_and(|next| next.timestamp() <= now) {
             let Some(tick) = self.choose(now) else { return Ok(()) };
             if !self.deal_with(world, &tick, waited).await? {
                 self.waits = true;
                 return Ok(());
             }
-            self.next = self.ticks.after(self.from);
+            self.next = self.ticks.after(self.past());
         }
+        Ok(())
+    }
+
+    /// The clock was set back: what it shows again is not to wait until it
+    /// shows the mark. A tick that has a run keeps to that one.
+    async fn begin_anew(&mut self, world: &World, now: Timestamp) -> Result<()> {
+        let start = Start { mark: now, rule: self.rule.clone(), news: Some(News::Ahead) };
+        tell(self.graph, &start, Some(self.from));
+        world.put(self.graph, now, self.rule.text()).await?;
+        self.from = now;
         Ok(())
     }
 
@@ -181,7 +234,7 @@ impl Entry {
             }
             Missed::None => 0,
         };
-        let kept_or_last = self.ticks.last(kept.max(1), self.from, now);
+        let kept_or_last = self.ticks.last(kept.max(1), self.past(), now);
         let Some(first) = kept_or_last.first() else { return Ok(()) };
         match kept {
             0 => self.pass(world, first).await,
@@ -204,11 +257,17 @@ impl Entry {
             (Overlap::Queue, Missed::All(count)) => saturated(count),
             (Overlap::Queue, _) => 1,
         };
-        self.ticks.last(count, self.from, now).into_iter().next()
+        self.ticks.last(count, self.past(), now).into_iter().next()
     }
 
     /// Whether the tick is dealt with; if not, it waits for an earlier run.
     async fn deal_with(&mut self, world: &World, tick: &Zoned, waited: bool) -> Result<bool> {
+        // A clock that was set back shows a tick once more: what has been
+        // started for it is no earlier run.
+        if world.run_of(schedule::key(self.graph.name, tick)).await?.is_some() {
+            self.pass(world, tick).await?;
+            return Ok(true);
+        }
         let earlier = match self.schedule.overlap {
             Overlap::Allow => Vec::new(),
             _ => world.earlier(self.graph).await?,

@@ -2,6 +2,7 @@
 //! come out. What fires them is the engine.
 
 mod cron;
+mod rule;
 mod ticks;
 
 #[cfg(test)]
@@ -9,6 +10,7 @@ mod tests;
 
 use jiff::{Timestamp, Zoned};
 
+pub(crate) use rule::{News, REMOVED, Rule, Start, is_ahead};
 pub use ticks::Ticks;
 
 use crate::definition::Graph;

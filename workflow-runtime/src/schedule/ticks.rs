@@ -65,19 +65,28 @@ impl Ticks {
     }
 
     pub(super) fn of_schedule(schedule: &Schedule) -> std::result::Result<Self, String> {
-        let rule = match schedule.when {
-            When::Cron(text) => Rule::Cron(Cron::parse(text)?),
-            When::Every(period) => match SignedDuration::try_from(period) {
-                Ok(period) if period.is_positive() => Rule::Every(period),
-                _ => return Err(format!("{period:?} is no period")),
-            },
+        let period = match schedule.when {
+            When::Cron(text) => return Self::read(text, schedule.timezone),
+            When::Every(period) => period,
         };
-        // `UTC` is known also where nothing else is.
-        let zone = match schedule.timezone {
-            "UTC" => TimeZone::UTC,
-            name => TimeZone::get(name).map_err(|error| error.to_string())?,
+        let rule = match SignedDuration::try_from(period) {
+            Ok(period) if period.is_positive() => Rule::Every(period),
+            _ => return Err(format!("{period:?} is no period")),
         };
-        Ok(Self { rule, zone })
+        Ok(Self { rule, zone: zone(schedule.timezone)? })
+    }
+
+    /// Those of a cron expression.
+    pub(super) fn read(cron: &str, timezone: &str) -> std::result::Result<Self, String> {
+        Ok(Self { rule: Rule::Cron(Cron::parse(cron)?), zone: zone(timezone)? })
+    }
+
+    /// When a local time is due, for a schedule at fixed times.
+    pub(super) fn fixed_tick(&self, civil: DateTime) -> Option<Timestamp> {
+        match &self.rule {
+            Rule::Cron(cron) if cron.fixed => self.tick_of(civil),
+            _ => None,
+        }
     }
 
     /// The first tick after an instant; `None` if there is none.
@@ -164,6 +173,14 @@ impl Ticks {
                 _ => return Some(tick),
             }
         }
+    }
+}
+
+/// `UTC` is known also where nothing else is.
+fn zone(name: &str) -> std::result::Result<TimeZone, String> {
+    match name {
+        "UTC" => Ok(TimeZone::UTC),
+        name => TimeZone::get(name).map_err(|error| error.to_string()),
     }
 }
 

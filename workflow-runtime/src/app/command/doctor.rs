@@ -8,7 +8,7 @@ use super::super::program::Program;
 use super::super::reader::Reader;
 use super::super::short::count;
 use super::super::style::{Style, plain};
-use crate::doctor::{Finding, Problem as Kind, Report, examine};
+use crate::doctor::{Clock, Finding, Problem as Kind, Report, examine_by};
 use crate::store::{Owner, RunFilter, Sqlite, Store, StoreError};
 
 /// How many runs are read at a time.
@@ -68,7 +68,7 @@ fn look(program: &Program, reader: &Reader, owner: Option<Owner>) -> Result<Exam
         match Sqlite::open(&program.place.path) {
             Ok(store) => {
                 let damage = store.check()?;
-                let report = examine(&store, &program.workflows)?;
+                let report = examine_by(&store, &program.workflows, Clock::System)?;
                 store.close();
                 return Ok(Examined { report, damage: Some(damage) });
             }
@@ -77,7 +77,7 @@ fn look(program: &Program, reader: &Reader, owner: Option<Owner>) -> Result<Exam
             Err(error) => return Err(error.into()),
         }
     }
-    Ok(Examined { report: examine(&reader.store, &program.workflows)?, damage: None })
+    Ok(Examined { report: examine_by(&reader.store, &program.workflows, Clock::System)?, damage: None })
 }
 
 /// The runs with values that the program's keys do not open.

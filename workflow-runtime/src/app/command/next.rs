@@ -16,7 +16,7 @@ use super::super::short::{count, short};
 use super::super::style::{Style, plain};
 use super::text;
 use crate::definition::{Graph, Missed, Overlap, Schedule, When};
-use crate::schedule::{self, Ticks};
+use crate::schedule::{self, Ticks, is_ahead, to_jiff};
 use crate::store::RunFilter;
 
 /// How many times are told.
@@ -37,8 +37,16 @@ pub(super) fn next(
     for graph in graphs {
         let Some(rule) = &graph.schedule else { continue };
         let times = schedule::next(graph, Timestamp::now(), TIMES)?;
+        let stored =
+            known(program, graph.name, &times).and_then(|had| Ok((had, ahead(program, graph.name)?)));
+        // When a schedule is due is known without a store.
+        let (had, ahead) = stored.unwrap_or_else(|problem| {
+            output.say(&format!("note: which of these times have had their runs is not known\n{problem}"));
+            (vec![None; times.len()], None)
+        });
         if output.json {
-            let times: Vec<_> = times.iter().map(time).collect();
+            let times: Vec<_> =
+                times.iter().zip(&had).map(|(tick, run)| time_of_run(tick, run.as_deref())).collect();
             let line = json!({
                 "workflow": graph.name,
                 "when": when(rule),
@@ -46,13 +54,22 @@ pub(super) fn next(
                 "missed": missed(rule.missed),
                 "overlap": overlap(rule.overlap),
                 "times": times,
+                "ahead": ahead.map(|mark| mark.to_string()),
             });
             output.json(&line);
         } else {
             if told {
                 output.line("");
             }
-            tell(graph, rule, &times, output);
+            tell(graph, rule, times.iter().zip(&had), output);
+            if let Some(mark) = ahead {
+                output.say(&format!(
+                    "note: `{}` was seen to up to {}, by a clock that was ahead; the next `{}` begins it anew from now, and what has run does not run again",
+                    graph.name,
+                    mark.strftime("%Y-%m-%d %H:%M:%S UTC"),
+                    program.command(&["work"])
+                ));
+            }
         }
         told = true;
     }
@@ -64,20 +81,48 @@ pub(super) fn next(
     Ok(Code::Fine)
 }
 
-fn tell(graph: &Graph, rule: &Schedule, times: &[Zoned], output: &mut Output<'_>) {
+/// The times come with the ids of the runs that they have already.
+fn tell<'a>(
+    graph: &Graph,
+    rule: &Schedule,
+    times: impl ExactSizeIterator<Item = (&'a Zoned, &'a Option<String>)>,
+    output: &mut Output<'_>,
+) {
     let name = output.paint.text(Style::Strong, graph.name);
     output.line(&format!("{name}  {} ({})", when(rule), rule.timezone));
-    for time in times {
-        let utc = time.timestamp().strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
-        output.line(&format!(
-            "  {}  {}",
-            time.strftime("%a %Y-%m-%d %H:%M:%S %:z"),
-            output.paint.text(Style::Dim, &utc)
-        ));
-    }
-    if times.is_empty() {
+    if times.len() == 0 {
         output.line("  never again");
     }
+    for (time, run) in times {
+        let utc = time.timestamp().strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
+        let has = run.as_ref().map(|run| format!("  has its run already: {run}"));
+        output.line(&format!(
+            "  {}  {}{}",
+            time.strftime("%a %Y-%m-%d %H:%M:%S %:z"),
+            output.paint.text(Style::Dim, &utc),
+            has.unwrap_or_default()
+        ));
+    }
+}
+
+/// The mark of a schedule, where it is still to come: the clock was ahead when
+/// it was set.
+fn ahead(program: &Program, workflow: &str) -> Result<Option<Timestamp>, Problem> {
+    if !program.place.path.exists() {
+        return Ok(None);
+    }
+    let stored = program.reader()?.store.schedules()?;
+    let mark =
+        stored.into_iter().find(|stored| stored.schedule == workflow).map(|stored| to_jiff(stored.mark));
+    Ok(mark.filter(|mark| is_ahead(*mark, Timestamp::now())))
+}
+
+fn time_of_run(tick: &Zoned, run: Option<&str>) -> Json {
+    let mut told = time(tick);
+    if let Some(run) = run {
+        told["run"] = json!(run);
+    }
+    told
 }
 
 fn unscheduled(name: &str) -> Problem {

@@ -1,8 +1,9 @@
 //! The run of a tick, and the mark of its schedule.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use jiff::Zoned;
+use jiff::{Timestamp, Zoned};
 
 use super::super::core::Core;
 use super::super::create::{self, Beginning};
@@ -75,10 +76,24 @@ impl World {
         create::start(&self.core, &self.registry, store, graph, beginning).await.map(Run::new)
     }
 
-    /// How far the schedules are; none in memory, where each begins anew.
-    pub(super) async fn marks(&self) -> Result<Vec<StoredSchedule>> {
+    /// How far the schedules are, and by which rules; none in memory, where
+    /// each begins anew.
+    pub(super) async fn schedules(&self) -> Result<Vec<(StoredSchedule, Option<String>)>> {
         let Some(store) = self.core.store.clone() else { return Ok(Vec::new()) };
-        self.core.blocking(move || store.schedules()).await
+        let read = move || {
+            let mut rules: HashMap<_, _> =
+                store.rules()?.into_iter().map(|stored| (stored.schedule, stored.rule)).collect();
+            let marks = store.schedules()?.into_iter();
+            Ok(marks.map(|stored| (stored.clone(), rules.remove(&stored.schedule))).collect())
+        };
+        self.core.blocking(read).await
+    }
+
+    /// Says anew how far a schedule is, and by which rule.
+    pub(super) async fn put(&self, graph: &Graph, mark: Timestamp, rule: String) -> Result<()> {
+        let Some(store) = self.core.store.clone() else { return Ok(()) };
+        let stored = StoredSchedule { schedule: graph.name.to_owned(), mark: from_jiff(mark) };
+        self.core.blocking(move || store.put_schedule(stored, &rule)).await
     }
 
     /// Moves a mark without a run.

@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 use super::evidence::Evidence;
-use crate::store::{Batch, Created, Done, Layer, LogLine, Memory, NewRun, Store, StoreError, Tick};
+use crate::store::{
+    Batch, Created, Done, Layer, LogLine, Memory, NewRun, Store, StoreError, StoredSchedule, Tick,
+};
 
 /// When a process dies, by the number of the commit in that process, from 1.
 #[derive(Clone, Copy, Debug)]
@@ -168,6 +170,14 @@ impl Layer for Mortal {
         match self.next_fate() {
             Fate::Answered => self.memory.mark(tick),
             Fate::Unheard => self.memory.mark(tick).and(Err(StoreError::Closed)),
+            Fate::Lost => Err(StoreError::Closed),
+        }
+    }
+
+    fn put_schedule(&self, schedule: StoredSchedule, rule: &str) -> Result<(), StoreError> {
+        match self.next_fate() {
+            Fate::Answered => self.memory.put_schedule(schedule, rule),
+            Fate::Unheard => self.memory.put_schedule(schedule, rule).and(Err(StoreError::Closed)),
             Fate::Lost => Err(StoreError::Closed),
         }
     }

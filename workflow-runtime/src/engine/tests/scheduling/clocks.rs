@@ -45,10 +45,11 @@ fn a_machine_that_slept_makes_up_for_what_it_missed() {
 
 #[test]
 fn a_clock_that_is_set_back_repeats_nothing() {
-    let (latest, two) = set_by(-3, 120 * MINUTE);
-    assert_eq!((latest.len(), two.len()), (1, 1), "it is 0:30 again");
+    let (latest, two) = set_by(-1, 59 * MINUTE);
+    assert_eq!((latest.len(), two.len()), (1, 1), "1:00 comes once more");
+    // What has had no run is due when the clock shows it.
     let (latest, _) = set_by(-3, 240 * MINUTE);
-    assert_eq!(latest, ["06-01 01:00", "06-01 02:00"]);
+    assert_eq!(latest, ["06-01 01:00", "05-31 23:00", "06-01 00:00", "06-01 02:00"]);
 }
 
 #[test]
@@ -59,5 +60,25 @@ fn time_that_passes_at_once_is_no_reason_to_fire_twice() {
         tokio::time::advance(300 * MINUTE).await;
         tokio::time::sleep(MINUTE).await;
         assert_eq!(ticks(&store, latest::GRAPH), ["06-01 05:00"]);
+    });
+}
+
+workflow! {
+    #[schedule(every = "1h", overlap = cancel_old)]
+    fn replaced() -> Result<u64> {
+        let worked = work(600);
+        Ok(worked)
+    }
+}
+
+#[test]
+fn a_tick_that_comes_once_more_does_not_cancel_its_own_run() {
+    let store = Memory::new();
+    block_on(async {
+        let _engine = from("00:30", &store, |engine| engine.register::<replaced>()).start().await;
+        tokio::time::sleep(60 * MINUTE).await;
+        crate::testing::set_wall_clock(jiff::SignedDuration::from_mins(-45));
+        tokio::time::sleep(60 * MINUTE).await;
+        assert_eq!(states(&store, replaced::GRAPH), ["06-01 01:00 running"]);
     });
 }

@@ -4,6 +4,7 @@
 mod backfill;
 mod clocks;
 mod crash;
+mod edits;
 mod firing;
 mod missed;
 mod overlap;
