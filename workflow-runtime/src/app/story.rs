@@ -8,9 +8,9 @@ use super::reader::Reader;
 use crate::blueprint::Blueprint;
 use crate::definition::Graph;
 use crate::engine::StoredEvent;
-use crate::history::{History, StepStory};
+use crate::history::{History, Reading, StepStory};
 use crate::run::RunState;
-use crate::store::{StoredEntry, StoredRun};
+use crate::store::{StoreError, StoredRun};
 use crate::view::{RunSnapshot, StepSnapshot};
 
 /// A run as its journal tells it.
@@ -20,11 +20,15 @@ pub(super) struct Story {
     pub(super) snapshot: RunSnapshot,
 }
 
-/// Reads the story of a run.
-pub(super) fn read(program: &Program, reader: &Reader, run: &StoredRun) -> Result<Story, Problem> {
-    let entries = reader.store.journal(run.run)?;
-    let graphs = Graphs { program, reader, run };
-    let history = graphs.history(&entries);
+/// Reads the story of a run. `folds`: whether the items of a `for` are only
+/// counted once they are done.
+pub(super) fn read(
+    program: &Program,
+    reader: &Reader,
+    run: &StoredRun,
+    folds: bool,
+) -> Result<Story, Problem> {
+    let history = Graphs { program, reader, run }.history(folds)?;
     let steps = history.as_ref().map(|history| history.steps.iter().map(step).collect());
     let snapshot = RunSnapshot {
         id: run.id.clone(),
@@ -58,16 +62,34 @@ struct Graphs<'a> {
 }
 
 impl Graphs<'_> {
-    fn history(&self, entries: &[StoredEntry]) -> Result<History, String> {
-        // What it followed before it was first taken up again.
-        let first = entries.iter().find_map(|entry| match serde_json::from_str(&entry.event) {
-            Ok(StoredEvent::TakenUp { before, .. }) => Some(before),
+    /// The story, or why there is none to tell. A journal may be long, so it is
+    /// read entry by entry, and without its values.
+    fn history(&self, folds: bool) -> Result<Result<History, String>, StoreError> {
+        let store = &self.reader.store;
+        let taken_up = store.events_with(self.run.run, "\"taken_up\"")?;
+        let taken_up = taken_up.iter().filter_map(|event| match serde_json::from_str(event) {
+            Ok(StoredEvent::TakenUp { before, blueprint, .. }) => Some((before, blueprint)),
             _ => None,
         });
-        let graph = self.graph(first.unwrap_or(self.run.fingerprint))?;
-        let found: HashMap<u64, &'static Graph> =
-            taken_up(entries).filter_map(|hash| self.graph(hash).ok().map(|graph| (hash, graph))).collect();
-        History::read(graph, entries, &|hash| found.get(&hash).copied()).map_err(|error| error.to_string())
+        let taken_up: Vec<(u64, u64)> = taken_up.collect();
+        // What it followed before it was first taken up again.
+        let first = taken_up.first().map_or(self.run.fingerprint, |(before, _)| *before);
+        let graph = match self.graph(first) {
+            Ok(graph) => graph,
+            Err(reason) => return Ok(Err(reason)),
+        };
+        let found: HashMap<u64, &'static Graph> = taken_up
+            .into_iter()
+            .filter_map(|(_, hash)| self.graph(hash).ok().map(|graph| (hash, graph)))
+            .collect();
+        let blueprint_of = |hash| found.get(&hash).copied();
+        let mut reading = Reading::new(graph, &blueprint_of, folds);
+        let mut read = Ok(());
+        store.each_event(self.run.run, &mut |entry| {
+            read = reading.entry(&entry);
+            read.is_ok()
+        })?;
+        Ok(read.map(|()| reading.end()).map_err(|error| error.to_string()))
     }
 
     fn graph(&self, hash: u64) -> Result<&'static Graph, String> {
@@ -83,14 +105,6 @@ impl Graphs<'_> {
         let blueprint = Blueprint::parse(&text).map_err(|error| error.to_string())?;
         Ok(blueprint.graph())
     }
-}
-
-/// The hashes of the blueprints that a run was taken up under.
-fn taken_up(entries: &[StoredEntry]) -> impl Iterator<Item = u64> {
-    entries.iter().filter_map(|entry| match serde_json::from_str(&entry.event) {
-        Ok(StoredEvent::TakenUp { blueprint, .. }) => Some(blueprint),
-        _ => None,
-    })
 }
 
 fn step(story: &StepStory) -> StepSnapshot {

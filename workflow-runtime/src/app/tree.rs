@@ -188,8 +188,12 @@ impl<'a> Tree<'a> {
 
     /// How far a region is, by the steps in it.
     fn of_region(&self, step: &StepSnapshot) -> Option<String> {
-        let inside = self.children.get(step.path.as_str())?;
         if step.kind == StepKind::For {
+            let none = Vec::new();
+            let inside = self.children.get(step.path.as_str()).unwrap_or(&none);
+            if inside.is_empty() && step.items.is_none() {
+                return None;
+            }
             // By item: its number is what follows the step's path.
             let mut items: Vec<(&str, bool)> = Vec::new();
             for inner in inside {
@@ -201,7 +205,9 @@ impl<'a> Tree<'a> {
             }
             let done = items.iter().filter(|(_, done)| *done).count();
             return Some(match step.items {
-                _ if step.state.is_ended() => count(items.len(), "item"),
+                folded if step.state.is_ended() => {
+                    count(items.len() + folded.map_or(0, |folded| folded.done as usize), "item")
+                }
                 Some(Items { done, all }) => format!("{done} of {all} done"),
                 None => format!("{done} of {} done", items.len()),
             });

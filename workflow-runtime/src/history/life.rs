@@ -28,6 +28,7 @@ pub(super) struct LifeReader {
     pub error: Option<StepError>,
     pub ended_at: Option<Timestamp>,
     graph: &'static Graph,
+    folds: bool,
 }
 
 /// An entry of the journal, beside its event.
@@ -41,7 +42,7 @@ pub(super) struct Heard {
 }
 
 impl LifeReader {
-    pub fn new(machine: Machine, graph: &'static Graph) -> Self {
+    pub fn new(machine: Machine, graph: &'static Graph, folds: bool) -> Self {
         Self {
             machine,
             effects: Effects { observed: true, ..Effects::default() },
@@ -51,6 +52,7 @@ impl LifeReader {
             error: None,
             ended_at: None,
             graph,
+            folds,
         }
     }
 
@@ -66,8 +68,12 @@ impl LifeReader {
         let refused = self.machine.apply(heard.at, event.clone(), &mut self.effects);
         refused.map_err(|refused| format!("does not follow from those before: {refused}"))?;
         self.note_event(event, heard);
+        let mut closed = Vec::new();
         for action in std::mem::take(&mut self.effects.actions) {
-            self.note_action(action, heard.at);
+            match action {
+                Action::Close { frame } if self.folds => closed.push(frame),
+                action => self.note_action(action, heard.at),
+            }
         }
         for change in std::mem::take(&mut self.effects.changes) {
             if let Change::Step { key, state, attempt, failure } = change
@@ -76,7 +82,16 @@ impl LifeReader {
                 record.change(heard.at, state, attempt, failure.map(|failure| *failure));
             }
         }
+        // The changes may be about what has closed.
+        closed.into_iter().for_each(|frame| self.fold(frame));
         Ok(())
+    }
+
+    /// A region has closed: if it is a good item of a `for`, it is only counted.
+    fn fold(&mut self, frame: FrameId) {
+        if let Some(place) = self.frames.get(&frame) {
+            self.places.fold(*place).iter().for_each(|gone| _ = self.frames.remove(gone));
+        }
     }
 
     fn record(&mut self, key: Key) -> Option<&mut Record> {
@@ -177,7 +192,7 @@ impl LifeReader {
             return;
         };
         let around = parent.and_then(|key| Some((*self.frames.get(&key.frame)?, key.step)));
-        let place = self.places.open(graph, region, around, index, at);
+        let place = self.places.open(graph, region, around, (frame, index), at);
         self.frames.insert(frame, place);
     }
 
@@ -235,7 +250,9 @@ impl LifeReader {
         let of = |view: StepView<'_>| Some((self.path(view.key)?, Items::of(&self.machine, view.key)?));
         let items: HashMap<String, Items> = self.machine.steps().filter_map(of).collect();
         if !items.is_empty() {
-            stories.iter_mut().for_each(|story| story.items = items.get(&story.path).copied());
+            for story in &mut stories {
+                story.items = items.get(&story.path).copied().or(story.items);
+            }
         }
         stories
     }
@@ -247,6 +264,9 @@ impl LifeReader {
     /// Puts down what the life leaves. What it has not come to stays as it was
     /// left before. Attempts that are open may not have begun.
     pub fn leave(&self, left: &mut Left, not_begun: bool) {
+        if self.folds {
+            return;
+        }
         // Earlier results that were made from values which are no more.
         let anew = self.machine.anew().into_iter().filter_map(|key| self.path(key));
         anew.for_each(|path| left.drop_below(&path, false));

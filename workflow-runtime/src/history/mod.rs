@@ -16,6 +16,7 @@ mod story;
 mod tests;
 
 pub(crate) use left::Left;
+pub(crate) use reader::Reading;
 pub use story::{AttemptKind, AttemptStory, Life, Operated, OperatorAct, Outcome, StepStory};
 
 pub use crate::engine::Why;

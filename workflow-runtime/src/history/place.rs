@@ -1,11 +1,13 @@
 //! The regions that a life of a run has opened, each with what is known of its
 //! steps, and the order in which people read them.
 
+use std::collections::BTreeSet;
+
 use super::story::{AttemptStory, Outcome, StepStory};
 use crate::definition::{Graph, Kind, OnFailure, Region, Step};
 use crate::error::Failure;
-use crate::run::{StepState, Timestamp, Wait};
-use crate::view::{StepKind, describe};
+use crate::run::{FrameId, StepState, Timestamp, Wait};
+use crate::view::{Items, StepKind, describe};
 
 /// One opened region.
 #[derive(Debug)]
@@ -20,8 +22,12 @@ pub(super) struct Place {
     path: String,
     static_path: String,
     pub steps: Vec<Record>,
-    /// The places that its steps have opened.
-    children: Vec<(u16, usize)>,
+    /// The places that its steps have opened: by the step, which item or turn
+    /// it is, and the order in which they were opened.
+    children: BTreeSet<(u16, u32, u64, usize)>,
+    /// How many places had been opened before it.
+    number: u64,
+    frame: FrameId,
 }
 
 /// What is known of a step.
@@ -43,6 +49,8 @@ pub(super) struct Record {
     pub asked: bool,
     /// It had succeeded, whatever came then.
     pub succeeded: bool,
+    /// How many items of it are only counted any more.
+    folded: u32,
 }
 
 impl Record {
@@ -59,6 +67,7 @@ impl Record {
             begun: false,
             asked: false,
             succeeded: false,
+            folded: 0,
         }
     }
 
@@ -91,6 +100,12 @@ impl Record {
         }
     }
 
+    /// Of a `for` whose items are only counted any more, how many.
+    fn items(&self, step: &Step) -> Option<Items> {
+        let counts = self.folded > 0 && matches!(step.kind, Kind::Map { .. });
+        counts.then_some(Items { done: self.folded, all: self.folded })
+    }
+
     /// The attempt of an epoch, unless it has ended.
     pub fn open_attempt(&mut self, epoch: u32) -> Option<&mut AttemptStory> {
         let found = self.attempts.iter_mut().rev().find(|(of, _)| *of == epoch);
@@ -100,7 +115,12 @@ impl Record {
 
 /// All regions of a life. The first is the body.
 #[derive(Debug, Default)]
-pub(super) struct Places(Vec<Place>);
+pub(super) struct Places {
+    all: Vec<Place>,
+    /// Those that are only counted any more: their room is used again.
+    folded: Vec<usize>,
+    opened: u64,
+}
 
 impl Places {
     /// Notes a region that was opened, and gives its place.
@@ -109,45 +129,102 @@ impl Places {
         graph: &'static Graph,
         region: &'static Region,
         parent: Option<(usize, u16)>,
-        index: u32,
+        (frame, index): (FrameId, u32),
         at: Timestamp,
     ) -> usize {
-        let place = self.0.len();
-        let (path, static_path) = match parent.and_then(|(around, step)| Some((self.0.get(around)?, step))) {
+        let place = self.folded.pop().unwrap_or(self.all.len());
+        let number = self.opened;
+        self.opened += 1;
+        let (path, static_path) = match parent.and_then(|(around, step)| Some((self.all.get(around)?, step)))
+        {
             None => (graph.name.to_owned(), graph.name.to_owned()),
             Some((around, step)) => around.inner(step, region, index),
         };
         let steps = region.steps.iter().map(|_| Record::new(at)).collect();
-        self.0.push(Place { graph, region, parent, index, path, static_path, steps, children: Vec::new() });
+        let children = BTreeSet::new();
+        let opened =
+            Place { graph, region, parent, index, path, static_path, steps, children, number, frame };
+        match self.all.get_mut(place) {
+            Some(folded) => *folded = opened,
+            None => self.all.push(opened),
+        }
         if let Some((around, step)) = parent
-            && let Some(around) = self.0.get_mut(around)
+            && let Some(around) = self.all.get_mut(around)
         {
-            around.children.push((step, place));
+            around.children.insert((step, index, number, place));
         }
         place
     }
 
+    /// Only counts an item of a `for` any more, if it went well and so did all
+    /// within it. Gives the frames that are told of no more.
+    pub fn fold(&mut self, at: usize) -> Vec<FrameId> {
+        let mut gone = Vec::new();
+        let Some(place) = self.all.get(at) else { return gone };
+        let Some((around, step)) = place.parent else { return gone };
+        let is_item = self
+            .all
+            .get(around)
+            .and_then(|around| around.step(step))
+            .is_some_and(|step| matches!(step.kind, Kind::Map { .. }));
+        if !is_item || !self.is_well(place) {
+            return gone;
+        }
+        let child = (step, place.index, place.number, at);
+        let mut below = vec![at];
+        while let Some(at) = below.pop() {
+            self.folded.push(at);
+            if let Some(place) = self.all.get_mut(at) {
+                gone.push(place.frame);
+                below.extend(place.children.iter().map(|(.., at)| *at));
+                (place.steps, place.children) = (Vec::new(), BTreeSet::new());
+            }
+        }
+        if let Some(around) = self.all.get_mut(around) {
+            around.children.remove(&child);
+            if let Some(record) = around.steps.get_mut(usize::from(step)) {
+                record.folded += 1;
+            }
+        }
+        gone
+    }
+
+    /// Whether a region and those within it are nothing that anybody has to
+    /// look at.
+    fn is_well(&self, place: &Place) -> bool {
+        let is_done = |record: &Record| {
+            matches!(record.state, StepState::Succeeded { .. } | StepState::Skipped)
+                && record.attempts.iter().all(|(_, attempt)| !attempt.left_behind)
+        };
+        place.steps.iter().all(is_done)
+            && place
+                .children
+                .iter()
+                .all(|(.., at)| self.all.get(*at).is_some_and(|inner| self.is_well(inner)))
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = &Place> {
-        self.0.iter()
+        self.all.iter()
     }
 
     pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Place> {
-        self.0.iter_mut()
+        self.all.iter_mut()
     }
 
     pub fn get(&self, place: usize) -> Option<&Place> {
-        self.0.get(place)
+        self.all.get(place)
     }
 
     pub fn record_mut(&mut self, place: usize, step: u16) -> Option<&mut Record> {
-        self.0.get_mut(place)?.steps.get_mut(usize::from(step))
+        self.all.get_mut(place)?.steps.get_mut(usize::from(step))
     }
 
     /// Whether a step, or something around it, was stopped in a race that
     /// another step of it has won, or would have.
     pub fn has_lost(&self, place: &Place, step: u16) -> bool {
         let (mut place, mut step) = (place, step);
-        while let Some((around, select)) = place.parent.and_then(|(at, step)| Some((self.0.get(at)?, step))) {
+        while let Some((around, select)) = place.parent.and_then(|(at, step)| Some((self.all.get(at)?, step)))
+        {
             let stopped = place.record(step).is_some_and(|record| record.state == StepState::Cancelled);
             let is_race = match around.step(select).map(|step| &step.kind) {
                 Some(Kind::Select { race, .. }) => around
@@ -169,7 +246,7 @@ impl Places {
     /// them, and those of arms that were not chosen once one was.
     pub fn stories(&self, life: usize) -> Vec<StepStory> {
         let mut stories = Vec::new();
-        if let Some(body) = self.0.first() {
+        if let Some(body) = self.all.first() {
             self.write(body, life, &mut stories);
         }
         stories
@@ -178,9 +255,11 @@ impl Places {
     fn write(&self, place: &Place, life: usize, stories: &mut Vec<StepStory>) {
         for ((number, step), record) in (0..).zip(place.region.steps).zip(&place.steps) {
             stories.push(place.story(number, step, record, life));
-            let opened = place.children.iter().filter(|(by, _)| *by == number);
-            let mut opened: Vec<&Place> = opened.filter_map(|(_, at)| self.0.get(*at)).collect();
-            opened.sort_by_key(|opened| opened.index);
+            let opened: Vec<&Place> = place
+                .children
+                .range((number, 0, 0, 0)..=(number, u32::MAX, u64::MAX, usize::MAX))
+                .filter_map(|(.., at)| self.all.get(*at))
+                .collect();
             opened.iter().for_each(|opened| self.write(opened, life, stories));
             place.write_skipped(number, step, record, &opened, life, stories);
         }
@@ -242,7 +321,7 @@ impl Place {
             attempts: record.attempts.iter().map(|(_, attempt)| attempt.clone()).collect(),
             failure: record.failure.clone(),
             output: record.output,
-            items: None,
+            items: record.items(step),
             life,
         }
     }
@@ -268,10 +347,20 @@ impl Place {
             let state = StepState::Skipped;
             let skipped = Record { state, ..Record::new(record.since) };
             let steps = region.steps.iter().map(|_| skipped.clone()).collect();
-            let children = Vec::new();
-            let parent = None;
-            let arm =
-                Self { graph: self.graph, region, parent, index: 0, path, static_path, steps, children };
+            let children = BTreeSet::new();
+            let (parent, number, frame) = (None, 0, FrameId::ROOT);
+            let arm = Self {
+                graph: self.graph,
+                region,
+                parent,
+                index: 0,
+                path,
+                static_path,
+                steps,
+                children,
+                number,
+                frame,
+            };
             for ((number, step), record) in (0..).zip(region.steps).zip(&arm.steps) {
                 stories.push(arm.story(number, step, record, life));
             }

@@ -22,39 +22,80 @@ pub(super) fn read(
     entries: &[StoredEntry],
     blueprint_of: &dyn Fn(u64) -> Option<&'static Graph>,
 ) -> Result<History, Unreadable> {
-    let mut reader = Reader {
-        graph,
-        blueprint_of,
-        life: None,
-        lives: Vec::new(),
-        earlier: Earlier::default(),
-        left: Left::default(),
-        kept: Vec::new(),
-        acts: Vec::new(),
-        paused: false,
-        cancelled: false,
-        resuming: false,
-        shut_down: false,
-        not_begun: false,
-        last: Timestamp::default(),
-    };
-    for (number, entry) in (0..).zip(entries) {
+    let mut reading = Reading::new(graph, blueprint_of, false);
+    entries.iter().try_for_each(|entry| reading.entry(entry))?;
+    Ok(reading.end())
+}
+
+/// A journal that is read entry by entry.
+pub(crate) struct Reading<'a> {
+    reader: Reader<'a>,
+    /// The number of the next entry.
+    next: u64,
+}
+
+impl<'a> Reading<'a> {
+    /// `folds`: whether the items of a `for` are only counted once they are
+    /// done, so that a run of very many takes little memory. Of such a run
+    /// nobody can tell then what is left of it for another life.
+    pub(crate) fn new(
+        graph: &'static Graph,
+        blueprint_of: &'a dyn Fn(u64) -> Option<&'static Graph>,
+        folds: bool,
+    ) -> Self {
+        Self { reader: Reader::new(graph, blueprint_of, folds), next: 0 }
+    }
+
+    pub(crate) fn entry(&mut self, entry: &StoredEntry) -> Result<(), Unreadable> {
+        let number = self.next;
+        self.next += 1;
         let of = |reason: String| Unreadable { entry: number, reason };
         if entry.seq != number {
             return Err(of("is missing".to_owned()));
         }
         // A machine holds nothing but numbers, so nothing is left half-done
         // that matters.
-        let read = contained(|| reader.entry(entry));
-        read.unwrap_or_else(|panic| Err(format!("cannot be followed: {panic}"))).map_err(of)?;
+        let read = contained(|| self.reader.entry(entry));
+        read.unwrap_or_else(|panic| Err(format!("cannot be followed: {panic}"))).map_err(of)
     }
-    Ok(reader.end())
+
+    pub(crate) fn end(self) -> History {
+        self.reader.end()
+    }
+}
+
+impl<'a> Reader<'a> {
+    fn new(
+        graph: &'static Graph,
+        blueprint_of: &'a dyn Fn(u64) -> Option<&'static Graph>,
+        folds: bool,
+    ) -> Self {
+        Self {
+            graph,
+            blueprint_of,
+            folds,
+            life: None,
+            lives: Vec::new(),
+            earlier: Earlier::default(),
+            left: Left::default(),
+            kept: Vec::new(),
+            acts: Vec::new(),
+            paused: false,
+            cancelled: false,
+            resuming: false,
+            shut_down: false,
+            not_begun: false,
+            last: Timestamp::default(),
+        }
+    }
 }
 
 struct Reader<'a> {
     /// Of the present life.
     graph: &'static Graph,
     blueprint_of: &'a dyn Fn(u64) -> Option<&'static Graph>,
+    /// Whether the items of a `for` are only counted once they are done.
+    folds: bool,
     life: Option<LifeReader>,
     lives: Vec<Life>,
     earlier: Earlier,
@@ -115,7 +156,7 @@ impl Reader<'_> {
             return Err("is a signal that the workflow does not have".to_owned());
         };
         if self.life.is_none() {
-            self.life = Some(LifeReader::new(Machine::new(graph), graph));
+            self.life = Some(LifeReader::new(Machine::new(graph), graph, self.folds));
             let begun = Life { at: entry.at, entry: entry.seq, why: None, blueprint: None, by: None };
             self.lives.push(begun);
         }
@@ -145,7 +186,7 @@ impl Reader<'_> {
         self.left.take_up(graph, dropped, holds);
         // Those that nobody took come again in the new life.
         self.left.signals.clear();
-        self.life = Some(LifeReader::new(Machine::resuming(graph), graph));
+        self.life = Some(LifeReader::new(Machine::resuming(graph), graph, self.folds));
         let (at, number) = (entry.at, entry.seq);
         self.lives.push(Life {
             at,
@@ -250,6 +291,10 @@ fn by(event: &str) -> Option<By> {
     struct Wanted {
         #[serde(default)]
         by: Option<By>,
+    }
+    // Few events have any.
+    if !event.contains("\"by\"") {
+        return None;
     }
     serde_json::from_str::<Wanted>(event).ok()?.by
 }

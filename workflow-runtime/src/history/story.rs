@@ -36,7 +36,8 @@ pub struct StepStory {
     pub failure: Option<Failure>,
     /// The number of the journal's entry that holds its value.
     pub output: Option<u64>,
-    /// Of a `for` that has not ended, how far it is.
+    /// Of a `for` that has not ended, how far it is. Where items are folded up,
+    /// how many are.
     pub items: Option<Items>,
     /// The number of the life that it was last heard of in, from 0.
     pub life: usize,

@@ -4,14 +4,17 @@
 
 mod journal;
 
+use std::collections::VecDeque;
+
 use serde_json::{Value as Json, json};
 
 use super::*;
 use crate::blueprint::Blueprint;
-use crate::engine::StoredRecalled;
+use crate::engine::{StoredEvent, StoredRecalled};
 use crate::error::{Cause, Failure};
-use crate::run::{StepState, Wait};
-use crate::view::StepKind;
+use crate::run::{Action, Answer, AttemptEnd, Effects, Event, Machine, StepState, Wait};
+use crate::task::Retryability;
+use crate::view::{Items, StepKind};
 use journal::*;
 
 fn failure() -> Failure {
@@ -277,6 +280,44 @@ fn what_is_dropped_takes_what_lies_in_it_along() {
     assert_eq!(after("w/all[1]"), "w/all[0]/a w/allow[0]/a");
     assert_eq!(after("w/allow[0]/a"), "w/all[0]/a w/all[1]/a");
     assert_eq!(after("w"), "");
+}
+
+#[test]
+fn good_items_of_a_for_are_only_counted_where_that_is_wanted() {
+    let each = json!({ "for": { "items": [], "region": 1, "limit": 1 } });
+    let mut item = soft(task("a", &[]));
+    item["output"] = json!(1);
+    let blueprint = blueprint(&[("", vec![step("all", &[], &each)]), ("", vec![item])]);
+    let graph = blueprint.graph();
+    // A run of 5 000 items that is at the one with the number 4 000; one has failed.
+    let (mut machine, mut effects, mut ended) = (Machine::new(graph), Effects::default(), 0);
+    let (mut journal, mut next) = (Journal::default(), VecDeque::from([Event::Begun]));
+    while let Some(event) = next.pop_front() {
+        journal = journal.with(serde_json::to_value(StoredEvent::of(&event)).unwrap());
+        effects.actions.clear();
+        machine.apply(second(0), event, &mut effects).unwrap();
+        next.extend(effects.actions.iter().filter_map(|action| match *action {
+            Action::Evaluate { key, .. } => Some(Event::Answered { key, answer: Ok(Answer::Items(5_000)) }),
+            Action::Yield { frame } => Some(Event::Yielded { frame, result: Ok(()) }),
+            Action::OpenMore { key } => Some(Event::MoreWanted { key }),
+            Action::Start { key, epoch, .. } if ended < 4_000 => {
+                ended += 1;
+                let end = match ended {
+                    8 => AttemptEnd::Failed(failure(), Retryability::Fatal),
+                    _ => AttemptEnd::Ok,
+                };
+                Some(Event::AttemptEnded { key, epoch, end, roll: 0.5 })
+            }
+            _ => None,
+        }));
+    }
+    let mut reading = Reading::new(graph, &|_| None, true);
+    journal.0.iter().for_each(|entry| reading.entry(entry).unwrap());
+    let history = reading.end();
+    let paths: Vec<_> = history.steps.iter().map(|step| &*step.path).collect();
+    assert_eq!(paths, ["w/all", "w/all[7]/a", "w/all[4000]/a"], "what failed, and what is under way");
+    assert_eq!(history.steps[0].items, Some(Items { done: 4_000, all: 5_000 }));
+    assert_eq!(journal.read(graph).steps.len(), 1 + 4_001);
 }
 
 #[test]

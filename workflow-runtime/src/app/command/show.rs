@@ -1,6 +1,6 @@
 //! `show`: the story of a run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use clap::ArgMatches;
 use serde_json::{Value as Json, json};
@@ -35,7 +35,9 @@ pub(super) async fn show(
 ) -> Result<Code, Problem> {
     let reader = program.reader()?;
     let run = reader.open_run(reader.find(text(matches, "run"))?)?;
-    let Story { snapshot, history } = story::read(program, &reader, &run)?;
+    let all = matches.get_flag("all");
+    // Where every step is shown, none is only counted.
+    let Story { snapshot, history } = story::read(program, &reader, &run, !all && !output.json)?;
     let outlook = outlook(program, &run).await?;
     // The oldest first, like everything else that happened.
     let mut requests = reader.requests(&run.id, REQUESTS)?;
@@ -51,14 +53,16 @@ pub(super) async fn show(
         return Ok(Code::Fine);
     }
     header(program, &run, &snapshot, output);
-    let fold = if matches.get_flag("all") { Fold::Nothing } else { Fold::Done };
+    let fold = if all { Fold::Nothing } else { Fold::Done };
     let rows = rows(&snapshot.steps, now(), fold);
     if !rows.is_empty() {
         output.line("");
     }
+    let stories = history.as_ref().map_or(&[][..], |history| &history.steps);
+    let stories: HashMap<&str, &StepStory> = stories.iter().map(|story| (&*story.path, story)).collect();
     for row in &rows {
         output.line(&row.text(output.paint, 0));
-        let step = history.as_ref().ok().and_then(|history| history.step(&row.path));
+        let step = stories.get(&*row.path);
         for attempt in
             step.map(|step| &*step.attempts).filter(|attempts| is_told(attempts)).unwrap_or_default()
         {

@@ -176,6 +176,21 @@ impl Visitor {
         self.reader.journal(run)
     }
 
+    /// The entries of a run's journal one after the other, without their
+    /// values: of each, only whether it has one is told. Until `each` is false.
+    pub(crate) fn each_event(
+        &self,
+        run: RunRef,
+        each: &mut dyn FnMut(StoredEntry) -> bool,
+    ) -> Result<(), StoreError> {
+        self.reader.each_event(run, each)
+    }
+
+    /// The events of a run's journal that have a word in them.
+    pub(crate) fn events_with(&self, run: RunRef, word: &str) -> Result<Vec<String>, StoreError> {
+        self.reader.events_with(run, word)
+    }
+
     /// As [`Store::blueprint`](crate::store::Store::blueprint).
     ///
     /// # Errors

@@ -216,6 +216,39 @@ impl Reader {
         }
     }
 
+    /// The entries of a journal one after the other, without their values: of
+    /// each it says only whether there is one. Whoever is not interested any
+    /// more says so.
+    pub(in crate::store::sqlite) fn each_event(
+        &self,
+        run: RunRef,
+        each: &mut dyn FnMut(StoredEntry) -> bool,
+    ) -> Result<(), StoreError> {
+        self.with(|conn| {
+            let failed = |error| self.failed(&error);
+            let mut statement = conn.prepare_cached(&events_sql()).map_err(failed)?;
+            let mut rows = statement.query([run.0]).map_err(failed)?;
+            let mut seq = 0;
+            while let Some(row) = rows.next().map_err(failed)? {
+                if !each(rows::entry(&self.values, row, || run.0.to_string(), seq)?) {
+                    break;
+                }
+                seq += 1;
+            }
+            Ok(())
+        })
+    }
+
+    /// The events of a journal that have a word in them.
+    pub(in crate::store::sqlite) fn events_with(
+        &self,
+        run: RunRef,
+        word: &str,
+    ) -> Result<Vec<String>, StoreError> {
+        let sql = "SELECT event FROM journal WHERE run = ?1 AND instr(event, ?2) > 0 ORDER BY seq";
+        self.rows(sql, (run.0, word), |_, row| row.get(0).map_err(|error| self.failed(&error)))
+    }
+
     fn journal_now(&self, run: RunRef) -> Result<Vec<StoredEntry>, StoreError> {
         self.with(|conn| {
             let mut statement = conn.prepare_cached(&journal_sql()).map_err(|error| self.failed(&error))?;
@@ -301,6 +334,14 @@ impl Reader {
 
 fn journal_sql() -> String {
     format!("SELECT {} FROM journal WHERE run = ?1 ORDER BY seq", rows::ENTRY_COLUMNS)
+}
+
+/// What [`rows::entry`] reads, for [`Reader::each_event`].
+fn events_sql() -> String {
+    let value = "CASE WHEN value IS NOT NULL OR value_file IS NOT NULL THEN x'' END";
+    format!(
+        "SELECT position, seq, at, event, {value}, value_type, NULL FROM journal WHERE run = ?1 ORDER BY seq"
+    )
 }
 
 /// The awake ones come by number, the sleeping ones by time: a million that

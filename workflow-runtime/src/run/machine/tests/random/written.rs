@@ -7,7 +7,7 @@ use super::watch::Watch;
 use crate::blueprint::Blueprint;
 use crate::definition::Graph;
 use crate::engine::StoredEvent;
-use crate::history::{AttemptKind, History, Outcome};
+use crate::history::{AttemptKind, History, Outcome, Reading};
 use crate::run::machine::Machine;
 use crate::run::{Event, Recalled, StepState, Timestamp};
 use crate::store::{Payload, StoredEntry};
@@ -88,5 +88,34 @@ impl Journal {
             assert!(!ended || !running, "{step:?} runs in a run that has ended");
         }
         assert_eq!(history.paused, machine.is_paused());
+        self.check_folded(graph, &history);
+    }
+
+    /// Where good items of a `for` are only counted, all else is told the same.
+    fn check_folded(&self, graph: &'static Graph, whole: &History) {
+        let hash = Blueprint::of(graph).hash();
+        let blueprint_of = |wanted| (wanted == hash).then_some(graph);
+        let mut reading = Reading::new(graph, &blueprint_of, true);
+        self.entries.iter().for_each(|entry| reading.entry(entry).unwrap());
+        let folded = reading.end();
+        assert_eq!((folded.state, &folded.error, &folded.acts), (whole.state, &whole.error, &whole.acts));
+        // What is told of a step may be put together from several lives.
+        if whole.lives.len() > 1 {
+            return;
+        }
+        let mut told = folded.steps.iter().peekable();
+        for step in &whole.steps {
+            match told.next_if(|told| told.path == step.path) {
+                Some(told) => {
+                    assert_eq!((told.state, &told.attempts), (step.state, &step.attempts));
+                    assert!(step.items.is_none() || told.items == step.items, "{told:?} {step:?}");
+                }
+                None => {
+                    let well = matches!(step.state, StepState::Succeeded { .. } | StepState::Skipped);
+                    assert!(well && step.path.contains('['), "{step:?} is not told");
+                }
+            }
+        }
+        assert!(told.next().is_none(), "in the same order");
     }
 }
