@@ -26,7 +26,10 @@ impl Reader {
     /// When it is not there, cannot be read, or is encrypted with a key that
     /// is not among `keys`.
     pub(super) fn open(path: &Path, keys: &Keys) -> Result<Self, Problem> {
-        if !path.exists() {
+        let there = path.try_exists().map_err(|error| {
+            Problem::new(Code::Store, format!("`{}` cannot be looked at: {error}", path.display()))
+        });
+        if !there? {
             let message = format!("there is no store at `{}`", path.display());
             return Err(Problem::new(Code::NotFound, message)
                 .help("the first `run` makes it; `--store FILE` or WORKFLOW_STORE name another one"));

@@ -76,16 +76,23 @@ impl Lock {
     }
 }
 
+/// Whether this process has a database open.
+pub(super) fn is_open_here(database: &Path) -> bool {
+    OPEN.lock().unwrap_or_else(PoisonError::into_inner).contains(database)
+}
+
 /// Who holds the lock of a database, if anybody does: its process, where that
 /// is known.
 pub(super) fn holder(database: &Path) -> Result<Option<Option<u32>>, StoreError> {
-    if OPEN.lock().unwrap_or_else(PoisonError::into_inner).contains(database) {
+    if is_open_here(database) {
         return Ok(Some(Some(std::process::id())));
     }
     let path = lock_path(database);
     let file = match File::open(&path) {
         Ok(file) => file,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        // Whoever may not ask takes it for held: nothing is to be begun here.
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => return Ok(Some(None)),
         Err(error) => return Err(io_error(&path, &error)),
     };
     // Shared, so that those who look are not in each other's way. It goes

@@ -17,6 +17,7 @@ mod network;
 mod open;
 mod reader;
 mod rows;
+mod still;
 mod transact;
 mod values;
 mod visitor;

@@ -53,16 +53,24 @@ pub(super) fn open(path: &Path, options: &SqliteOptions) -> Result<Opened, Store
     Ok(Opened { path, conn, _lock: lock })
 }
 
-/// A connection that only reads, of a database that is open.
+/// A connection that only reads.
 pub(super) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
+    connect_reader(path, path)
+}
+
+/// The same by whatever name, which may say how it is read.
+pub(super) fn connect_reader(path: &Path, name: &Path) -> Result<Connection, StoreError> {
     let failed = |error| sqlite_error(path, &error);
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let conn = Connection::open_with_flags(path, flags).map_err(failed)?;
+    let flags = if path == name { flags } else { flags | OpenFlags::SQLITE_OPEN_URI };
+    let conn = Connection::open_with_flags(name, flags).map_err(failed)?;
     conn.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
     // Otherwise a statement that is kept may be planned anew for each value.
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(failed)?;
     set(path, &conn, "query_only", "1", "1")?;
     set(path, &conn, "trusted_schema", "0", "0")?;
+    // SQLite opens the file only now, and its log with it.
+    conn.query_row("PRAGMA schema_version", [], |_| Ok(())).map_err(failed)?;
     Ok(conn)
 }
 

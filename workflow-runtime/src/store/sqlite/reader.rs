@@ -13,7 +13,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use rusqlite::{Connection, Params, Row};
 
 use super::errors::sqlite_error;
-use super::open::open_reader;
+use super::still::{Connected, connect};
 use super::values::Values;
 use crate::store::StoreError;
 
@@ -24,7 +24,7 @@ const IDLE: usize = 4;
 pub(super) struct Reader {
     values: Values,
     /// `None` once closed.
-    idle: Mutex<Option<Vec<Connection>>>,
+    idle: Mutex<Option<Vec<Connected>>>,
 }
 
 impl Reader {
@@ -49,11 +49,15 @@ impl Reader {
         read: impl FnOnce(&Connection) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let kept = self.idle().as_mut().ok_or(StoreError::Closed)?.pop();
-        let conn = match kept {
+        let conn = match kept.filter(|conn| conn.is_current(self.path())) {
             Some(conn) => conn,
-            None => open_reader(self.path())?,
+            None => connect(self.path())?,
         };
-        let result = read(&conn);
+        let result = read(&conn.conn);
+        if !conn.is_current(self.path()) {
+            let message = "it was written to while it was read; ask again".to_owned();
+            return Err(StoreError::Io { path: self.path().to_owned(), message });
+        }
         // The store may have been closed in between; then the connection goes.
         if let Some(idle) = self.idle().as_mut().filter(|idle| idle.len() < IDLE) {
             idle.push(conn);
@@ -83,7 +87,7 @@ impl Reader {
         sqlite_error(self.path(), error)
     }
 
-    fn idle(&self) -> MutexGuard<'_, Option<Vec<Connection>>> {
+    fn idle(&self) -> MutexGuard<'_, Option<Vec<Connected>>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
