@@ -41,13 +41,21 @@ fn look(core: &Weak<Core>, registry: &Weak<Registry>) {
                 Ok(now) if seen != Some(now) => {
                     seen = Some(now);
                     let failed = failed.clone();
-                    let runtime = core.runtime.clone();
-                    drop(runtime.spawn(async move {
+                    let (runtime, steered) = (core.runtime.clone(), core.clock.is_steered());
+                    let see_to_them = async move {
                         if let Err(error) = see_to_all(&core, &registry).await {
                             tracing::warn!(%error, "requests of other processes wait");
                             failed.store(true, Ordering::Release);
                         }
-                    }));
+                    };
+                    if steered {
+                        // Its clock must not go on meanwhile.
+                        drop(runtime.spawn(see_to_them));
+                    } else {
+                        // Here, since every thread of the runtime may be held by
+                        // what an operator wants to cancel.
+                        runtime.block_on(see_to_them);
+                    }
                 }
                 Ok(_) => {}
                 // And with it the engine.
