@@ -7,6 +7,8 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Once;
 
+#[cfg(unix)]
+mod bounds;
 mod changed;
 mod encrypted;
 mod nightly;

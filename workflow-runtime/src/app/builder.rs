@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::future::Future;
 use std::io::{IsTerminal, Write};
+use std::panic;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::process::ExitCode;
@@ -12,9 +13,10 @@ use std::process::ExitCode;
 use super::cli;
 use super::command;
 use super::keys::Keys;
-use super::output::Output;
+use super::output::{Output, note};
 use super::problem::{Code, Problem};
 use super::program::{Duty, Place, Program};
+use super::runtime;
 use super::screen::Screen;
 use super::style::Paint;
 use crate::definition::Graph;
@@ -154,7 +156,12 @@ impl<R: Resources> App<R> {
         let mut output = Output::new(&mut out, &mut err);
         (output.paint, output.err_paint, output.live) =
             (painted, Paint::of(Screen::is_live()), Screen::is_live());
-        ExitCode::from(self.obey(std::env::args_os(), &mut output) as u8)
+        let args: Vec<OsString> = std::env::args_os().collect();
+        if args.iter().any(|arg| arg == "--json") {
+            // A task that panics says so on the stream that programs read.
+            panic::set_hook(Box::new(|info| eprintln!("{}", note(&info.to_string()))));
+        }
+        ExitCode::from(self.obey(args.into_iter(), &mut output) as u8)
     }
 
     /// Does what `args` say, the first of which is the program's name, and
@@ -182,7 +189,9 @@ impl<R: Resources> App<R> {
             Ok(matches) => matches,
             Err(code) => return code,
         };
-        output.json = matches.get_flag("json");
+        if matches.get_flag("json") {
+            output.write_json();
+        }
         let name =
             args.first().map_or_else(|| "program".to_owned(), |name| name.to_string_lossy().into_owned());
         let mut program =
@@ -199,11 +208,11 @@ impl<R: Resources> App<R> {
                 Ok(engine.start().await?.any())
             })
         }));
-        let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        let runtime = match runtime::start() {
             Ok(runtime) => runtime,
-            Err(error) => {
-                output.problem(&Problem::new(Code::Refused, format!("no threads can be started: {error}")));
-                return Code::Refused;
+            Err(problem) => {
+                output.problem(&problem);
+                return problem.code;
             }
         };
         let done = runtime.block_on(command::run(&mut program, &matches, output));

@@ -36,7 +36,9 @@ pub(super) fn parse(
             return Code::Fine;
         }
         // Nobody has read it, so it is looked for.
-        output.json = args.iter().any(|arg| arg == "--json");
+        if args.iter().any(|arg| arg == "--json") {
+            output.write_json();
+        }
         if error.kind() != ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
             output.problem(&problem(&text));
         } else if output.json {

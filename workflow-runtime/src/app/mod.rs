@@ -48,9 +48,9 @@
 //!
 //! # JSON
 //!
-//! With `--json`, whatever a command prints on standard output is JSON, one
-//! value per line, and why it fails is one on standard error:
-//! `{"error", "help", "code"}`. Fields are never renamed, and new ones may be
+//! With `--json`, whatever a command prints is JSON, one value per line: its
+//! results on standard output, and on standard error why it fails,
+//! `{"error", "help", "code"}`, and what else it says, `{"note"}`. Fields are never renamed, and new ones may be
 //! added. Times are RFC 3339 in UTC.
 //!
 //! | command | a line | with the fields |
@@ -88,6 +88,7 @@ mod problem;
 mod program;
 mod read_only;
 mod reader;
+mod runtime;
 mod screen;
 mod short;
 mod story;

@@ -52,12 +52,18 @@ impl<'a> Output<'a> {
     /// A line about the result.
     pub(super) fn say(&mut self, text: &str) {
         // There is nobody to tell that nobody listens.
-        let _ = writeln!(self.err, "{text}");
+        let _ = writeln!(self.notes(), "{text}");
     }
 
-    /// The stream for what is about the result.
-    pub(super) fn err(&mut self) -> &mut dyn Write {
-        self.err
+    /// The stream for what is about the result, line by line.
+    pub(super) fn notes(&mut self) -> Notes<'_> {
+        Notes { err: self.err, json: self.json, line: Vec::new() }
+    }
+
+    /// From now on all is for programs, also what is about the result.
+    pub(super) fn write_json(&mut self) {
+        (self.json, self.live) = (true, false);
+        (self.paint, self.err_paint) = (Paint(false), Paint(false));
     }
 
     /// Why the command failed.
@@ -89,6 +95,40 @@ impl<'a> Output<'a> {
     }
 }
 
+/// Where lines about the result are written. Where programs read, each is a
+/// JSON document.
+pub(super) struct Notes<'a> {
+    err: &'a mut dyn Write,
+    json: bool,
+    /// The beginning of a line that has not ended.
+    line: Vec<u8>,
+}
+
+impl Write for Notes<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if !self.json {
+            return self.err.write(bytes);
+        }
+        for part in bytes.split_inclusive(|byte| *byte == b'\n') {
+            self.line.extend_from_slice(part);
+            if self.line.pop_if(|last| *last == b'\n').is_some() {
+                let line = std::mem::take(&mut self.line);
+                writeln!(self.err, "{}", note(&String::from_utf8_lossy(&line)))?;
+            }
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.err.flush()
+    }
+}
+
+/// A line about the result, as data.
+pub(super) fn note(text: &str) -> serde_json::Value {
+    serde_json::json!({ "note": text })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -102,6 +142,22 @@ mod tests {
         fn flush(&mut self) -> io::Result<()> {
             Ok(())
         }
+    }
+
+    #[test]
+    fn what_is_about_the_result_is_json_where_programs_read() {
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let mut output = Output::new(&mut out, &mut err);
+        output.write_json();
+        output.say("one\u{1b}[1m");
+        let mut notes = output.notes();
+        write!(notes, "two").unwrap();
+        write!(notes, " words\nand").unwrap();
+        writeln!(notes, " more").unwrap();
+        assert_eq!(
+            String::from_utf8(err).unwrap(),
+            "{\"note\":\"one\\u001b[1m\"}\n{\"note\":\"two words\"}\n{\"note\":\"and more\"}\n"
+        );
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! A workflow's parameters as they are typed: `day=2026-11-20`.
 
 use std::collections::BTreeMap;
-use std::io::Read;
+use std::fs::File;
+use std::io::{self, Read};
 
 use serde_json::Value as Json;
 use serde_json::value::RawValue;
@@ -11,7 +12,7 @@ use super::short::count;
 use super::style::plain;
 use super::suggest::similar;
 use crate::definition::{Graph, Param};
-use crate::engine::Wanted;
+use crate::engine::{LARGEST_VALUE, Wanted};
 use crate::exact::{Exact, raw};
 use crate::operation::By;
 use crate::panics::contained;
@@ -59,6 +60,7 @@ impl Params {
 pub(super) fn read(graph: &Graph, args: &[String], stdin: &mut dyn Read) -> Result<Params, Problem> {
     let mut wrong = Vec::new();
     let mut given: BTreeMap<&str, Given> = BTreeMap::new();
+    let mut from_stdin = None;
     for arg in args {
         let Some((name, value)) = arg.split_once('=') else {
             wrong.push(format!("`{}` is not of the form name=value", plain(arg)));
@@ -70,7 +72,15 @@ pub(super) fn read(graph: &Graph, args: &[String], stdin: &mut dyn Read) -> Resu
             wrong.push(format!("there is no parameter `{}`{hint}", plain(name)));
         } else if given.contains_key(name) {
             wrong.push(format!("parameter `{name}` is given twice"));
+        } else if let Some(first) = from_stdin.filter(|_| value == "-") {
+            wrong.push(format!(
+                "standard input is read for parameter `{first}` already, so `{name}` has none"
+            ));
+            given.insert(name, Given::Unreadable);
         } else {
+            if value == "-" {
+                from_stdin = Some(name);
+            }
             match Given::take(value, stdin) {
                 Ok(value) => _ = given.insert(name, value),
                 Err(problem) => {
@@ -219,18 +229,33 @@ enum Given {
 impl Given {
     fn take(value: &str, stdin: &mut dyn Read) -> Result<Self, String> {
         if value == "-" {
-            let mut text = String::new();
-            let read = stdin.read_to_string(&mut text);
-            read.map_err(|error| format!("standard input cannot be read: {error}"))?;
-            return Ok(Self::Text(text));
+            let text = read_text(stdin);
+            return text.map(Self::Text).map_err(|error| format!("standard input cannot be read: {error}"));
         }
         match value.strip_prefix('@') {
             None => Ok(Self::Text(value.to_owned())),
-            Some(file) => std::fs::read_to_string(file)
+            Some(file) => File::open(file)
+                .and_then(|mut file| read_text(&mut file))
                 .map(Self::Text)
                 .map_err(|error| format!("file `{}` cannot be read: {error}", plain(file))),
         }
     }
+}
+
+/// A whole text, if it is not too long to be a value: a device, or a pipe, may
+/// never end.
+pub(super) fn read_text(from: &mut dyn Read) -> io::Result<String> {
+    read_at_most(from, LARGEST_VALUE)
+}
+
+fn read_at_most(from: &mut dyn Read, most: usize) -> io::Result<String> {
+    let mut text = Vec::new();
+    from.take(most as u64 + 1).read_to_end(&mut text)?;
+    if text.len() > most {
+        let words = format!("it is longer than {most} bytes, which is as much as a value may have");
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, words));
+    }
+    String::from_utf8(text).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is no text in UTF-8"))
 }
 
 #[cfg(test)]
@@ -294,6 +319,21 @@ mod tests {
             error.starts_with("error: parameter `source`: file `no/such/file` cannot be read: "),
             "{error}"
         );
+    }
+
+    #[test]
+    fn what_never_ends_is_not_read_to_its_end() {
+        let read = |most| read_at_most(&mut io::repeat(b'x'), most).map_err(|error| error.to_string());
+        let error = "it is longer than 4096 bytes, which is as much as a value may have";
+        assert_eq!(read(4096).unwrap_err(), error);
+        assert_eq!(read_at_most(&mut &b"four"[..], 4).unwrap(), "four");
+        assert!(read_at_most(&mut &b"\xff"[..], 4).is_err());
+    }
+
+    #[test]
+    fn standard_input_is_one_value() {
+        let error = import(&["day=-", "source=-"], "2026-11-20").unwrap_err();
+        assert!(error.contains("standard input is read for parameter `day` already"), "{error}");
     }
 
     #[test]

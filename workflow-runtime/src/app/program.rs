@@ -1,6 +1,7 @@
 //! The program that a command is given to: its workflows, its store, and the
 //! way to an engine.
 
+use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::pin::Pin;
 
@@ -133,26 +134,39 @@ impl Program {
 
     /// A command of this program, to be typed as it is.
     pub(super) fn command(&self, words: &[&str]) -> String {
-        let mut command = quoted(&self.name);
+        self.command_of(&words.iter().map(OsStr::new).collect::<Vec<_>>())
+    }
+
+    /// The same of words that may be no text, such as a file's name.
+    pub(super) fn command_of(&self, words: &[&OsStr]) -> String {
+        let mut command = quoted(OsStr::new(&self.name));
         for word in words {
             command.push(' ');
             command += &quoted(word);
         }
         if self.place.named {
             command += " --store ";
-            command += &quoted(&self.place.path.to_string_lossy());
+            command += &quoted(self.place.path.as_os_str());
         }
         command
     }
 }
 
 /// As a shell takes it for one word.
-fn quoted(word: &str) -> String {
+fn quoted(word: &OsStr) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-./=:@,+%".contains(c);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        return word.to_owned();
+    match word.to_str() {
+        Some(word) if !word.is_empty() && word.chars().all(is_plain) => word.to_owned(),
+        Some(word) => format!("'{}'", word.replace('\'', r"'\''")),
+        // Byte by byte, as bash and zsh read it.
+        None => {
+            let byte = |byte: &u8| match byte {
+                byte if is_plain(char::from(*byte)) => char::from(*byte).to_string(),
+                byte => format!(r"\x{byte:02x}"),
+            };
+            format!("$'{}'", word.as_encoded_bytes().iter().map(byte).collect::<String>())
+        }
     }
-    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 #[cfg(test)]
@@ -167,5 +181,12 @@ mod tests {
             program.command(&["run", "order", "item=a'b", "price=1.5"]),
             r"./shop run order 'item=a'\''b' price=1.5 --store 'my runs.db'"
         );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_name_that_is_no_text_can_be_typed_too() {
+        use std::os::unix::ffi::OsStrExt;
+        assert_eq!(quoted(OsStr::from_bytes(b"a b\xff")), r"$'a\x20b\xff'");
     }
 }

@@ -46,7 +46,7 @@ const GRACE: Duration = Duration::from_secs(30);
 /// How many bytes a saved value may have, unless
 /// [`EngineBuilder::largest_value`] says otherwise: what the SQLite store
 /// takes, less than what encryption adds.
-const LARGEST_VALUE: usize = (256 << 20) - 1024;
+pub(crate) const LARGEST_VALUE: usize = (256 << 20) - 1024;
 
 /// Sets an engine up; made by [`Engine::in_memory`].
 #[must_use = "an engine runs nothing until it is started"]

@@ -88,6 +88,8 @@ pub(crate) use self::core::Begun;
 pub(crate) use self::core::Core;
 pub use backfill::{Backfill, BackfillResult, BackfillTick, Backfilled};
 pub use builder::EngineBuilder;
+#[cfg(feature = "app")]
+pub(crate) use builder::LARGEST_VALUE;
 pub(crate) use clock::from_system;
 pub use handle::{Engine, Start, Starting};
 pub use journal::Why;

@@ -9,6 +9,7 @@ use clap::ArgMatches;
 use serde_json::json;
 
 use super::super::output::Output;
+use super::super::params::read_text;
 use super::super::problem::{Code, Problem};
 use super::super::program::Program;
 use super::super::short::count;
@@ -25,7 +26,7 @@ pub(super) fn lock(
     match (matches.get_flag("check"), found) {
         (true, None) => {
             Err(Problem::new(Code::NotFound, format!("there is no lock file `{}`", file.display()))
-                .help(format!("`{}` writes it", program.command(&["lock", &file.to_string_lossy()]))))
+                .help(format!("`{}` writes it", program.command_of(&["lock".as_ref(), file.as_os_str()]))))
         }
         (_, Some(Ok(()))) => {
             tell(program, file, false, output);
@@ -51,7 +52,7 @@ pub(super) fn lock(
 
 /// The file's text, if there is such a file.
 fn read(file: &Path) -> Result<Option<String>, Problem> {
-    match fs::read_to_string(file) {
+    match fs::File::open(file).and_then(|mut open| read_text(&mut open)) {
         Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => {
@@ -63,7 +64,7 @@ fn read(file: &Path) -> Result<Option<String>, Problem> {
 fn tell(program: &Program, file: &Path, written: bool, output: &mut Output<'_>) {
     let workflows = program.workflows.len();
     if output.json {
-        output.json(&json!({ "file": file, "workflows": workflows, "written": written }));
+        output.json(&json!({ "file": file.to_string_lossy(), "workflows": workflows, "written": written }));
         return;
     }
     let what = if written { "written; commit it" } else { "up to date" };

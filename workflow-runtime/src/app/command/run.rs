@@ -85,7 +85,8 @@ pub(super) async fn show_until_end(
     let id = run.id().to_owned();
     output.say(&format!("run {id} of {}", run.workflow()));
     let live = output.live;
-    let mut follower = Follower::of(run.clone(), output.err(), live, program.since);
+    let mut notes = output.notes();
+    let mut follower = Follower::of(run.clone(), &mut notes, live, program.since);
     if follower.follow(interrupts).await == Followed::Interrupted {
         follower.screen.say("stopping: what runs is given time to end; ctrl-c again stops at once");
         stop(engine, interrupts).await;

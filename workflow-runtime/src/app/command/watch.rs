@@ -47,7 +47,8 @@ pub(super) async fn watch_id(
         output.say(&format!("nobody works on it; `{}` does", program.command(&["work"])));
     }
     let live = output.live;
-    let mut screen = Screen::of(output.err(), live);
+    let mut notes = output.notes();
+    let mut screen = Screen::of(&mut notes, live);
     let followed = follow(program, &reader, id, &mut screen).await;
     let Some((run, snapshot)) = followed? else {
         let help = format!("`{}` shows it again", program.command(&["watch", id]));
@@ -72,7 +73,7 @@ async fn follow(
         tokio::select! {
             _ = looks.tick() => {
                 let run = reader.run(id)?;
-                let snapshot = story::read(program, reader, &run)?.snapshot;
+                let snapshot = story::read(program, reader, &run, false)?.snapshot;
                 reporter.compare(&snapshot).iter().for_each(|news| screen.tell(news));
                 if run.end.is_some() {
                     return Ok(Some((run, snapshot)));

@@ -13,7 +13,7 @@ use std::thread::{JoinHandle, ThreadId};
 use std::time::{Duration, Instant};
 
 use super::apply::{Tables, Trouble, Work};
-use super::errors::{io_error, sqlite_error};
+use super::errors::sqlite_error;
 use super::open::Opened;
 use super::transact::{Guard, Transacting};
 use super::values::Values;
@@ -56,7 +56,12 @@ impl Writer {
         // Checks the statements here, where a failure can be told.
         Tables::new(&path, &opened.conn).map_err(|error| sqlite_error(&path, &error))?;
         let thread = std::thread::Builder::new().name("workflow-store".to_owned());
-        let thread = thread.spawn(move || run(opened, &queued)).map_err(|error| io_error(&path, &error))?;
+        let thread = thread.spawn(move || run(opened, &queued)).map_err(|error| {
+            let message = format!(
+                "no thread can be started: {error}; raise the limit on processes and threads (`ulimit -u`)"
+            );
+            StoreError::Io { path, message }
+        })?;
         Ok(Self { queue, id: thread.thread().id(), thread: Mutex::new(Some(thread)) })
     }
 
