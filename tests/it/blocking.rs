@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Runtime};
 use workflow_runtime::run::{RunState, StepState, Wait};
-use workflow_runtime::{Cause, Engine, Error, Resources, Result, Run, RunSnapshot, task, workflow};
+use workflow_runtime::{
+    By, Cause, Engine, Error, Operation, Resources, Result, Run, RunSnapshot, task, workflow,
+};
 
 /// Longer than anything here takes.
 const LONG: Duration = Duration::from_secs(60);
@@ -398,6 +400,29 @@ async fn spins(#[resource] gate: &Gate, number: u64) -> u64 {
     number
 }
 
+/// Is dropped, and that takes for ever.
+struct Sticky(Gate);
+
+impl Drop for Sticky {
+    fn drop(&mut self) {
+        self.0.pass();
+    }
+}
+
+#[task]
+async fn sticks(#[resource] gate: &Gate, number: u64) -> u64 {
+    let _sticky = Sticky(gate.clone());
+    std::future::pending::<()>().await;
+    number
+}
+
+workflow! {
+    fn sticking(number: u64) -> Result<u64> {
+        let done = sticks(number);
+        Ok(done)
+    }
+}
+
 #[task]
 async fn spins_later(#[resource] gate: &Gate, number: u64) -> u64 {
     tokio::time::sleep(Duration::from_millis(1)).await;
@@ -488,6 +513,21 @@ fn a_run_is_cancelled_though_a_later_poll_does_not_return() {
 }
 
 #[test]
+fn a_run_is_cancelled_though_its_attempt_cannot_be_dropped() {
+    in_time(2, async {
+        let (world, gate, _opens) = world();
+        let engine = spinning_engine(world).await;
+        let run = engine.start(sticking(1)).await.unwrap();
+        until("it waits", || state(&run.snapshot(), "sticking/done") == StepState::Running).await;
+        run.cancel().await.unwrap();
+        assert!(matches!(run.await, Err(Error::Cancelled { .. })));
+        assert_eq!((gate.begun(), engine.left_behind()), (1, 1));
+        gate.open();
+        until("it has returned", || engine.left_behind() == 0).await;
+    });
+}
+
+#[test]
 fn a_poll_past_its_time_is_given_up() {
     for threads in [1, 2] {
         in_time(threads, async {
@@ -570,6 +610,8 @@ fn a_run_whose_runtime_has_ended_is_not_awaited_for_ever() {
             assert!(matches!(engine.start(sleeps(2)).await, Err(Error::ShutDown)));
             assert!(matches!(run.signal(sleeps::go, true).await, Err(Error::ShutDown)));
             assert!(matches!(run.cancel().await, Err(Error::ShutDown)));
+            let by = By { actor: "ada".to_owned(), reason: None };
+            assert!(engine.operate(Some(run.id()), Operation::Cancel, by).await.is_err());
             run.wait().await;
             assert!(run.events().next().await.is_some(), "its story can still be read");
             engine.shutdown().await;

@@ -247,6 +247,10 @@ async fn run_in_place(host: &Arc<RunHost>, attempt: &Attempt, given: &mut Given)
         (Err(panic), _) => Over::new(End::Ended(Err(panic)), false),
         (Ok(Poll::Pending), None) => Over::new(End::Dropped, false),
     };
+    // What is given up is dropped in the middle of something, and the user's
+    // destructors are code that may not return either.
+    let dropping = !matches!(over.end, End::Ended(_));
+    let _polling = dropping.then(|| Polling::begin(host, attempt, How::Again, host.core.clock.now()));
     discard(running);
     over
 }

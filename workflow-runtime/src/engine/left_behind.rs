@@ -157,6 +157,8 @@ impl RunHost {
         let held: Vec<Ready> = inner.left_behind.release().collect();
         inner.ready.extend(held);
         self.call_workers(inner, after);
+        // It may be all that kept the run from its rows.
+        after.asleep = self.is_asleep(inner);
     }
 
     /// The thread of an attempt that was over has come to its end.
