@@ -16,6 +16,7 @@ mod story;
 mod tests;
 
 pub(crate) use left::Left;
+#[cfg(any(test, feature = "app"))]
 pub(crate) use reader::Reading;
 pub use story::{AttemptKind, AttemptStory, Life, Operated, OperatorAct, Outcome, StepStory};
 

@@ -178,6 +178,7 @@ impl Visitor {
 
     /// The entries of a run's journal one after the other, without their
     /// values: of each, only whether it has one is told. Until `each` is false.
+    #[cfg(feature = "app")]
     pub(crate) fn each_event(
         &self,
         run: RunRef,
@@ -187,6 +188,7 @@ impl Visitor {
     }
 
     /// The events of a run's journal that have a word in them.
+    #[cfg(feature = "app")]
     pub(crate) fn events_with(&self, run: RunRef, word: &str) -> Result<Vec<String>, StoreError> {
         self.reader.events_with(run, word)
     }

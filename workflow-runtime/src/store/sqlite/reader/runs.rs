@@ -219,6 +219,7 @@ impl Reader {
     /// The entries of a journal one after the other, without their values: of
     /// each it says only whether there is one. Whoever is not interested any
     /// more says so.
+    #[cfg(feature = "app")]
     pub(in crate::store::sqlite) fn each_event(
         &self,
         run: RunRef,
@@ -240,6 +241,7 @@ impl Reader {
     }
 
     /// The events of a journal that have a word in them.
+    #[cfg(feature = "app")]
     pub(in crate::store::sqlite) fn events_with(
         &self,
         run: RunRef,
@@ -337,6 +339,7 @@ fn journal_sql() -> String {
 }
 
 /// What [`rows::entry`] reads, for [`Reader::each_event`].
+#[cfg(feature = "app")]
 fn events_sql() -> String {
     let value = "CASE WHEN value IS NOT NULL OR value_file IS NOT NULL THEN x'' END";
     format!(
