@@ -52,7 +52,9 @@ pub(crate) fn compile(tokens: TokenStream) -> TokenStream {
     let items = items(&workflow, &tables, &signals, &picture);
 
     // The mirror comes before the tables: an editor shows what it meets first.
-    quote!(#errors #mirror #items)
+    let items = quote!(#mirror #items);
+    let items = if errors.is_empty() { items } else { parse::without_numbered(items) };
+    quote!(#errors #items)
 }
 
 /// The typed handles of a workflow's signals.
@@ -78,6 +80,10 @@ fn items(
     picture: &str,
 ) -> TokenStream {
     let ast::Workflow { attrs, vis, name, params, .. } = workflow;
+    // All of it exists exactly when the function does, and a use of it as a
+    // step warns like a use of the function.
+    let conditions: Vec<_> = workflow.attributes("cfg").collect();
+    let deprecation = workflow.attributes("deprecated");
     let text = lower::plain(name);
     let result = workflow.result.as_ref().map_or_else(|| quote!(()), ToTokens::to_token_stream);
     let names: Vec<&Ident> = params.iter().map(|param| &param.name).collect();
@@ -116,11 +122,13 @@ fn items(
             #Private::Invocation::new(#values)
         }
 
+        #(#conditions)*
         #[doc = #about]
         #drawing
         #[allow(non_camel_case_types, clippy::empty_enums)]
         #vis enum #name {}
 
+        #(#conditions)*
         #[allow(non_upper_case_globals, dead_code, clippy::all, clippy::pedantic, clippy::nursery)]
         impl #name {
             /// The workflow as static data.
@@ -147,11 +155,13 @@ fn items(
             #signals
 
             #[doc(hidden)]
+            #(#deprecation)*
             pub fn #call<'task>(#(#names: #types),*) -> #Private::Call<'task, #name> {
                 #Private::Call::new(#pattern)
             }
         }
 
+        #(#conditions)*
         #[allow(unused, irrefutable_let_patterns, clippy::all, clippy::pedantic, clippy::nursery)]
         const _: () = {
             #import

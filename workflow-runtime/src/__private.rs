@@ -48,12 +48,46 @@ pub const fn plain_task<T: Task>(name: &'static str) -> TaskDef {
     }
 }
 
+/// What a workflow's expression calls is imported over this; see
+/// [`PlainFunction`].
+pub mod called {
+    /// A function that is no task.
+    #[derive(Debug)]
+    pub enum __WorkflowCalled {}
+
+    #[diagnostic::do_not_recommend]
+    impl super::PlainFunction for __WorkflowCalled {}
+}
+
+/// What an expression may call: a function beside which no type has its name,
+/// as has every task and every workflow.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is a task, and would not run inside an expression",
+    label = "this task is called as a plain function",
+    note = "give it a name first, `let value = {Self}(…);`, or use `for`, which runs a step per item"
+)]
+pub trait PlainFunction {
+    /// Nothing; that it is there is what is asked.
+    const CHECKED: () = ();
+}
+
 /// Checks the policy of a step that overrides its task's when the workflow
-/// compiles, since `workflow!` does not see the task's options.
+/// compiles, since `workflow!` does not see the task's options. `waits` is
+/// whether it says how to wait between attempts.
 ///
 /// `track_caller`, so that rustc shows the step alone and not this function.
 #[track_caller]
-pub const fn check_policy(task: &TaskDef, policy: &Policy) {
+pub const fn check_policy(task: &TaskDef, policy: &Policy, waits: bool) {
+    assert!(
+        task.child.is_none(),
+        "this step is a workflow, and retries and time limits are of tasks\n\
+         help: put them on the steps of that workflow"
+    );
+    assert!(
+        !waits || policy.retry.attempts > 1,
+        "this step is attempted once, so there is no wait before another attempt\n\
+         help: add `attempts = 5` to its `retry(..)`, or remove the options"
+    );
     assert!(
         !task.at_most_once || policy.retry.attempts == 1,
         "the task is `at_most_once`, and this step repeats it\n\

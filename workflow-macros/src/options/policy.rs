@@ -62,7 +62,33 @@ impl PolicyOverride {
                 }
             }
         }
+        self.check_jitter(entry, errors);
         names
+    }
+
+    /// Reports options of a task's `retry` that nothing is left for.
+    pub(crate) fn check_one_attempt(&self, errors: &mut Errors) {
+        let Some((1, span)) = self.attempts else { return };
+        if self.says_how_to_wait() || self.when.is_some() {
+            errors.at(
+                span,
+                "one attempt is never repeated, so the other options of `retry` have no effect\n\
+                 help: make `attempts` at least 2, the first included, or remove `retry`",
+            );
+        }
+    }
+
+    /// Reports a `jitter` of waits that are none.
+    fn check_jitter(&self, entry: &Entry, errors: &mut Errors) {
+        if self.jitter.is_some_and(|jitter| jitter > 0.0)
+            && matches!(&self.backoff, Some(Backoff::Fixed(wait)) if wait.is_zero())
+        {
+            errors.at(
+                entry.name.span(),
+                "`jitter` has no effect on a wait of zero\n\
+                 help: remove `jitter`, or make the `backoff` longer than `fixed(\"0s\")`",
+            );
+        }
     }
 
     /// Reads `timeout = ".."`.
@@ -89,6 +115,11 @@ impl PolicyOverride {
                  note: `timeout` limits one attempt, `deadline` all attempts together",
             );
         }
+    }
+
+    /// Whether it says how to wait between attempts.
+    pub(crate) fn says_how_to_wait(&self) -> bool {
+        self.backoff.is_some() || self.jitter.is_some() || self.budget.is_some()
     }
 
     /// Whether no override is given.

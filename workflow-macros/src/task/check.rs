@@ -12,6 +12,7 @@ impl Options {
     /// Reports all of them.
     pub(super) fn check(&self, function: &Function, signature: Option<&Signature>, errors: &mut Errors) {
         self.policy.check(errors);
+        self.policy.check_one_attempt(errors);
         self.check_once(errors);
         self.check_cache(errors);
         self.check_transaction(function, signature, errors);

@@ -112,6 +112,9 @@ pub(crate) struct Statement {
 pub(crate) struct Options {
     pub(crate) after: Vec<Ident>,
     pub(crate) always: Option<Span>,
+    /// The numbers of the attributes that these are, by which it is known
+    /// that no other is left.
+    pub(crate) read: Vec<usize>,
     /// Name, limit, retries and time limits.
     pub(crate) step: StepOptions,
     /// Where the first of the retries and time limits stands, to say that
@@ -234,4 +237,44 @@ pub(crate) struct SelectArm {
     pub(crate) pat: Pat,
     pub(crate) trigger: Statement,
     pub(crate) body: Block,
+}
+
+impl Workflow {
+    /// The attributes above the `fn` that are called so.
+    pub(crate) fn attributes(&self, name: &'static str) -> impl Iterator<Item = &Attribute> {
+        self.attrs.iter().filter(move |attr| attr.path().is_ident(name))
+    }
+}
+
+impl Block {
+    /// All statements, those of the regions in them included.
+    pub(crate) fn each_statement(&self, visit: &mut dyn FnMut(&Statement)) {
+        for statement in &self.statements {
+            visit(statement);
+            statement.value.each_statement(visit);
+        }
+    }
+}
+
+impl Value {
+    fn each_statement(&self, visit: &mut dyn FnMut(&Statement)) {
+        match self {
+            Self::For(value) => value.body.each_statement(visit),
+            Self::While(value) => value.body.each_statement(visit),
+            Self::Branch(branch) => branch.arms.iter().for_each(|arm| arm.body.each_statement(visit)),
+            Self::Select(select) => {
+                for arm in &select.arms {
+                    visit(&arm.trigger);
+                    arm.body.each_statement(visit);
+                }
+            }
+            Self::Ok(inner) => inner.each_statement(visit),
+            Self::Call(_)
+            | Self::Sleep { .. }
+            | Self::SleepUntil { .. }
+            | Self::Signal(_)
+            | Self::Pure(_)
+            | Self::Broken => {}
+        }
+    }
 }

@@ -233,11 +233,20 @@ fn check_always(graph: &Graph, errors: &mut Errors) {
                 slots.collect()
             }
         };
-        let outputs = slots.iter().filter_map(|slot| match slot {
-            Slot::Output(output) => region.outputs.get(*output),
+        let always = |slot: &Slot| match slot {
+            Slot::Output(output) => {
+                let step = region.outputs.get(*output).map(|step| &region.steps[*step]);
+                step.filter(|step| step.always.is_some())
+            }
             Slot::Extra(_) | Slot::Capture(_) => None,
-        });
-        if let Some(step) = outputs.map(|step| &region.steps[*step]).find(|step| step.always.is_some()) {
+        };
+        if let Some(step) = region.carried.iter().find_map(always) {
+            errors.at(
+                step.span,
+                format!("step `{}` is `#[always]` and so runs after the turn's other steps, while the next turn begins with its value\nhelp: remove `#[always]`", step.name),
+            );
+        }
+        if let Some(step) = slots.iter().find_map(always) {
             errors.at(
                 step.span,
                 format!("step `{}` is `#[always]` and so runs after the result is known\nhelp: remove `#[always]`, or end with another value", step.name),

@@ -158,6 +158,8 @@ pub(crate) enum Kind {
 /// The policy of a step that overrides its task's, as a constant expression.
 pub(crate) struct StepPolicy {
     pub(crate) policy: TokenStream,
+    /// Whether it says how to wait between attempts.
+    pub(crate) waits: bool,
     /// Where the first override stands.
     pub(crate) span: Span,
 }

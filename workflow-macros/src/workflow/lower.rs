@@ -130,9 +130,17 @@ impl Lower<'_> {
 
     /// Binds what a pattern takes out of a slot.
     fn bind_pattern(&mut self, region: RegionId, pat: &Pat, slot: Slot, ty: TokenStream) {
+        self.check_pattern(pat, false);
+        self.bind_checked(region, pat, slot, ty);
+    }
+
+    fn check_pattern(&mut self, pat: &Pat, mutable: bool) {
         let mut errors = Vec::new();
-        check_pattern(pat, &mut errors);
+        check_pattern(pat, mutable, &mut errors);
         self.report(errors);
+    }
+
+    fn bind_checked(&mut self, region: RegionId, pat: &Pat, slot: Slot, ty: TokenStream) {
         let mut names = Vec::new();
         pattern_names(pat, &mut names);
         let plain = match pat {

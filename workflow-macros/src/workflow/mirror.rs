@@ -20,6 +20,7 @@
 //! Arguments that are nothing but names it leaves to the tables, if there are
 //! any: type-checking them twice was a tenth of what a step costs to check.
 
+use std::cell::RefCell;
 use std::collections::HashSet;
 
 use proc_macro2::{Delimiter, Group, Span, TokenStream};
@@ -32,7 +33,9 @@ use super::parse::path_ident;
 use super::pattern::pattern_names;
 use super::rewrite::{Mode, Names, is_place, rewrite};
 use super::scope::Scope;
-use super::tokens::{Ends, Owned, call_tokens, duration, iterator, matched, moment, private_at, referenced};
+use super::tokens::{
+    Ends, Owned, call_tokens, duration, iterator, matched, moment, plain_functions, private_at, referenced,
+};
 use crate::private::Private;
 
 mod broken;
@@ -50,6 +53,7 @@ pub(crate) fn mirror(workflow: &Workflow, quiet: bool) -> TokenStream {
         broken: HashSet::new(),
         result,
         checked: !quiet,
+        called: RefCell::new(Vec::new()),
     };
     let params = workflow.params.iter().map(|param| {
         mirror.scope.push(param.name.to_string(), Mode::Ref);
@@ -65,9 +69,20 @@ pub(crate) fn mirror(workflow: &Workflow, quiet: bool) -> TokenStream {
     let span = Ends::of(&result.to_token_stream()).first;
     let private = private_at(span);
     let returned = quote_spanned!(span=> #private::Result<#result, #private::StepError>);
+    if let Some(schedule) = &workflow.schedule {
+        schedule.fills.iter().for_each(|(_, fill)| drop(mirror.expr(fill)));
+    }
+    let called = mirror.called.into_inner();
+    let plain_functions = plain_functions(&called);
+    let conditions = workflow.attributes("cfg");
+    // What the user says of lints is about the body, which is here.
+    let lints = ["allow", "warn", "deny"].into_iter().flat_map(|level| workflow.attributes(level));
     quote! {
+        #(#conditions)*
         const _: () = {
+            #plain_functions
             #[allow(#quiet dead_code, unreachable_code, irrefutable_let_patterns, clippy::all, clippy::pedantic, clippy::nursery)]
+            #(#lints)*
             fn __workflow_mirror() -> #returned {
                 #params
                 #body
@@ -87,6 +102,8 @@ struct Mirror<'a> {
     result: &'a super::ast::Output,
     /// Whether the tables are there, whose arms check arguments too.
     checked: bool,
+    /// What expressions call as plain functions.
+    called: RefCell<Vec<syn::Path>>,
 }
 
 /// What of a call the mirror looks at.
@@ -208,7 +225,9 @@ impl Mirror<'_> {
     }
 
     fn expr(&self, expr: &Expr) -> TokenStream {
-        rewrite(expr, self, &[]).tokens
+        let rewritten = rewrite(expr, self, &[]);
+        self.called.borrow_mut().extend(rewritten.called);
+        rewritten.tokens
     }
 
     /// A value that is handed over. Whether it may be moved or has to be
@@ -241,11 +260,11 @@ impl Mirror<'_> {
             }
             Value::Sleep { name, arg } => {
                 let duration = self.duration(name.span(), arg);
-                quote!({ #duration })
+                quote_spanned!(name.span()=> { #duration })
             }
             Value::SleepUntil { name, arg } => {
                 let time = moment(name.span(), &self.owned(arg));
-                quote!({ let _ = #time; })
+                quote_spanned!(name.span()=> { let _ = #time; })
             }
             Value::Signal(signal) => {
                 let ty = &signal.ty;

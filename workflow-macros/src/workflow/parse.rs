@@ -7,7 +7,9 @@ use syn::{Expr, Ident};
 
 use super::ast::Workflow;
 use crate::diagnostics::Errors;
+use attributes::Attributes;
 
+mod attributes;
 mod head;
 mod recover;
 mod schedule;
@@ -15,11 +17,13 @@ mod statement;
 mod step;
 mod value;
 
+pub(crate) use attributes::without_numbered;
 pub(crate) use head::type_text;
 
 /// Parses the tokens of one `workflow!`, or says why there is not even the
 /// head of one.
 pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> syn::Result<Workflow> {
+    let (tokens, attributes) = Attributes::number(tokens, errors);
     let parser = |input: ParseStream| {
         let workflow = head::parse_workflow(input, errors)?;
         if !input.is_empty() {
@@ -31,7 +35,9 @@ pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> syn::Result<Wor
         }
         Ok(workflow)
     };
-    parser.parse2(tokens)
+    let workflow = parser.parse2(tokens)?;
+    attributes.report_unread(&workflow.body, errors);
+    Ok(workflow)
 }
 
 /// A call whose last name is in lower case: a step, by the rules of the
@@ -42,13 +48,30 @@ pub(crate) fn is_step_call(call: &syn::ExprCall) -> bool {
         && path.path.segments.last().is_some_and(|segment| {
             let name = segment.ident.to_string();
             let name = name.strip_prefix("r#").unwrap_or(&name);
-            // An associated function such as `Vec::new` is no step.
-            let of_type = path.path.segments.iter().rev().nth(1).is_some_and(|owner| {
-                owner.ident.to_string().starts_with(char::is_uppercase)
-                    || matches!(owner.arguments, syn::PathArguments::AngleBracketed(_))
-            });
-            !of_type && name.starts_with(|c: char| c.is_lowercase() || c == '_')
+            !is_of_type_or_std(&path.path) && is_lower_case(name)
         })
+}
+
+/// Whether a name is one of functions and values, and not of types.
+pub(crate) fn is_lower_case(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_lowercase() || c == '_')
+}
+
+/// Whether a path names an associated function or constant, such as `Vec::new`
+/// and `u64::from`, or something of the standard library's.
+pub(crate) fn is_of_type_or_std(path: &syn::Path) -> bool {
+    const PRIMITIVES: [&str; 17] = [
+        "bool", "char", "f32", "f64", "i8", "i16", "i32", "i64", "i128", "isize", "str", "u8", "u16", "u32",
+        "u64", "u128", "usize",
+    ];
+    let owner = path.segments.iter().rev().nth(1);
+    let of_type = owner.is_some_and(|owner| {
+        let name = owner.ident.to_string();
+        name.starts_with(char::is_uppercase)
+            || PRIMITIVES.contains(&name.as_str())
+            || matches!(owner.arguments, syn::PathArguments::AngleBracketed(_))
+    });
+    of_type || (owner.is_some() && path.segments.first().is_some_and(|first| first.ident == "std"))
 }
 
 /// The name in an expression that is only a name.

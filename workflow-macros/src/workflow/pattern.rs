@@ -34,8 +34,17 @@ pub(crate) fn pattern_names(pat: &Pat, names: &mut Vec<Ident>) {
     }
 }
 
-/// Refuses the parts of a pattern that make no sense for shared values.
-pub(crate) fn check_pattern(pat: &Pat, errors: &mut Vec<syn::Error>) {
+/// Refuses the parts of a pattern that make no sense for shared values. Only
+/// the one name of a `let` may be `mut`: a `while` may assign it.
+pub(crate) fn check_pattern(pat: &Pat, mutable: bool, errors: &mut Vec<syn::Error>) {
+    if let Pat::Ident(syn::PatIdent { mutability: Some(mutability), ident, .. }) = pat
+        && !mutable
+    {
+        let message = format!(
+            "`{ident}` does not change, so a pattern has no `mut`\nhelp: remove it; for a loop, write `let mut changing: Type = {ident};`"
+        );
+        errors.push(syn::Error::new(mutability.span, message));
+    }
     match pat {
         Pat::Ident(pat) => {
             if let Some(by_ref) = &pat.by_ref {
@@ -43,7 +52,7 @@ pub(crate) fn check_pattern(pat: &Pat, errors: &mut Vec<syn::Error>) {
                 errors.push(syn::Error::new(by_ref.span(), message));
             }
             if let Some((_, inner)) = &pat.subpat {
-                check_pattern(inner, errors);
+                check_pattern(inner, false, errors);
             }
         }
         Pat::Reference(pat) => {
@@ -51,13 +60,13 @@ pub(crate) fn check_pattern(pat: &Pat, errors: &mut Vec<syn::Error>) {
                 "a pattern of a workflow has no `&`: values between steps are owned\nhelp: remove the `&`";
             errors.push(syn::Error::new(pat.and_token.span(), message));
         }
-        Pat::Or(pat) => pat.cases.iter().for_each(|pat| check_pattern(pat, errors)),
-        Pat::Paren(pat) => check_pattern(&pat.pat, errors),
-        Pat::Slice(pat) => pat.elems.iter().for_each(|pat| check_pattern(pat, errors)),
-        Pat::Struct(pat) => pat.fields.iter().for_each(|field| check_pattern(&field.pat, errors)),
-        Pat::Tuple(pat) => pat.elems.iter().for_each(|pat| check_pattern(pat, errors)),
-        Pat::TupleStruct(pat) => pat.elems.iter().for_each(|pat| check_pattern(pat, errors)),
-        Pat::Type(pat) => check_pattern(&pat.pat, errors),
+        Pat::Or(pat) => pat.cases.iter().for_each(|pat| check_pattern(pat, false, errors)),
+        Pat::Paren(pat) => check_pattern(&pat.pat, false, errors),
+        Pat::Slice(pat) => pat.elems.iter().for_each(|pat| check_pattern(pat, false, errors)),
+        Pat::Struct(pat) => pat.fields.iter().for_each(|field| check_pattern(&field.pat, false, errors)),
+        Pat::Tuple(pat) => pat.elems.iter().for_each(|pat| check_pattern(pat, false, errors)),
+        Pat::TupleStruct(pat) => pat.elems.iter().for_each(|pat| check_pattern(pat, false, errors)),
+        Pat::Type(pat) => check_pattern(&pat.pat, false, errors),
         _ => {}
     }
 }

@@ -6,7 +6,11 @@
 //! expression uses, and refuses what cannot stand in a workflow. It knows
 //! nothing of steps and graphs.
 
+mod calls;
 mod macros;
+
+use calls::STEP_IN_EXPRESSION;
+pub(crate) use calls::handed_over;
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote_spanned};
@@ -17,6 +21,11 @@ use syn::{Expr, Ident, Pat, Token};
 use super::parse::{is_step_call, path_ident};
 use super::pattern::pattern_names;
 use super::tokens::Owned;
+
+pub(crate) const ITEM_INSIDE: &str =
+    "a workflow holds steps, no items\nhelp: put the item outside the `workflow!`";
+const NOTHING_AWAITS: &str =
+    "a workflow holds nothing `async`, since nothing awaits it there\nhelp: make a task of it";
 
 /// What a name is in the expansion.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -34,11 +43,6 @@ pub(crate) trait Names {
     fn is_step(&self, name: &Ident) -> bool;
 }
 
-const STEP_IN_CLOSURE: &str =
-    "a closure cannot hold a step\nhelp: use `for`, which runs a step per item, in parallel";
-const STEP_IN_EXPRESSION: &str =
-    "a step cannot stand inside an expression\nhelp: give it a name first: `let value = task(…);`";
-
 /// An expression made ready.
 pub(crate) struct Rewritten {
     pub tokens: TokenStream,
@@ -46,6 +50,11 @@ pub(crate) struct Rewritten {
     pub uses: Vec<Ident>,
     /// Lower-case names that are neither the workflow's nor the expression's.
     pub unknown: Vec<Ident>,
+    /// Those of them that are handed over, as functions are.
+    pub functions: Vec<Ident>,
+    /// What is called or handed over as a plain function. Only rustc knows
+    /// whether it is one; see [`plain_functions`](super::tokens::plain_functions).
+    pub called: Vec<syn::Path>,
     pub errors: Vec<syn::Error>,
 }
 
@@ -56,6 +65,8 @@ pub(crate) fn rewrite(expr: &Expr, names: &dyn Names, bound: &[(Ident, Mode)]) -
         locals: bound.iter().map(|(name, mode)| (name.to_string(), *mode)).collect(),
         uses: Vec::new(),
         unknown: Vec::new(),
+        functions: Vec::new(),
+        called: Vec::new(),
         errors: Vec::new(),
         closures: 0,
         loops: 0,
@@ -65,7 +76,8 @@ pub(crate) fn rewrite(expr: &Expr, names: &dyn Names, bound: &[(Ident, Mode)]) -
         rewriter.visit_expr_mut(&mut expr);
         expr.into_token_stream()
     });
-    Rewritten { tokens, uses: rewriter.uses, unknown: rewriter.unknown, errors: rewriter.errors }
+    let Rewriter { uses, unknown, functions, called, errors, .. } = rewriter;
+    Rewritten { tokens, uses, unknown, functions, called, errors }
 }
 
 struct Rewriter<'a> {
@@ -74,6 +86,8 @@ struct Rewriter<'a> {
     locals: Vec<(String, Mode)>,
     uses: Vec<Ident>,
     unknown: Vec<Ident>,
+    functions: Vec<Ident>,
+    called: Vec<syn::Path>,
     errors: Vec<syn::Error>,
     closures: usize,
     loops: usize,
@@ -128,6 +142,7 @@ impl Rewriter<'_> {
     /// A value that a constructor takes: a place is copied, as it is where a
     /// task takes one. Elsewhere a move is left to rustc, which refuses it.
     fn hand_over(&mut self, expr: &mut Expr) {
+        self.refuse_function(expr);
         let shared = is_place(expr, self.names) && base_name(expr).is_some_and(|name| self.is_shared(name));
         self.visit_expr_mut(expr);
         if shared {
@@ -161,31 +176,21 @@ impl VisitMut for Rewriter<'_> {
                 }
             }
             Expr::Call(call) => {
-                if let Some(name) = path_ident(&call.func).cloned() {
-                    if is_step_call(call) && self.names.is_step(&name) {
-                        self.error(
-                            name.span(),
-                            if self.closures > 0 { STEP_IN_CLOSURE } else { STEP_IN_EXPRESSION },
-                        );
-                    }
-                    // A function is not one of our names, unless it shadows one.
-                    if self.names.mode(&name).is_some() {
-                        self.visit_expr_mut(&mut call.func);
-                    }
-                } else {
-                    self.visit_expr_mut(&mut call.func);
-                }
-                let constructor = is_constructor(&call.func);
+                self.refuse_step(call);
+                self.visit_call(call);
+            }
+            Expr::MethodCall(call) => {
+                self.visit_expr_mut(&mut call.receiver);
                 for arg in &mut call.args {
-                    if constructor {
-                        self.hand_over(arg);
-                    } else {
-                        self.visit_expr_mut(arg);
-                    }
+                    self.refuse_function(arg);
+                    self.visit_expr_mut(arg);
                 }
             }
             Expr::Tuple(tuple) => tuple.elems.iter_mut().for_each(|elem| self.hand_over(elem)),
             Expr::Closure(closure) => self.scoped(|this| {
+                if let Some(token) = &closure.asyncness {
+                    this.error(token.span(), NOTHING_AWAITS);
+                }
                 for input in &closure.inputs {
                     this.bind(input);
                 }
@@ -194,6 +199,7 @@ impl VisitMut for Rewriter<'_> {
                 this.closures -= 1;
             }),
             Expr::Async(block) => {
+                self.error(block.async_token.span(), NOTHING_AWAITS);
                 self.closures += 1;
                 self.visit_block_mut(&mut block.block);
                 self.closures -= 1;
@@ -229,7 +235,7 @@ impl VisitMut for Rewriter<'_> {
                 if self.closures == 0 {
                     self.error(expr.await_token.span, "a workflow does not wait with `.await`\nhelp: remove `.await`; a step starts when the steps it uses are done");
                 }
-                self.visit_expr_mut(&mut expr.base);
+                self.visit_refused(&mut expr.base);
             }
             Expr::Return(expr) if self.closures == 0 => {
                 self.error(expr.return_token.span, "a workflow has no `return`\nhelp: end it with `Ok(…)`, and use `if` or `match` to leave steps out");
@@ -252,7 +258,7 @@ impl VisitMut for Rewriter<'_> {
                     _ => "`?` belongs to a step, not to an expression\nhelp: make a task of what can fail",
                 };
                 self.error(expr.question_token.span(), message);
-                self.visit_expr_mut(&mut expr.expr);
+                self.visit_refused(&mut expr.expr);
             }
             Expr::Macro(expr) => self.rewrite_macro(&mut expr.mac),
             other => visit_mut::visit_expr_mut(self, other),
@@ -298,7 +304,12 @@ impl VisitMut for Rewriter<'_> {
     // Patterns and types hold no values of ours.
     fn visit_pat_mut(&mut self, _: &mut Pat) {}
     fn visit_type_mut(&mut self, _: &mut syn::Type) {}
-    fn visit_item_mut(&mut self, _: &mut syn::Item) {}
+
+    // It would be an item of each place where the expression is evaluated, and
+    // a step in it a call of a function that nothing awaits.
+    fn visit_item_mut(&mut self, item: &mut syn::Item) {
+        self.error(item.span(), ITEM_INSIDE);
+    }
 }
 
 /// `Some`, `Report`, `Verdict::Approved`: what makes a value of its arguments.

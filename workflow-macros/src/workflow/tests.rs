@@ -387,3 +387,49 @@ fn arguments_are_type_checked_where_a_mistake_leaves_no_tables() {
     };
     assert_eq!(looks(twice_the_same_name), 2);
 }
+
+/// Where syn accepts an attribute, and what of a workflow would be dropped
+/// with it.
+#[test]
+fn every_attribute_is_read_or_reported() {
+    let body = |statements: TokenStream| quote!(fn w(a: u64, b: u64) -> Result<u64> { #statements Ok(a) });
+    let places = [
+        quote!(let x = #[retry(attempts = 2)] task(a);),
+        quote!(let x = task(#[name = "n"] a);),
+        quote!(let x = task(&#[name = "n"] other(a));),
+        quote!(let x = match a { #[limit(2)] 1 => task(a), _ => task(b) };),
+        quote!(let x = match a { 1 if #[limit(2)] true => task(a), _ => task(b) };),
+        quote!(let (#[limit(2)] x, y) = task(a);),
+        quote!(let x: [u8; { #[limit(2)] 3 }] = task(a);),
+        quote!(let x = for i in #[limit(2)] a { task(i) };),
+        quote!(let x = if #[limit(2)] a > b { task(a) } else { task(b) };),
+        quote!(let x = if a > b { task(a) } else #[limit(2)] { task(b) };),
+        quote!(let x = task(S { #[limit(2)] a: 1 });),
+        quote!(let x = task(|#[limit(2)] c| c);),
+        quote!(let x = task(#[limit(2)] |c| c);),
+        quote!(let x = task({ #[limit(2)] let c = 1; c });),
+        quote!(let x = task(vec![#[limit(2)] a]);),
+        quote!(let x = task(other!(c #[limit(2)] d));),
+        quote!(let x = task(f::<#[limit(2)] u8>());),
+        quote!(let x: u64 = select! { #[limit(2)] v = task(a) => v, w = other(b) => w };),
+        quote!(let x: u64 = select! { v = #[limit(2)] task(a) => v, w = other(b) => w };),
+        quote!(sleep(#[limit(2)] "1s");),
+        quote!(let x = signal::<u64>("s").within(#[limit(2)] "1s");),
+    ];
+    let mut parsed = 0;
+    for place in places {
+        let text = place.to_string();
+        let mistakes = mistakes(body(place));
+        // Where syn takes none, it says so.
+        assert!(!mistakes.is_empty(), "{text}");
+        parsed += mistakes.iter().filter(|mistake| mistake.contains("has no effect here")).count();
+    }
+    assert!(parsed >= 15, "{parsed}");
+    let parameter = mistakes(quote!(
+        fn w(#[limit(2)] a: u64) -> Result<u64> {
+            let x = task(a);
+            Ok(x)
+        }
+    ));
+    assert_eq!(parameter.len(), 1, "{parameter:?}");
+}

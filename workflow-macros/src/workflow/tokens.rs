@@ -2,10 +2,12 @@
 //! there. The mirror and the tables share them: what both show is then the
 //! same diagnostic, which rustc prints once.
 
-use proc_macro2::{Delimiter, Group, Ident, Literal, Span, TokenStream};
-use quote::{quote, quote_spanned};
+use std::collections::HashSet;
 
-use crate::private::call_at;
+use proc_macro2::{Delimiter, Group, Ident, Literal, Span, TokenStream};
+use quote::{ToTokens, quote, quote_spanned};
+
+use crate::private::{Private, call_at};
 
 /// How a place becomes a value of its own, and where that stands.
 ///
@@ -125,4 +127,34 @@ pub(crate) fn call_tokens(
     let mut arguments = Group::new(Delimiter::Parenthesis, quote!(#(#args),*));
     arguments.set_span(paren.span.join());
     quote_spanned!(span=> <#path>::#call #arguments)
+}
+
+/// Has rustc check that these are no tasks: a task that an expression calls as
+/// a function returns a future, which nothing awaits.
+///
+/// A task is a function *and a type* of one name. An import brings what there
+/// is of both, and hides what another brings by `*`; so `Called` is the task's
+/// type, or the runtime's where the function has none.
+pub(crate) fn plain_functions<'a>(paths: impl IntoIterator<Item = &'a syn::Path>) -> TokenStream {
+    let mut seen = HashSet::new();
+    let mut checks = TokenStream::new();
+    for path in paths {
+        let mut path = path.clone();
+        path.segments.iter_mut().for_each(|segment| segment.arguments = syn::PathArguments::None);
+        if !seen.insert(path.to_token_stream().to_string()) {
+            continue;
+        }
+        let span = path.segments.last().map_or_else(Span::call_site, |segment| segment.ident.span());
+        let called = Ident::new("__WorkflowCalled", span);
+        checks.extend(quote! {
+            const _: () = {
+                #[allow(unused_imports)]
+                use #Private::called::*;
+                #[allow(unused_imports, non_camel_case_types)]
+                use #path as #called;
+                <#called as #Private::PlainFunction>::CHECKED
+            };
+        });
+    }
+    checks
 }

@@ -104,11 +104,11 @@ impl Tables<'_> {
             quote!(#statements #copies #env.begin(#call))
         };
         let (function, arm) = self.arm(quote!(#taken #begin));
-        if let Some(StepPolicy { policy, span }) = policy {
+        if let Some(StepPolicy { policy, waits, span }) = policy {
             let name = self.name();
             let private = private_at(*span);
             let task = quote!(<#path as #Private::Task>::CONTRACT);
-            let check = quote_spanned!(*span=> #private::check_policy(#task, &#name));
+            let check = quote_spanned!(*span=> #private::check_policy(#task, &#name, #waits));
             self.functions.extend(quote! {
                 #[allow(non_upper_case_globals)]
                 const #name: #Private::Policy = #policy;

@@ -8,7 +8,7 @@ use super::Lower;
 use crate::diagnostics::did_you_mean;
 use crate::workflow::graph::*;
 use crate::workflow::parse::path_ident;
-use crate::workflow::rewrite::{Mode, is_place, rewrite};
+use crate::workflow::rewrite::{Mode, handed_over, is_place, rewrite};
 use crate::workflow::tokens::Owned;
 
 impl Lower<'_> {
@@ -66,7 +66,7 @@ impl Lower<'_> {
         let rewritten = rewrite(expr, self, bound);
         self.report(rewritten.errors);
         for name in rewritten.unknown {
-            self.unknown(&name);
+            self.unknown(&name, rewritten.functions.contains(&name));
         }
         let uses = rewritten.uses.iter().filter_map(|name| self.lookup(&name.to_string())).collect();
         Code { uses, tokens: rewritten.tokens }
@@ -99,7 +99,9 @@ impl Lower<'_> {
         Code { uses: code.uses, tokens: wrap(code.tokens) }
     }
 
-    pub(super) fn unknown(&mut self, name: &Ident) {
+    /// Says what a name may have been meant to be. `function` is whether it is
+    /// handed over, as a function is.
+    pub(super) fn unknown(&mut self, name: &Ident, function: bool) {
         let text = name.to_string();
         let workflow = self.workflow;
         if self.seen.contains(&text) {
@@ -112,6 +114,8 @@ impl Lower<'_> {
                 name.span(),
                 format!("step `{text}` is used before it is bound\nhelp: move its `let` above this statement; the order of the text does not slow anything down"),
             );
+        } else if function && self.declared.tasks.contains(&text) {
+            self.error(name.span(), handed_over(&text));
         } else if let Some(near) =
             did_you_mean(&text, self.scope.bound().iter().map(|(name, _)| name.as_str()))
         {
@@ -121,6 +125,8 @@ impl Lower<'_> {
                     "cannot find `{text}` in workflow `{workflow}`\nhelp: a similar name exists: `{near}`"
                 ),
             );
+        } else if function {
+            self.error(name.span(), handed_over(&text));
         }
         // Otherwise it may be a function or a static; rustc knows.
     }

@@ -31,8 +31,22 @@ impl Lower<'_> {
             let span = value.items.span();
             quote_spanned!(span=> <#list as ::core::iter::IntoIterator>::Item)
         };
+        let called = match &value.items {
+            Expr::Try(tried) => &tried.expr,
+            items => items,
+        };
+        let is_step = matches!(called, Expr::Call(call) if is_step_call(call));
+        if is_step {
+            self.error(
+                value.items.span(),
+                "a `for` takes the items of a step by the step's name\nhelp: bind the step first: `let items = task(…)?;`",
+            );
+        }
         let items_type = self.type_of(&value.items);
-        let items = self.owned(&value.items, region);
+        let items = match is_step {
+            true => Code { uses: Vec::new(), tokens: quote!(()) },
+            false => self.owned(&value.items, region),
+        };
         let iterator = iterator(&items.tokens);
         let item = items_type.as_ref().map_or_else(|| quote!(()), item_of);
         let items = self.wrap(items, |_| {
@@ -45,12 +59,7 @@ impl Lower<'_> {
             }
         });
         if items_type.is_none() && !self.failed {
-            let step = matches!(&value.items, Expr::Call(call) if is_step_call(call));
-            let message = if step {
-                "a `for` takes the items of a step by the step's name\nhelp: bind the step first: `let items = task(…)?;`"
-            } else {
-                "the type of these items is not known to `workflow!`, and a run saves each of them\nhelp: bind them first: `let items: Vec<Item> = …;`"
-            };
+            let message = "the type of these items is not known to `workflow!`, and a run saves each of them\nhelp: bind them first: `let items: Vec<Item> = …;`";
             self.error(value.items.span(), message);
         }
         let body = self.region(Some(region), String::new(), 1);

@@ -9,7 +9,7 @@ use crate::private::Private;
 use crate::workflow::ast::{self, Binding as Bound, Statement, Test, Value};
 use crate::workflow::graph::*;
 use crate::workflow::parse::path_ident;
-use crate::workflow::pattern::{check_pattern, pattern_names};
+use crate::workflow::pattern::pattern_names;
 use crate::workflow::rewrite::{Mode, is_place};
 use crate::workflow::tokens::{matched, referenced};
 
@@ -122,9 +122,7 @@ impl Lower<'_> {
     /// Binds the names of an arm's pattern: the expression is evaluated again
     /// where they are used, and fits, because it is pure.
     fn bind_matched(&mut self, region: RegionId, pat: &Pat, expr: &Expr) {
-        let mut errors = Vec::new();
-        check_pattern(pat, &mut errors);
-        self.report(errors);
+        self.check_pattern(pat, false);
         let mut names = Vec::new();
         pattern_names(pat, &mut names);
         if names.is_empty() {

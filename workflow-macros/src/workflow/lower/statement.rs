@@ -10,8 +10,9 @@ use super::{Lower, Out, bound_name, plain};
 use crate::private::Private;
 use crate::workflow::ast::{self, Statement, Value};
 use crate::workflow::graph::*;
-use crate::workflow::pattern::{check_pattern, pattern_names};
-use crate::workflow::rewrite::{is_place, rewrite};
+use crate::workflow::parse::{is_lower_case, path_ident};
+use crate::workflow::pattern::pattern_names;
+use crate::workflow::rewrite::{Names, is_place, rewrite};
 use crate::workflow::tokens::moment;
 
 impl Lower<'_> {
@@ -46,6 +47,12 @@ impl Lower<'_> {
             _ => None,
         };
         if let Value::While(value) = value {
+            if pat.is_some() || carried.is_some() {
+                self.error(
+                    value.keyword.span,
+                    "a `while` has no value\nhelp: write it as a statement of its own, and use the names that it assigns",
+                );
+            }
             self.lower_while(statement, value, region);
             return Out::Nothing;
         }
@@ -59,7 +66,8 @@ impl Lower<'_> {
         }
         if let Some(pat) = pat {
             if !matches!(pat, Pat::Wild(_)) {
-                self.bind_pattern(region, pat, slot, ty.clone());
+                self.check_pattern(pat, true);
+                self.bind_checked(region, pat, slot, ty.clone());
             }
         } else if let Some(name) = carried {
             let binding = self.bind_slot(region, &name, slot, ty.clone());
@@ -73,6 +81,14 @@ impl Lower<'_> {
         if !statement.options.after.is_empty() || statement.options.always.is_some() {
             self.error(statement.span, "this is no step, so nothing can be ordered after it or because of it\nhelp: put the attribute on a step");
         }
+        if let Some(name) = &statement.options.step.name
+            && !matches!(statement.binding, ast::Binding::Assign { .. })
+        {
+            self.error(
+                name.span(),
+                "this is no step, so it has no name\nhelp: remove `name`, or put it on a step",
+            );
+        }
         match &statement.binding {
             ast::Binding::Let { pat, ty } => {
                 if let Expr::Closure(closure) = expr {
@@ -81,13 +97,17 @@ impl Lower<'_> {
                 let mutable = matches!(pat, Pat::Ident(pat) if pat.mutability.is_some());
                 let by_ref = mutable || is_place(expr, self);
                 let mut code = self.uncounted(expr);
+                if !self.failed
+                    && let Some(name) = path_ident(expr).filter(|name| self.mode(name).is_none())
+                    && is_lower_case(&name.to_string())
+                {
+                    self.unknown(name, true);
+                }
                 if by_ref {
                     let inner = code.tokens;
                     code.tokens = quote!(&(#inner));
                 }
-                let mut errors = Vec::new();
-                check_pattern(pat, &mut errors);
-                self.report(errors);
+                self.check_pattern(pat, true);
                 let mut names = Vec::new();
                 pattern_names(pat, &mut names);
                 let pat = match pat {
@@ -194,6 +214,7 @@ impl Lower<'_> {
                 let policy = &statement.options.step.policy;
                 let policy = (!policy.changes_nothing()).then(|| StepPolicy {
                     policy: policy.expand(quote!(<#path as #Private::Task>::CONTRACT.policy)),
+                    waits: policy.says_how_to_wait(),
                     span: statement.options.policy_span.unwrap_or_else(|| path.span()),
                 });
                 let name_span = bound_name(&statement.binding).map_or_else(|| call.path.span(), Ident::span);

@@ -2,10 +2,12 @@
 
 use quote::ToTokens;
 use syn::parse::{Parse, ParseStream};
+use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
-use syn::{Attribute, Ident, Pat, Token, Type, Visibility};
+use syn::{Attribute, Ident, Meta, Pat, Token, Type, Visibility};
 
 use super::super::ast::*;
+use super::attributes::KNOWN;
 use super::recover::parse_block;
 use super::schedule::parse_schedule;
 use crate::diagnostics::Errors;
@@ -23,7 +25,7 @@ pub(super) fn parse_workflow(input: ParseStream, errors: &mut Errors) -> syn::Re
                 schedule = Some(parsed);
             }
         }
-        !is_schedule
+        !is_schedule && fits(attr, errors)
     });
     let vis: Visibility = input.parse()?;
     if input.peek(Token![async]) {
@@ -53,6 +55,53 @@ pub(super) fn parse_workflow(input: ParseStream, errors: &mut Errors) -> syn::Re
     Ok(Workflow { attrs, schedule, vis, name, params, result, broken, body })
 }
 
+/// The attributes that mean something above a workflow's `fn`, besides those
+/// of this macro.
+const ABOVE: [&str; 7] = ["allow", "cfg", "deny", "deprecated", "doc", "must_use", "warn"];
+
+/// Refuses what would be passed on to the function that makes an invocation,
+/// which is not what its writer thinks of.
+fn fits(attr: &Attribute, errors: &mut Errors) -> bool {
+    let path = attr.path();
+    let name = path.get_ident().map(ToString::to_string).unwrap_or_default();
+    match name.as_str() {
+        known if ABOVE.contains(&known) => return true,
+        "cfg_attr" if has_no_effect_of_its_own(attr) => return true,
+        "cfg_attr" => errors.at(
+            path.span(),
+            "a workflow is the same in every build that has it\nhelp: write the `fn` twice, each with a `#[cfg(..)]` above it",
+        ),
+        "expect" | "forbid" => errors.at(
+            path.span(),
+            format!("a workflow becomes several items, of which each would have to fulfil `{name}`\nhelp: write `#[allow(..)]` or `#[deny(..)]`"),
+        ),
+        step if KNOWN.contains(&step) => errors.at(
+            path.span(),
+            format!("the attribute `{step}` belongs above a statement of the workflow\nhelp: move it to the statement that it is for"),
+        ),
+        _ => errors.on(
+            path,
+            format!(
+                "a workflow has no attribute `{}`\nhelp: it can have `schedule`, {}",
+                path.to_token_stream().to_string().replace(' ', ""),
+                crate::diagnostics::list(&ABOVE)
+            ),
+        ),
+    }
+    false
+}
+
+/// Whether all that a `#[cfg_attr(..)]` gives is documentation or lints.
+fn has_no_effect_of_its_own(attr: &Attribute) -> bool {
+    let metas = attr.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated);
+    metas.is_ok_and(|metas| {
+        metas
+            .iter()
+            .skip(1)
+            .all(|meta| ABOVE.iter().any(|known| *known != "cfg" && meta.path().is_ident(known)))
+    })
+}
+
 /// The parameters, and whether one of them is so wrong that nothing can be
 /// said of its uses.
 pub(super) fn parse_params(input: ParseStream, errors: &mut Errors) -> syn::Result<(Vec<Param>, bool)> {
@@ -71,6 +120,12 @@ pub(super) fn parse_params(input: ParseStream, errors: &mut Errors) -> syn::Resu
                 match *arg.pat {
                     Pat::Ident(pat) if pat.by_ref.is_none() && pat.subpat.is_none() => {
                         let name = pat.ident;
+                        if let Some(mutability) = pat.mutability {
+                            errors.at(
+                                mutability.span,
+                                format!("a parameter of a workflow does not change\nhelp: remove `mut`; for a loop, write `let mut changing: Type = {name};` in the body"),
+                            );
+                        }
                         if params.iter().any(|param| param.name == name) {
                             errors.at(
                                 name.span(),
@@ -147,6 +202,7 @@ pub(super) fn parse_result(
     input.parse::<Token![->]>()?;
     let ty: Type = input.parse()?;
     if let Type::Path(path) = &ty
+        && path.qself.is_none()
         && let Some(last) = path.path.segments.last()
         && last.ident == "Result"
         && let syn::PathArguments::AngleBracketed(args) = &last.arguments

@@ -7,6 +7,7 @@ use syn::Pat;
 use syn::parse::{ParseStream, Parser};
 
 use super::super::ast::*;
+use super::attributes::numbers;
 use super::statement::block;
 use crate::diagnostics::Errors;
 
@@ -92,9 +93,9 @@ pub(super) fn parse_chunk(
 
 /// A statement that has been reported.
 pub(super) fn broken(tokens: TokenStream) -> Statement {
-    let span = tokens.into_iter().next().map_or_else(Span::call_site, |token| token.span());
+    let span = tokens.clone().into_iter().next().map_or_else(Span::call_site, |token| token.span());
     Statement {
-        options: Options::default(),
+        options: Options { read: numbers(tokens), ..Options::default() },
         binding: Binding::Discard,
         value: Value::Broken,
         span,

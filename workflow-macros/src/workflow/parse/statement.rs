@@ -3,10 +3,13 @@
 use std::cell::Cell;
 
 use proc_macro2::{Span, TokenStream};
+use quote::ToTokens;
 use syn::spanned::Spanned;
 use syn::{Attribute, Expr, Ident, Pat, Stmt, Token};
 
 use super::super::ast::*;
+use super::super::rewrite::ITEM_INSIDE;
+use super::attributes::{KNOWN, numbers, unread, written};
 use super::recover::broken;
 use super::value::value;
 use super::{first_span, path_ident};
@@ -33,7 +36,11 @@ pub(super) fn statement(stmt: Stmt, last: bool, of_workflow: bool, errors: &mut 
             };
             let Some(init) = local.init else {
                 errors.on(&pat, "a binding needs a value\nhelp: write `let x = task(…)?;`");
-                return Some(Statement { binding: Binding::Let { pat, ty }, ..broken(TokenStream::new()) });
+                return Some(Statement {
+                    options,
+                    binding: Binding::Let { pat, ty },
+                    ..broken(TokenStream::new())
+                });
             };
             let value = match init.diverge {
                 Some((else_token, _)) => {
@@ -60,11 +67,8 @@ pub(super) fn statement(stmt: Stmt, last: bool, of_workflow: bool, errors: &mut 
             expression(expr, semicolon, last, of_workflow, errors)
         }
         Stmt::Item(item) => {
-            errors.at(
-                item.span(),
-                "a workflow holds steps, no items\nhelp: put the item outside the `workflow!`",
-            );
-            None
+            errors.at(item.span(), ITEM_INSIDE);
+            Some(broken(item.into_token_stream()))
         }
     }
 }
@@ -77,12 +81,7 @@ pub(super) fn expression(
     errors: &mut Errors,
 ) -> Option<Statement> {
     let span = first_span(&expr);
-    // syn puts the attributes of `#[a] x = y` on `x`.
-    let attrs = match &mut expr {
-        Expr::Assign(assign) => take_attrs(&mut assign.left),
-        expr => take_attrs(expr),
-    };
-    let options = options(attrs, errors);
+    let options = options(take_attrs(&mut expr), errors);
     if let Expr::Assign(assign) = expr {
         return match path_ident(&assign.left) {
             Some(name) => {
@@ -102,7 +101,7 @@ pub(super) fn expression(
                 );
                 // The name counts as assigned, so that its loop has no second mistake.
                 let binding = root(&assign.left).map_or(Binding::Discard, |name| Binding::Assign { name });
-                Some(Statement { binding, ..broken(TokenStream::new()) })
+                Some(Statement { options, binding, ..broken(TokenStream::new()) })
             }
         };
     }
@@ -135,9 +134,17 @@ impl Block {
 pub(super) fn options(attrs: Vec<Attribute>, errors: &mut Errors) -> Options {
     let mut options = Options::default();
     for attr in attrs {
+        options.read.extend(numbers(attr.to_token_stream()));
+        let attr = match written(attr) {
+            Ok(attr) => attr,
+            Err(error) => {
+                errors.add(error);
+                continue;
+            }
+        };
         let path = attr.path();
         let Some(name) = path.get_ident().map(ToString::to_string) else {
-            errors.at(path.span(), "a statement of a workflow has no such attribute");
+            errors.on(path, "a statement of a workflow has no such attribute\nhelp: remove it");
             continue;
         };
         let span = path.span();
@@ -148,17 +155,14 @@ pub(super) fn options(attrs: Vec<Attribute>, errors: &mut Errors) -> Options {
             continue;
         }
         let result = match name.as_str() {
-            "after" => attr
-                .parse_args_with(syn::punctuated::Punctuated::<Ident, Token![,]>::parse_terminated)
-                .map(|names| options.after.extend(names)),
+            "after" => options.read_after(&attr, errors),
             "always" if options.always.is_some() => {
                 Err(syn::Error::new(span, "the attribute `always` is given twice\nhelp: remove one of them"))
             }
             "always" => attr.meta.require_path_only().map(|_| options.always = Some(span)),
-            "doc" => Ok(()),
+            "doc" | "cfg" | "cfg_attr" => Err(syn::Error::new(span, unread(&name))),
             unknown => {
-                let known = ["after", "limit", "name", "always", "retry", "timeout", "deadline"];
-                let help = crate::diagnostics::help_with_names(unknown, &known, "attribute");
+                let help = crate::diagnostics::help_with_names(unknown, &KNOWN, "attribute");
                 Err(syn::Error::new(
                     span,
                     format!("a step of a workflow has no attribute `{unknown}`\n{help}"),
@@ -173,6 +177,28 @@ pub(super) fn options(attrs: Vec<Attribute>, errors: &mut Errors) -> Options {
     options
 }
 
+impl Options {
+    /// `#[after(a, b)]`
+    fn read_after(&mut self, attr: &Attribute, errors: &mut Errors) -> syn::Result<()> {
+        let names =
+            attr.parse_args_with(syn::punctuated::Punctuated::<Ident, Token![,]>::parse_terminated)?;
+        if names.is_empty() {
+            errors.at(
+                attr.path().span(),
+                "this `after` names no step\nhelp: write `#[after(step)]`, or remove it",
+            );
+        }
+        for name in names {
+            if self.after.contains(&name) {
+                errors.at(name.span(), format!("step `{name}` is named twice\nhelp: remove one of the two"));
+            } else {
+                self.after.push(name);
+            }
+        }
+        Ok(())
+    }
+}
+
 /// The name that a place such as `pair.0` belongs to.
 pub(super) fn root(expr: &Expr) -> Option<Ident> {
     match expr {
@@ -184,8 +210,31 @@ pub(super) fn root(expr: &Expr) -> Option<Ident> {
     }
 }
 
+/// The attributes above an expression. syn puts those of `#[a] x = y` on `x`.
 pub(super) fn take_attrs(expr: &mut Expr) -> Vec<Attribute> {
     let attrs = match expr {
+        Expr::Assign(assign) => return take_attrs(&mut assign.left),
+        Expr::Binary(binary) => return take_attrs(&mut binary.left),
+        Expr::Cast(cast) => return take_attrs(&mut cast.expr),
+        Expr::Array(expr) => &mut expr.attrs,
+        Expr::Async(expr) => &mut expr.attrs,
+        Expr::Await(expr) => &mut expr.attrs,
+        Expr::Block(expr) => &mut expr.attrs,
+        Expr::Break(expr) => &mut expr.attrs,
+        Expr::Closure(expr) => &mut expr.attrs,
+        Expr::Const(expr) => &mut expr.attrs,
+        Expr::Continue(expr) => &mut expr.attrs,
+        Expr::Field(expr) => &mut expr.attrs,
+        Expr::Index(expr) => &mut expr.attrs,
+        Expr::Lit(expr) => &mut expr.attrs,
+        Expr::Loop(expr) => &mut expr.attrs,
+        Expr::Paren(expr) => &mut expr.attrs,
+        Expr::Reference(expr) => &mut expr.attrs,
+        Expr::Return(expr) => &mut expr.attrs,
+        Expr::Struct(expr) => &mut expr.attrs,
+        Expr::Tuple(expr) => &mut expr.attrs,
+        Expr::Unary(expr) => &mut expr.attrs,
+        Expr::Unsafe(expr) => &mut expr.attrs,
         Expr::Try(expr) => &mut expr.attrs,
         Expr::Call(expr) => &mut expr.attrs,
         Expr::MethodCall(expr) => &mut expr.attrs,

@@ -1,5 +1,6 @@
 //! Calls: of tasks, and of the steps that the language has itself.
 
+use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
 use syn::{Expr, Ident, Lit, Path, Token};
 
@@ -29,7 +30,8 @@ pub(super) fn call_value(call: syn::ExprCall, question: Option<Token![?]>, error
         }
         (Some(word @ ("sleep" | "sleep_until")), _) => {
             let example = if word == "sleep" { "sleep(\"10s\")" } else { "sleep_until(time)" };
-            errors.at(call.func.span(), format!("`{word}` takes one argument: `{example}`"));
+            let at = call.args.iter().nth(1).map_or_else(|| call.func.span(), Spanned::span);
+            errors.at(at, format!("`{word}` takes one argument: `{example}`"));
             Value::Broken
         }
         _ => Value::Call(step_call(call, question, errors)),
@@ -87,6 +89,10 @@ pub(super) fn signal_within(
     let is_within = method.method == "within";
     let span = method.method.span();
     let Expr::Call(call) = *method.receiver else {
+        errors.at(
+            span,
+            "a signal has one option, `within`, once\nhelp: write `signal::<T>(\"name\").within(\"3d\")`, and the rest in a statement of its own",
+        );
         return Value::Broken;
     };
     let Some(mut signal) = signal(call, errors) else {
@@ -94,6 +100,9 @@ pub(super) fn signal_within(
     };
     if !is_within || method.args.len() != 1 {
         errors.at(span, "a signal has one option: `signal::<T>(\"name\").within(\"3d\")`");
+    }
+    if let Some(generics) = &method.turbofish {
+        errors.on(generics, "`within` takes a time, and no type\nhelp: write `.within(\"3d\")`");
     }
     signal.within = method.args.into_iter().next();
     signal.question = question;
@@ -105,18 +114,27 @@ pub(super) fn signal(call: syn::ExprCall, errors: &mut Errors) -> Option<Signal>
     let Expr::Path(path) = *call.func else { return None };
     let segment = path.path.segments.into_iter().next()?;
     let keyword = segment.ident;
-    let ty = match segment.arguments {
-        syn::PathArguments::AngleBracketed(args) => args.args.into_iter().find_map(|arg| match arg {
-            syn::GenericArgument::Type(ty) => Some(ty),
-            _ => None,
-        }),
+    let mut types = match segment.arguments {
+        syn::PathArguments::AngleBracketed(args) => args.args.into_iter(),
+        _ => Punctuated::<_, Token![,]>::new().into_iter(),
+    };
+    let ty = match types.next() {
+        Some(syn::GenericArgument::Type(ty)) => Some(ty),
         _ => None,
     };
+    if let Some(second) = types.next() {
+        errors.on(second, "a signal has one type\nhelp: write `signal::<T>(\"name\")`; several values are a tuple or a struct");
+    }
     let Some(ty) = ty else {
         errors.at(keyword.span(), "a signal has a type\nhelp: write `signal::<T>(\"name\")`, with the type of the value that is sent");
         return None;
     };
-    match call.args.into_iter().next() {
+    let mut args = call.args.into_iter();
+    let name = args.next();
+    if let Some(second) = args.next() {
+        errors.on(second, "a signal takes its name, and nothing else\nhelp: write a time limit as `signal::<T>(\"name\").within(\"3d\")`");
+    }
+    match name {
         Some(Expr::Lit(syn::ExprLit { lit: Lit::Str(name), .. })) => {
             Some(Signal { keyword, ty, name, within: None, question: None })
         }
@@ -128,8 +146,13 @@ pub(super) fn signal(call: syn::ExprCall, errors: &mut Errors) -> Option<Signal>
     }
 }
 
-pub(super) fn is_signal(expr: &Expr) -> bool {
-    matches!(expr, Expr::Call(call) if is_signal_path(&call.func))
+/// Whether it is a signal, or what a method made of one.
+pub(super) fn is_of_signal(expr: &Expr) -> bool {
+    match expr {
+        Expr::Call(call) => is_signal_path(&call.func),
+        Expr::MethodCall(method) => is_of_signal(&method.receiver),
+        _ => false,
+    }
 }
 
 pub(super) fn is_signal_path(func: &Expr) -> bool {

@@ -5,11 +5,11 @@ use std::cell::Cell;
 use proc_macro2::Span;
 use syn::parse::ParseStream;
 use syn::spanned::Spanned;
-use syn::{Expr, Ident, Pat, Token};
+use syn::{Attribute, Expr, Ident, Pat, Token};
 
 use super::super::ast::*;
 use super::statement::{block, expression};
-use super::step::{call_value, is_ok, is_signal, signal_within};
+use super::step::{call_value, is_of_signal, is_ok, signal_within};
 use super::{first_span, is_step_call};
 use crate::diagnostics::Errors;
 
@@ -20,7 +20,7 @@ pub(super) fn value(expr: Expr, of_workflow: bool, errors: &mut Errors) -> Value
         Expr::Group(inner) => value(*inner.expr, of_workflow, errors),
         Expr::Try(outer) => match *outer.expr {
             Expr::Call(call) if is_step_call(&call) => call_value(call, Some(outer.question_token), errors),
-            Expr::MethodCall(method) if is_signal(&method.receiver) => {
+            Expr::MethodCall(method) if is_of_signal(&method.receiver) => {
                 signal_within(method, Some(outer.question_token), errors)
             }
             inner => Value::Pure(Expr::Try(syn::ExprTry { expr: Box::new(inner), ..outer })),
@@ -32,7 +32,7 @@ pub(super) fn value(expr: Expr, of_workflow: bool, errors: &mut Errors) -> Value
             }
         }
         Expr::Call(call) if is_step_call(&call) => call_value(call, None, errors),
-        Expr::MethodCall(method) if is_signal(&method.receiver) => signal_within(method, None, errors),
+        Expr::MethodCall(method) if is_of_signal(&method.receiver) => signal_within(method, None, errors),
         Expr::ForLoop(expr) => {
             if let Some(label) = expr.label {
                 errors
@@ -161,6 +161,8 @@ pub(super) fn parse_select(
 ) -> syn::Result<Vec<SelectArm>> {
     let mut arms = Vec::new();
     while !input.is_empty() {
+        // They are no statement's, and so they are reported.
+        input.call(Attribute::parse_outer)?;
         let pat = Pat::parse_multi_with_leading_vert(input)?;
         input.parse::<Token![=]>()?;
         let trigger: Expr = input.parse()?;

@@ -18,6 +18,9 @@ impl Rewriter<'_> {
     /// Macro arguments are tokens. Most macros take expressions; for the
     /// others a name is a name unless something next to it says otherwise.
     pub(super) fn rewrite_macro(&mut self, mac: &mut syn::Macro) {
+        if self.refuse_select(&mac.path) {
+            return;
+        }
         let name = mac.path.segments.last().map(|segment| segment.ident.to_string()).unwrap_or_default();
         if name == "matches"
             && let Ok(tokens) = (|input: ParseStream| self.rewrite_matches(input)).parse2(mac.tokens.clone())
@@ -79,6 +82,7 @@ impl Rewriter<'_> {
         let mut rewritten = TokenStream::new();
         for (index, token) in tokens.iter().enumerate() {
             let before = index.checked_sub(1);
+            self.refuse_call_in_tokens(&tokens, index);
             match token {
                 TokenTree::Group(group) => {
                     let mut inner = Group::new(group.delimiter(), self.rewrite_tokens(group.stream()));

@@ -1,0 +1,29 @@
+//! An `after` names a step once.
+
+use workflow_runtime::{task, workflow};
+
+#[task]
+async fn list() -> Vec<u64> {
+    vec![1, 2]
+}
+
+#[task]
+async fn weigh(id: u64) -> std::io::Result<u64> {
+    Ok(id)
+}
+
+#[task]
+async fn double(number: u64) -> u64 {
+    number * 2
+}
+
+workflow! {
+    fn numbers(id: u64) -> Result<u64> {
+        let ids = list();
+        #[after(ids, ids)]
+        let number = double(id);
+        Ok(number + ids[0])
+    }
+}
+
+fn main() {}

@@ -1,0 +1,40 @@
+//! Blocks have no attributes.
+
+use workflow_runtime::{task, workflow};
+
+#[task]
+async fn list() -> Vec<u64> {
+    vec![1, 2]
+}
+
+#[task]
+async fn weigh(id: u64) -> std::io::Result<u64> {
+    Ok(id)
+}
+
+#[task]
+async fn double(number: u64) -> u64 {
+    number * 2
+}
+
+workflow! {
+    fn numbers(id: u64) -> Result<u64> {
+        let ids = list();
+        let weights = for id in ids {
+            #[limit(2)]
+            {
+                let weight = weigh(id)?;
+                weight
+            }
+        };
+        let sum = {
+            #[cfg(any())]
+            let id = 3;
+            id
+        };
+        let number = double(weights[0] + sum);
+        Ok(number)
+    }
+}
+
+fn main() {}

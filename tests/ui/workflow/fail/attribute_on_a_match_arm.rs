@@ -1,0 +1,33 @@
+//! A condition on an arm would be dropped: both arms would be there.
+
+use workflow_runtime::{task, workflow};
+
+#[task]
+async fn list() -> Vec<u64> {
+    vec![1, 2]
+}
+
+#[task]
+async fn weigh(id: u64) -> std::io::Result<u64> {
+    Ok(id)
+}
+
+#[task]
+async fn double(number: u64) -> u64 {
+    number * 2
+}
+
+workflow! {
+    fn numbers(id: u64) -> Result<u64> {
+        let number = match id {
+            #[cfg(any())]
+            0 => double(1),
+            #[limit(2)]
+            1 => double(2),
+            _ => double(id),
+        };
+        Ok(number)
+    }
+}
+
+fn main() {}

@@ -1,0 +1,30 @@
+//! A statement cannot be conditional.
+
+use workflow_runtime::{task, workflow};
+
+#[task]
+async fn list() -> Vec<u64> {
+    vec![1, 2]
+}
+
+#[task]
+async fn weigh(id: u64) -> std::io::Result<u64> {
+    Ok(id)
+}
+
+#[task]
+async fn double(number: u64) -> u64 {
+    number * 2
+}
+
+workflow! {
+    fn numbers(id: u64) -> Result<u64> {
+        #[cfg(any())]
+        double(1);
+        #[cfg_attr(all(), retry(attempts = 3))]
+        let number = weigh(id)?;
+        Ok(number)
+    }
+}
+
+fn main() {}

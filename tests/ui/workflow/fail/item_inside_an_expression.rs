@@ -1,0 +1,34 @@
+//! An expression holds no items, in which a task could hide.
+
+use workflow_runtime::{task, workflow};
+
+#[task]
+async fn list() -> Vec<u64> {
+    vec![1, 2]
+}
+
+#[task]
+async fn weigh(id: u64) -> std::io::Result<u64> {
+    Ok(id)
+}
+
+#[task]
+async fn double(number: u64) -> u64 {
+    number * 2
+}
+
+workflow! {
+    fn numbers(id: u64) -> Result<u64> {
+        let number = {
+            fn helper(id: u64) -> u64 {
+                double(id);
+                id
+            }
+            use self::weigh as w;
+            (helper)(id)
+        };
+        Ok(number)
+    }
+}
+
+fn main() {}
