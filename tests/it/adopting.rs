@@ -140,6 +140,22 @@ mod with_other_items {
     }
 }
 
+mod with_a_step_before_that_fails {
+    use super::*;
+    workflow! {
+        pub fn shop(amount: u64) -> Result<u64> {
+            let risk = odd(amount + 1)?;
+            #[after(risk)]
+            let held = hold(amount);
+            #[after(risk)]
+            let pay = charge(held);
+            let go = signal::<u64>("go");
+            let ship = look(go);
+            Ok(ship + pay)
+        }
+    }
+}
+
 fn by() -> By {
     By { actor: "ann".to_owned(), reason: None }
 }
@@ -230,6 +246,50 @@ fn nor_when_the_process_dies_on_the_way() {
     assert_eq!(result, b"10");
     let begun = world.begun();
     assert!(!begun.iter().any(|path| ["shop/held", "shop/pay"].contains(&&**path)), "{begun:?}");
+}
+
+/// It has been done, though this life has not come to it.
+#[test]
+fn what_has_finished_is_undone_where_the_step_before_it_fails() {
+    let (store, world, id) = in_flight();
+    world.begun();
+    block_on(async {
+        let engine = engine::<with_a_step_before_that_fails::shop>(&store, &world).await;
+        engine.operate(Some(&id), Operation::Adopt, by()).await.unwrap();
+        let run = engine.run(&id).await.unwrap();
+        run.wait().await;
+        assert_eq!(run.state(), RunState::Failed);
+        assert_eq!(world.begun(), ["shop/held", "shop/risk"], "the hold is given back");
+        engine.operate(Some(&id), Operation::Retry { step: None }, by()).await.unwrap();
+        engine.run(&id).await.unwrap().wait().await;
+        assert_eq!(world.begun(), ["shop/risk"]);
+    });
+}
+
+#[test]
+fn a_fork_under_changed_code_keeps_what_comes_before_its_step() {
+    let (store, world, id) = in_flight();
+    world.begun();
+    block_on(async {
+        let engine = engine::<with_a_step_before::shop>(&store, &world).await;
+        let fork = Operation::Fork { from: "shop/go".to_owned() };
+        let forked = engine.operate(Some(&id), fork, by()).await.unwrap();
+        let go = Operation::Signal { name: "go".to_owned(), value: 1.into() };
+        engine.operate(Some(&forked), go, by()).await.unwrap();
+        let run = engine.run(&forked).await.unwrap();
+        run.wait().await;
+        assert_eq!(run.result().unwrap().unwrap(), b"10");
+        assert_eq!(world.begun(), ["shop/risk", "shop/ship"]);
+        // What comes after the step is done again, also what is done once.
+        let fork = Operation::Fork { from: "shop/held".to_owned() };
+        let forked = engine.operate(Some(&id), fork, by()).await.unwrap();
+        let run = engine.run(&forked).await.unwrap();
+        while !world.0.lock().unwrap().iter().any(|(path, _)| path == "shop/looked[1]/one") {
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        }
+        run.cancel().await.unwrap();
+        assert!(world.begun().contains(&"shop/pay".to_owned()));
+    });
 }
 
 #[test]

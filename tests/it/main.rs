@@ -46,4 +46,5 @@ mod steered;
 mod storm;
 mod task;
 mod transaction;
+mod undoing;
 mod values;

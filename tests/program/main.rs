@@ -210,10 +210,36 @@ workflow! {
     }
 }
 
+#[task(undo = release)]
+async fn reserve(seat: u32) -> String {
+    format!("seat {seat}")
+}
+
+/// Fails, and is tried again in an hour.
+#[task(retry(attempts = 5, backoff = fixed("1h")))]
+async fn release(_held: &str, #[context] cx: &Context) -> std::io::Result<()> {
+    eprintln!("releasing, attempt {}", cx.attempt());
+    Err(std::io::Error::other("the desk is closed"))
+}
+
+#[task]
+async fn board(held: &str) -> std::io::Result<String> {
+    Err(std::io::Error::other(format!("{held} is taken")))
+}
+
+workflow! {
+    /// Fails, and has something to undo.
+    pub fn trip(seat: u32) -> Result<String> {
+        let held = reserve(seat);
+        let boarded = board(&held)?;
+        Ok(boarded)
+    }
+}
+
 fn main() -> ExitCode {
     let mut app = App::new().configure(|engine| engine.grace(Duration::from_millis(200)));
     app = app.register::<login>().register::<transfer>().register::<siesta>().register::<diary>();
-    app = app.register::<numbers>();
+    app = app.register::<numbers>().register::<trip>();
     app = match std::env::var("PROGRAM_DAY").as_deref() {
         Ok("tuesday") => app.register::<tuesday::nightly>(),
         Ok("wednesday") => app.register::<wednesday::nightly>(),

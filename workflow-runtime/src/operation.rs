@@ -72,12 +72,24 @@ pub enum OperationOf<V> {
         from: String,
     },
     /// Settle a step by hand: it has this value, whatever became of it. A run
-    /// that has ended without success goes on with it.
+    /// that has ended without success goes on with it. A step that is being
+    /// undone counts as undone then, and its value is `null`.
     Set {
         /// The step's path.
         step: String,
         /// Its value.
         value: V,
+    },
+    /// Settle the undo of a step by hand: it is undone.
+    Undone {
+        /// The step's path.
+        step: String,
+    },
+    /// Give up the undo of a step: what it did stands, and the run goes on to
+    /// undo what came before it.
+    GiveUp {
+        /// The step's path.
+        step: String,
     },
     /// Go on with a blocked run under today's code: results are kept for
     /// steps that still have their path, whatever else has changed.
@@ -111,6 +123,8 @@ impl Operation {
             Of::Retry { step } => Of::Retry { step },
             Of::Rerun => Of::Rerun,
             Of::Fork { from } => Of::Fork { from },
+            Of::Undone { step } => Of::Undone { step },
+            Of::GiveUp { step } => Of::GiveUp { step },
             Of::Adopt => Of::Adopt,
             Of::AdoptAgain { again, even_if_done } => Of::AdoptAgain { again, even_if_done },
         }

@@ -10,7 +10,7 @@ use crate::engine::frames::Scope;
 use crate::engine::host::RunHost;
 use crate::engine::record::StepRecord;
 use crate::error::Failure;
-use crate::run::{Key, Machine, RunState, StepState, Timestamp, Wait};
+use crate::run::{Key, Machine, RunState, StepState, StepView, Timestamp, Wait};
 
 /// A run and all its steps at one moment.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -77,6 +77,18 @@ pub struct StepSnapshot {
     pub progress: Option<Progress>,
     /// Of a `for` that has not ended, how far it is.
     pub items: Option<Items>,
+    /// When its next attempt is due, or the next one to undo it, where it
+    /// waits for that.
+    pub next_attempt_at: Option<Timestamp>,
+}
+
+/// When the next attempt of a step is due, or the next one to undo it.
+pub(crate) fn due(machine: &Machine, view: &StepView<'_>) -> Option<Timestamp> {
+    match view.state {
+        StepState::Waiting(Wait::Backoff { until }) => Some(until),
+        StepState::Undoing => machine.undo_due(view.key),
+        _ => None,
+    }
 }
 
 /// How far a `for` is.
@@ -115,12 +127,15 @@ impl RunSnapshot {
         });
         let closed = inner.log.closed().map(|closed| (closed.scope.clone(), closed.records().collect()));
         let regions: Vec<_> = open.chain(closed).collect();
-        let items = inner.frames.iter().flat_map(|frame| {
+        let open_steps = inner.frames.iter().flat_map(|frame| {
             let (machine, scope) = (&inner.machine, Arc::as_ptr(&frame.scope));
-            let of = move |step| Some(((scope, step), Items::of(machine, Key { frame: frame.id, step })?));
-            (0..).zip(frame.scope.region.steps).filter_map(move |(step, _)| of(step))
+            let of = move |view: StepView<'_>| {
+                let open = OpenStep { items: Items::of(machine, view.key), due: due(machine, &view) };
+                (open.items.is_some() || open.due.is_some()).then_some(((scope, view.key.step), open))
+            };
+            machine.steps_of(frame.id).filter_map(of)
         });
-        let items = items.collect();
+        let open_steps = open_steps.collect();
         let (started_at, ended_at) = (inner.started_at, inner.ended_at);
         let stuck = inner.left_behind.stuck().cloned().collect();
         // Writing paths takes time that the run should not wait for.
@@ -132,7 +147,7 @@ impl RunSnapshot {
             state,
             started_at,
             ended_at,
-            steps: Tree::of(regions, items).steps(),
+            steps: Tree::of(regions, open_steps).steps(),
             stuck,
         }
     }
@@ -147,7 +162,14 @@ impl RunSnapshot {
 /// The regions of a run, by the step that opened them.
 struct Tree {
     regions: HashMap<Opener, Vec<Opened>>,
-    items: HashMap<(*const Scope, u16), Items>,
+    /// What only the machine knows of steps that are under way.
+    open: HashMap<(*const Scope, u16), OpenStep>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct OpenStep {
+    items: Option<Items>,
+    due: Option<Timestamp>,
 }
 
 /// A region that was opened, and its steps.
@@ -157,8 +179,8 @@ type Opened = (Arc<Scope>, Vec<StepRecord>);
 type Opener = Option<(*const Scope, u16)>;
 
 impl Tree {
-    fn of(regions: Vec<Opened>, items: HashMap<(*const Scope, u16), Items>) -> Self {
-        let mut tree = Self { regions: HashMap::new(), items };
+    fn of(regions: Vec<Opened>, open: HashMap<(*const Scope, u16), OpenStep>) -> Self {
+        let mut tree = Self { regions: HashMap::new(), open };
         for (scope, records) in regions {
             let parent = scope.parent.as_ref().map(|(scope, step)| (Arc::as_ptr(scope), *step));
             tree.regions.entry(parent).or_default().push((scope, records));
@@ -180,8 +202,9 @@ impl Tree {
             for (number, record) in (0..).zip(records) {
                 let Some(step) = scope.step(number) else { continue };
                 let key = (Arc::as_ptr(scope), number);
-                let items = self.items.get(&key).copied();
-                steps.push(StepSnapshot { items, ..StepSnapshot::of(scope.path(number), step, record) });
+                let OpenStep { items, due } = self.open.get(&key).copied().unwrap_or_default();
+                let step_now = StepSnapshot::of(scope.path(number), step, record);
+                steps.push(StepSnapshot { items, next_attempt_at: due, ..step_now });
                 self.write(Some(key), steps);
                 self.write_skipped(Some(key), scope, number, step, steps);
             }
@@ -233,6 +256,7 @@ impl StepSnapshot {
             failure: record.failure.clone(),
             progress: progress.map(|p| Progress { done: p.done, total: p.total, alive_at: p.alive_at }),
             items: None,
+            next_attempt_at: None,
         }
     }
 }

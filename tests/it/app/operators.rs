@@ -127,3 +127,38 @@ fn whoever_shows_a_run_sees_to_what_others_want() {
     assert_eq!((ended.code, ended.out.as_str()), (Some(0), "4\n"), "{ended:?}");
     assert_eq!(state(&program), "cancelled");
 }
+
+/// The undo of a run waits for an hour, and an operator does not.
+#[cfg(unix)]
+#[test]
+fn an_undo_that_waits_is_seen_tried_and_given_up() {
+    let program = Program::own("undoing");
+    program.fine(&["start", "trip", "seat=3"]);
+    let work = program.spawn(&["work"]).until("releasing, attempt 1");
+    let waits = || {
+        let mut shown = String::new();
+        let waits = (0..300).any(|_| {
+            shown = program.fine(&["show", "@last"]).out;
+            shown.contains("undoing, next attempt in ")
+        });
+        assert!(waits, "{shown}");
+        shown
+    };
+    let shown = waits();
+    assert!(shown.contains(": the desk is closed\n"), "{shown}");
+    let json = program.story();
+    assert!(json["steps"][0]["next_attempt_at"].is_string(), "{json}");
+    program.fine(&["retry", "@last", "--step", "held", "--detach"]);
+    let work = work.until("releasing, attempt 2");
+    waits();
+    let set = program.run(&["set", "@last", "held", "seat 4"]);
+    assert_eq!(set.code, Some(4), "{set:?}");
+    assert!(set.err.contains("it is being undone"), "{set:?}");
+    assert_eq!(program.run(&["set", "@last", "boarded", "--undone"]).code, Some(4));
+    program.fine(&["give-up", "@last", "held", "--as", "grace", "--reason", "they paid"]);
+    assert!((0..300).any(|_| state(&program) == "failed"), "{}", state(&program));
+    let shown = program.fine(&["show", "@last"]);
+    assert!(shown.out.contains(" grace: give-up step=trip/held (they paid): done\n"), "{shown:?}");
+    work.signal("-TERM").end();
+    assert_eq!(program.fine(&["doctor"]).out, "nothing is wrong\n");
+}

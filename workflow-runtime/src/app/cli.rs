@@ -179,7 +179,7 @@ fn looking() -> [Command; 7] {
     ]
 }
 
-fn operating() -> [Command; 9] {
+fn operating() -> [Command; 10] {
     let operation = |name: &'static str, about: &'static str| {
         Command::new(name)
             .about(about)
@@ -212,7 +212,12 @@ fn operating() -> [Command; 9] {
             .arg(value("Its value, as JSON or as a text")),
         operation("set", "Settle a step by hand: it has this value")
             .arg(step("The step's path"))
-            .arg(value("Its value, as JSON or as a text")),
+            .arg(value("Its value, as JSON or as a text").required(false).required_unless_present("undone"))
+            .arg(
+                flag("undone", "It was undone by hand: of a step that is being undone")
+                    .conflicts_with("value"),
+            ),
+        operation("give-up", "Give up the undo of a step: what it did stands").arg(step("The step's path")),
         going_on("adopt", "Go on with a blocked run under this program's code, keeping what has finished")
             .arg(
                 option(

@@ -58,7 +58,7 @@
 //! | `run`, `watch`, and what makes a run go on | for the run, once it has ended | `id`, `workflow`, `state`, `result`, `error` |
 //! | `start` | for the run | `id`, `workflow` |
 //! | `adopt --dry-run` | for the run | `id`, `steps`, `refusals` |
-//! | `pause`, `signal`, `set`, and others with `--detach` | for the run | `id`, `operation` |
+//! | `pause`, `signal`, `set`, `give-up`, and others with `--detach` | for the run | `id`, `operation` |
 //! | `work` | for each run that begins or ends | `at`, `id`, `workflow`, `event` |
 //! | `ls` | for each run | `id`, `workflow`, `key`, `state`, `created_at`, `ended_at`, `error`, `parent` |
 //! | `show` | for the run | those, and `params`, `result`, `blocked` (why, where it is), `steps`, `lives`, `requests` |

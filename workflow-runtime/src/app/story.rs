@@ -119,5 +119,6 @@ fn step(story: &StepStory) -> StepSnapshot {
         failure: story.failure.clone(),
         progress: None,
         items: story.items,
+        next_attempt_at: story.next_attempt_at,
     }
 }

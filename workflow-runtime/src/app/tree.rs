@@ -150,6 +150,7 @@ impl<'a> Tree<'a> {
 
     fn note(&self, step: &StepSnapshot) -> String {
         let mut parts = Vec::new();
+        let undo_due = step.next_attempt_at.filter(|_| step.state == StepState::Undoing);
         let state = match step.state {
             StepState::Succeeded { cached: false } | StepState::Running => None,
             StepState::Waiting(wait) => Some(self.wait(wait)),
@@ -158,6 +159,7 @@ impl<'a> Tree<'a> {
             state => Some(state.to_string()),
         };
         parts.extend(state);
+        parts.extend(undo_due.map(|at| format!("next attempt in {}", short(at.since(self.now)))));
         if step.kind.is_region() {
             parts.extend(self.of_region(step));
         }
@@ -236,7 +238,10 @@ fn is_done(state: StepState) -> bool {
 fn is_bad(step: &StepSnapshot) -> bool {
     matches!(
         step.state,
-        StepState::Failed | StepState::OutcomeUnknown | StepState::Waiting(Wait::Backoff { .. })
+        StepState::Failed
+            | StepState::OutcomeUnknown
+            | StepState::Waiting(Wait::Backoff { .. })
+            | StepState::Undoing
     )
 }
 
@@ -268,6 +273,7 @@ mod tests {
             failure: None,
             progress: None,
             items: None,
+            next_attempt_at: None,
         }
     }
 

@@ -97,6 +97,26 @@ impl Adoption {
     }
 }
 
+/// The static paths of regions whose results are kept by numbers which may mean
+/// something else now.
+pub(crate) fn renumbered(
+    old: &Blueprint,
+    new: &Blueprint,
+    progress: impl Fn(&str) -> Progress,
+) -> Vec<String> {
+    let (old, new) = (Outline::of(old), Outline::of(new));
+    let sides = Sides { places: [places(&old), places(&new)], old: &old, new: &new };
+    let again = |_: &str| Again::default();
+    let judge = Judge { sides: &sides, progress: &progress, again: &again, twice: false };
+    judge.numbered().into_iter().filter_map(|obstacle| obstacle.path).collect()
+}
+
+/// The static paths of a step, of what lies in it, and of all that comes after
+/// it.
+pub(crate) fn after(blueprint: &Blueprint, path: &str) -> HashSet<String> {
+    Outline::of(blueprint).after(path)
+}
+
 /// Parameters are kept by their places.
 fn params(old: &Outline, new: &Outline) -> Option<Obstacle> {
     let place = |outline: &Outline, name: &str| outline.params.iter().position(|param| param.name == name);

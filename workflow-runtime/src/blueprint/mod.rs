@@ -25,6 +25,7 @@ mod tests;
 use serde::{Deserialize, Serialize};
 
 pub use adoption::{Adoption, Again, Fate};
+pub(crate) use adoption::{after, renumbered};
 pub use compare::{Comparison, Difference, StepComparison, compare};
 pub use lock::{LockChanges, LockProblem, check_lock, lock_text};
 pub(crate) use verdict::KEEPS;

@@ -5,7 +5,7 @@
 //! A static path is a path without the numbers of items and turns:
 //! `nightly/priced/quote`. Arms keep their label, `nightly/verdict[then]/ask`.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::plan::{Kind, Param, Region, Step, Workflow, Yield};
 use super::{Blueprint, PRIME, SEED, fnv, words};
@@ -145,6 +145,43 @@ impl Outline {
         hashes
             .map(|(asked, whole)| Meaning { asked: asked.unwrap_or(0), whole: whole.unwrap_or(0) })
             .collect()
+    }
+
+    /// The static paths of a step, of what lies in it, and of all that comes
+    /// after it.
+    pub fn after(&self, path: &str) -> HashSet<String> {
+        let mut found: HashSet<usize> = HashSet::new();
+        let mut wanted: Vec<usize> =
+            self.steps.iter().position(|step| step.path == path).into_iter().collect();
+        // The regions around: what comes after them does, too.
+        let mut around: Vec<usize> = Vec::new();
+        while let Some(place) = wanted.pop() {
+            if !found.insert(place) {
+                continue;
+            }
+            wanted.extend(self.inside(place));
+            let mut outer = Some(place);
+            while let Some(inner) = outer {
+                let region = self.steps[inner].region();
+                let comes_after = |(_, other): &(usize, &Entry)| {
+                    other.needs.contains(&inner) || (other.always && other.region() == region)
+                };
+                let others = self.steps.iter().enumerate().filter(comes_after);
+                wanted.extend(others.map(|(other, _)| other));
+                outer = self.steps[inner].around.filter(|outer| !around.contains(outer));
+                around.extend(outer);
+                // The next turn begins with what this one makes.
+                wanted.extend(outer.filter(|outer| self.steps[*outer].kind == StepKind::While));
+            }
+        }
+        found.into_iter().map(|place| self.steps[place].path.clone()).collect()
+    }
+
+    /// What lies in a step: it follows right after it.
+    fn inside(&self, place: usize) -> impl Iterator<Item = usize> {
+        let steps = self.steps[place + 1..].iter();
+        let inside = steps.take_while(move |step| step.around.is_some_and(|around| around >= place));
+        (place + 1..).zip(inside).map(|(place, _)| place)
     }
 
     fn asked(&self, place: usize, before: &[usize], known: &Known) -> u64 {

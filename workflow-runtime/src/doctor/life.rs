@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use super::finding::Problem;
 use super::under_way::UnderWay;
-use crate::definition::{Graph, Kind};
+use crate::definition::Kind;
 use crate::run::{
     Change, Effects, Event, Key, Machine, Refused, RunState, StepState, StepView, Timestamp, Wait,
 };
@@ -25,8 +25,7 @@ pub(super) struct Life {
 
 impl Life {
     /// The first one, or one that asks what is left of those before.
-    pub(super) fn new(graph: &'static Graph, first: bool) -> Self {
-        let machine = if first { Machine::new(graph) } else { Machine::resuming(graph) };
+    pub(super) fn new(machine: Machine) -> Self {
         let effects = Effects { observed: true, ..Effects::default() };
         Self { machine, under_way: UnderWay::default(), effects, states: HashMap::new() }
     }
@@ -221,7 +220,7 @@ mod tests {
         let regions = json!([{ "steps": [step("a", &[]), step("b", &[0])] }]);
         let workflow = json!({ "name": "w", "fingerprint": "0", "regions": regions });
         let blueprint = json!({ "format": 1, "workflows": [workflow] }).to_string();
-        let mut life = Life::new(Blueprint::parse(&blueprint).unwrap().graph(), true);
+        let mut life = Life::new(Machine::new(Blueprint::parse(&blueprint).unwrap().graph()));
         let mut wrong = Vec::new();
         life.hear(Timestamp(1), Event::Begun, &mut wrong).unwrap();
         assert_eq!(wrong, []);

@@ -10,7 +10,7 @@ use super::{row, sleep, values};
 use crate::definition::Graph;
 use crate::engine::StoredEvent;
 use crate::history::History;
-use crate::run::Timestamp;
+use crate::run::{Machine, Timestamp};
 use crate::store::{StoreError, StoredEntry, StoredRun};
 
 /// Examines a run. Returns the time of the last thing that happened to it.
@@ -89,17 +89,17 @@ impl<S: Source + ?Sized> Followed<'_, S> {
         };
         let mut graph = first;
         let mut later = HashMap::new();
-        let mut life = Life::new(graph, true);
+        let mut life = Life::new(Machine::new(graph));
         let mut wrong = Vec::new();
         for ((number, entry), event) in (0..).zip(journal).zip(events) {
             if let Some(what) = values::of_recalled(&event, number, journal) {
                 wrong.push((None, Problem::Value, what));
             }
-            if let StoredEvent::TakenUp { blueprint, .. } = event {
+            if let StoredEvent::TakenUp { blueprint, holds, .. } = event {
                 let Some(next) = self.graph(blueprint)? else { return Ok(None) };
                 graph = next;
                 later.insert(blueprint, next);
-                life = Life::new(graph, false);
+                life = Life::new(holds.machine(graph));
                 continue;
             }
             if matches!(

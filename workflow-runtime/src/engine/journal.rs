@@ -127,7 +127,9 @@ fn codec(inner: &Inner, event: &Event) -> Option<&'static Codec> {
         {
             output_codec(inner.frames.step(*key)?.1)
         }
-        Event::Set { key } => output_codec(inner.frames.step(*key)?.1),
+        Event::Set { key } if inner.machine.state(*key) != Some(StepState::Undoing) => {
+            output_codec(inner.frames.step(*key)?.1)
+        }
         Event::Signalled { name } => {
             find_signal(inner.machine.graph_of(FrameId::ROOT)?, name).map(|(_, codec)| codec)
         }

@@ -20,8 +20,14 @@ pub(crate) struct Leftovers {
     pub(crate) unreadable: Option<String>,
 }
 
-/// What a run takes over: a step's path, what is left of it, and its value.
-pub(super) type Kept = (String, StoredRecalled, Option<Payload>);
+/// What a run takes over of a step.
+pub(super) struct Kept {
+    pub(super) path: String,
+    pub(super) recalled: StoredRecalled,
+    pub(super) value: Option<Payload>,
+    /// Whether it is kept even where something before it runs anew.
+    pub(super) held: bool,
+}
 
 /// What is left of one step.
 pub(crate) struct Leftover {
@@ -72,15 +78,19 @@ impl Leftovers {
         self.steps.get(path).map_or(0, |left| left.undone + u32::from(anew(left)))
     }
 
-    /// Takes out what is left of the steps that are wanted, where they ended.
-    pub(super) fn take(self, is_wanted: impl Fn(&str) -> bool) -> Vec<Kept> {
+    /// Takes out what is left of the steps that are wanted, where they ended:
+    /// each with whether it is held, or not at all.
+    pub(super) fn take(self, is_wanted: impl Fn(&str) -> Option<bool>) -> Vec<Kept> {
         let ended = |left: &Leftover| {
             use StoredRecalled::{Failed, Lost, Value};
             matches!(left.recalled, Value | Failed { .. } | Lost)
         };
-        let kept = self.steps.into_iter().filter(|(path, left)| ended(left) && is_wanted(path));
-        let mut kept: Vec<_> = kept.map(|(path, left)| (path, left.recalled, left.value)).collect();
-        kept.sort_by(|(left, ..), (right, ..)| left.cmp(right));
+        let kept = self.steps.into_iter().filter(|(_, left)| ended(left)).filter_map(|(path, left)| {
+            let held = is_wanted(&path)?;
+            Some(Kept { path, recalled: left.recalled, value: left.value, held })
+        });
+        let mut kept: Vec<_> = kept.collect();
+        kept.sort_by(|left, right| left.path.cmp(&right.path));
         kept
     }
 

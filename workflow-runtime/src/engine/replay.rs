@@ -12,7 +12,7 @@ use super::after::After;
 use super::core::Core;
 use super::driver::is_visible;
 use super::host::{Inner, RunEnd, RunHost};
-use super::journal::{self, StoredEvent};
+use super::journal::{self, Holds, StoredEvent};
 use super::open::Open;
 use super::params::{coded, decode_params};
 use super::past;
@@ -21,7 +21,7 @@ use super::takeup::TakeUp;
 use super::transact::Done;
 use crate::error::{Cause, Failure, StepError};
 use crate::panics::contained;
-use crate::run::{Action, Answer, AttemptEnd, Event, Key, Machine, RunState, StepState};
+use crate::run::{Action, Answer, AttemptEnd, Event, Key, RunState, StepState};
 use crate::store::{self, Store, StoreError, StoredEntry, StoredRun};
 use crate::value::Value;
 
@@ -135,7 +135,7 @@ impl RunHost {
         if begin > 0 {
             let past = past::read(known, store, stored, &entries[..begin])?;
             inner.leftovers = Some(Box::new(past.leftovers(entries)));
-            inner.machine = Machine::resuming(self.graph);
+            inner.machine = holds(&entries[begin - 1]).machine(self.graph);
         }
         inner.uncommitted.seq = begin as u64;
         for (number, entry) in (begin as u64..).zip(&entries[begin..]) {
@@ -331,6 +331,14 @@ fn is_waited_for(inner: &Inner, key: Key) -> bool {
 pub(super) fn last_life(entries: &[StoredEntry]) -> usize {
     let taken_up = |entry: &StoredEntry| entry.event.starts_with(TAKEN_UP);
     entries.iter().rposition(taken_up).map_or(0, |place| place + 1)
+}
+
+/// What the life holds that begins after such an entry.
+fn holds(entry: &StoredEntry) -> Holds {
+    match serde_json::from_str(&entry.event) {
+        Ok(StoredEvent::TakenUp { holds, .. }) => holds,
+        _ => Holds::default(),
+    }
 }
 
 /// How the text of such an entry begins; the tag comes first.

@@ -20,13 +20,15 @@ use super::params::{coded, decode_params};
 use super::past::{self, blueprint_of};
 use super::registry::{Adopted, Known, Registry};
 use super::replay::Unread;
-use crate::blueprint::{Adoption, Again, Blueprint, Comparison, Obstacle, Progress, Verdict, compare};
+use crate::blueprint::{
+    Adoption, Again, Blueprint, Comparison, Obstacle, Progress, Verdict, after, compare, renumbered,
+};
 use crate::definition::{Graph, OnFailure};
 use crate::error::Result;
 use crate::history::{History, Left};
 use crate::lookup::{find_signal, find_step, static_path};
 use crate::operation::By;
-use crate::run::{Event, Machine};
+use crate::run::Event;
 use crate::store::{Entry, Payload, Store, StoreError, StoredEntry, StoredRun};
 use crate::value::Value;
 
@@ -136,7 +138,8 @@ impl TakeUp {
     pub(super) fn set(&mut self, step: &str, value: Option<Payload>) {
         self.dropped.retain(|path| path != step);
         self.leftovers.reopen(step);
-        self.kept.push((step.to_owned(), StoredRecalled::Value, value));
+        let path = step.to_owned();
+        self.kept.push(Kept { path, recalled: StoredRecalled::Value, value, held: true });
     }
 
     /// Of a new run that keeps what another one has done, but for one step,
@@ -150,15 +153,35 @@ impl TakeUp {
         by: By,
     ) -> std::result::Result<Self, Unread> {
         let past = past::read(known, store, stored, entries)?;
-        let comparison = compared(known, store, stored)?;
-        // And what such a step lies in: the outcome of a workflow is that of
+        let changes = match compared(known, store, stored)? {
+            Some(comparison) => {
+                let old = blueprint_of(store, stored.fingerprint)?;
+                let new = known.blueprint();
+                Some((
+                    comparison,
+                    renumbered(&old, new, |path| past.progress(path)),
+                    after(new, &static_path(known.graph, from)),
+                ))
+            }
+            None => None,
+        };
+        // What such a step lies in, too: the outcome of a workflow is that of
         // its steps.
         let changed: HashSet<&str> =
-            comparison.iter().flat_map(Comparison::changed).flat_map(outwards).collect();
+            changes.iter().flat_map(|(comparison, ..)| comparison.changed()).flat_map(outwards).collect();
         let is_kept = |path: &str| {
-            let fixed = past.left.steps.get(path).map_or("", |left| &*left.static_path);
             // Also not the outcome of a workflow that it is a step of.
-            !is_within(path, from) && !is_within(from, path) && !changed.contains(fixed)
+            if is_within(path, from) || is_within(from, path) {
+                return None;
+            }
+            let fixed = past.left.steps.get(path).map_or("", |left| &*left.static_path);
+            let Some((_, renumbered, after)) = changes.as_ref().filter(|_| changed.contains(fixed)) else {
+                return Some(false);
+            };
+            // It is kept whatever has changed before it, where that is not what
+            // was asked for.
+            let has_its_number = !renumbered.iter().any(|region| is_within(fixed, region));
+            (has_its_number && !after.contains(fixed)).then_some(true)
         };
         let leftovers = past.leftovers(entries);
         leftovers.check(known.graph).map_err(|reason| format!("cannot be forked: {reason}"))?;
@@ -375,11 +398,17 @@ impl RunHost {
         let at = inner.now;
         let uncommitted = &mut inner.uncommitted;
         uncommitted.seq = next;
-        for (path, recalled, value) in kept {
+        for Kept { path, recalled, value, held } in kept {
             let from = Some(uncommitted.seq + uncommitted.entries.len() as u64);
-            let event = journal::text(&StoredEvent::Kept { path: path.clone(), recalled: recalled.clone() });
+            let kept = StoredEvent::Kept {
+                path: path.clone(),
+                recalled: recalled.clone(),
+                // Of a step that is set it goes without saying.
+                held: held && why != Why::Set,
+            };
+            let event = journal::text(&kept);
             uncommitted.entries.push(Entry { at, event, value: value.clone(), changes: Vec::new() });
-            leftovers.keep(path, recalled, from, value, why == Why::Set);
+            leftovers.keep(path, recalled, from, value, held);
         }
         let event = StoredEvent::TakenUp { why, before, blueprint: known.hash(), dropped, holds, by };
         let event = journal::text(&event);
@@ -387,7 +416,7 @@ impl RunHost {
         uncommitted.blueprint = (before != known.hash()).then(|| (known.hash(), known.text()));
         (uncommitted.restate, uncommitted.unsure) = (true, true);
         inner.leftovers = Some(Box::new(leftovers));
-        inner.machine = Machine::resuming(self.graph);
+        inner.machine = holds.machine(self.graph);
         self.hear_first(inner, after, paused);
         for (name, payload) in signals {
             // One that nobody can wait for any more is left behind.

@@ -12,7 +12,7 @@ use crate::run::{
     Action, Answer, AttemptEnd, Change, Effects, Event, FrameId, Key, Machine, Recalled, RunState, StepState,
     StepView, Timestamp, Wait,
 };
-use crate::view::Items;
+use crate::view::{Items, due};
 
 /// More items than any run has: an entry that says so is damaged.
 const ITEMS: usize = 10_000_000;
@@ -247,11 +247,21 @@ impl LifeReader {
 
     pub fn stories(&self, life: usize) -> Vec<StepStory> {
         let mut stories = self.places.stories(life);
-        let of = |view: StepView<'_>| Some((self.path(view.key)?, Items::of(&self.machine, view.key)?));
-        let items: HashMap<String, Items> = self.machine.steps().filter_map(of).collect();
-        if !items.is_empty() {
-            for story in &mut stories {
-                story.items = items.get(&story.path).copied().or(story.items);
+        // What only the machine knows of steps that are under way.
+        let of = |view: StepView<'_>| {
+            let items = Items::of(&self.machine, view.key);
+            let due = due(&self.machine, &view);
+            (items.is_some() || due.is_some()).then_some((self.path(view.key)?, (items, due)))
+        };
+        let known: HashMap<String, _> = self.machine.steps().filter_map(of).collect();
+        if known.is_empty() {
+            return stories;
+        }
+        for story in &mut stories {
+            let Some((items, due)) = known.get(&story.path) else { continue };
+            (story.items, story.next_attempt_at) = (items.or(story.items), *due);
+            if story.state == StepState::Undoing {
+                story.failure = story.attempts.last().and_then(|attempt| attempt.failure.clone());
             }
         }
         stories

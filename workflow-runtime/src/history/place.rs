@@ -322,6 +322,7 @@ impl Place {
             failure: record.failure.clone(),
             output: record.output,
             items: record.items(step),
+            next_attempt_at: None,
             life,
         }
     }

@@ -102,7 +102,7 @@ struct Reader<'a> {
     left: Left,
     /// What is left by somebody's word, until it is known which graph it is
     /// for.
-    kept: Vec<(String, StoredRecalled, Option<u64>)>,
+    kept: Vec<(String, StoredRecalled, Option<u64>, bool)>,
     acts: Vec<OperatorAct>,
     paused: bool,
     cancelled: bool,
@@ -136,9 +136,9 @@ impl Reader<'_> {
                 }
                 return Ok(());
             }
-            StoredEvent::Kept { path, recalled } => {
+            StoredEvent::Kept { path, recalled, held } => {
                 let from = (recalled == StoredRecalled::Value && entry.value.is_some()).then_some(entry.seq);
-                self.kept.push((path, recalled, from));
+                self.kept.push((path, recalled, from, held));
                 return Ok(());
             }
             StoredEvent::TakenUp { why, blueprint, dropped, holds, .. } => {
@@ -186,7 +186,7 @@ impl Reader<'_> {
         self.left.take_up(graph, dropped, holds);
         // Those that nobody took come again in the new life.
         self.left.signals.clear();
-        self.life = Some(LifeReader::new(Machine::resuming(graph), graph, self.folds));
+        self.life = Some(LifeReader::new(holds.machine(graph), graph, self.folds));
         let (at, number) = (entry.at, entry.seq);
         self.lives.push(Life {
             at,
@@ -212,12 +212,14 @@ impl Reader<'_> {
         self.earlier.take(life.stories(self.lives.len().saturating_sub(1)));
     }
 
-    fn keep(&mut self, held: bool) {
-        for (path, recalled, from) in std::mem::take(&mut self.kept) {
+    fn keep(&mut self, set: bool) {
+        for (path, recalled, from, held) in std::mem::take(&mut self.kept) {
             let static_path = static_path(self.graph, &path);
             self.left.put(path.clone(), static_path, recalled, from, false);
-            if held {
+            if set {
                 self.left.reopen(&path);
+            }
+            if set || held {
                 self.left.hold(&path);
             }
         }
@@ -237,6 +239,7 @@ impl Reader<'_> {
             Event::CancelRequested => (Operated::Cancelled, None),
             Event::Set { key } => (Operated::Set, Some(key)),
             Event::RetryRequested { key } => (Operated::Retried, Some(key)),
+            Event::UndoGivenUp { key } => (Operated::GaveUp, Some(key)),
             // Most come from other programs, which are no operators.
             Event::Signalled { name } if by.is_some() => (Operated::Signalled(name.to_owned()), None),
             _ => {

@@ -39,6 +39,8 @@ pub struct StepStory {
     /// Of a `for` that has not ended, how far it is. Where items are folded up,
     /// how many are.
     pub items: Option<Items>,
+    /// When its next attempt is due, or the next one to undo it.
+    pub next_attempt_at: Option<Timestamp>,
     /// The number of the life that it was last heard of in, from 0.
     pub life: usize,
 }
@@ -147,6 +149,8 @@ pub enum Operated {
     Set,
     /// Had the next attempt of a step made at once.
     Retried,
+    /// Gave up the undo of a step: what it did stands.
+    GaveUp,
     /// Sent it a signal.
     Signalled(String),
     /// Had it taken up again.
@@ -200,6 +204,7 @@ impl fmt::Display for Operated {
             Self::Resumed => f.write_str("resumed"),
             Self::Set => f.write_str("set"),
             Self::Retried | Self::TakenUp(Why::Retried) => f.write_str("retried"),
+            Self::GaveUp => f.write_str("gave up an undo"),
             Self::Signalled(name) => write!(f, "signalled `{name}`"),
             Self::TakenUp(Why::Set) => f.write_str("set a step, and taken up again"),
             Self::TakenUp(Why::Changed) => f.write_str("taken up again under changed code"),

@@ -71,7 +71,8 @@ pub enum Event {
     },
     /// An operator has settled a task, signal or sleep that waits, for
     /// anything but other steps, or whose outcome is unknown: the driver has
-    /// its value.
+    /// its value. A step that is being undone has been undone by hand, and
+    /// there is no value.
     Set {
         /// The step.
         key: Key,
@@ -80,6 +81,12 @@ pub enum Event {
     /// backoff, or whose outcome is unknown. Of a step that is being undone:
     /// the next attempt of that.
     RetryRequested {
+        /// The step.
+        key: Key,
+    },
+    /// An operator gives up the undo of a step: what it did stands, and the
+    /// undo goes on with the step before it.
+    UndoGivenUp {
         /// The step.
         key: Key,
     },

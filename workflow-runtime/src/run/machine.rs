@@ -6,8 +6,9 @@
 //! was finished, [`signal`] brings waiting steps and signals together,
 //! [`recall`] keeps what earlier lives of the run have left, [`reconcile`]
 //! finds out what became of a lost attempt, [`pause`] and [`operator`] do what
-//! people want. All of them work on a [`Transition`].
+//! people want, as far as it is [`allowed`]. All of them work on a [`Transition`].
 
+mod allowed;
 mod anew;
 mod attempt;
 mod begin;
@@ -25,6 +26,7 @@ mod transition;
 mod undo;
 mod view;
 
+pub use allowed::Refusal;
 pub use view::{ClosedSteps, Parent, StepView};
 
 use frame::Frames;
@@ -51,6 +53,8 @@ pub struct Machine {
     in_grace: bool,
     /// Whether the run was taken up again, and asks what is left of it.
     resuming: bool,
+    /// Whether results are kept even where something before them runs anew.
+    holding: bool,
     /// Whether an operator has paused the run.
     paused: bool,
     /// Steps that would go on but for the pause, in order.
@@ -80,6 +84,7 @@ impl Machine {
             cancelling: false,
             in_grace: false,
             resuming: false,
+            holding: false,
             paused: false,
             held: Vec::new(),
             lost: Vec::new(),
@@ -99,6 +104,14 @@ impl Machine {
     #[must_use]
     pub fn resuming(graph: &'static Graph) -> Self {
         Self { resuming: true, ..Self::new(graph) }
+    }
+
+    /// The same, of a life that keeps results even where something before them
+    /// runs anew. What it fails or is cancelled before has come to such a step
+    /// it asks for, too: that may have to be undone.
+    #[must_use]
+    pub fn holding(self) -> Self {
+        Self { holding: true, ..self }
     }
 
     /// Becomes a run that has not begun, in the memory of this one.
@@ -152,6 +165,7 @@ impl Machine {
             Event::MoreWanted { key } => transition.more_wanted(key)?,
             Event::Set { key } => transition.set_by_hand(key)?,
             Event::RetryRequested { key } => transition.retry_requested(key)?,
+            Event::UndoGivenUp { key } => transition.give_up_undo(key)?,
             Event::Paused => transition.pause()?,
             Event::Resumed => transition.resume()?,
             Event::CancelRequested => transition.cancel_requested(),

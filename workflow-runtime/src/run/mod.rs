@@ -14,5 +14,5 @@ mod state;
 
 pub use effect::{Action, Change, Effects};
 pub use event::{Answer, AttemptEnd, Event, Recalled, Refused};
-pub use machine::{ClosedSteps, Machine, Parent, StepView};
+pub use machine::{ClosedSteps, Machine, Parent, Refusal, StepView};
 pub use state::{FrameId, Key, RunState, StepState, Timestamp, Wait};

@@ -42,9 +42,8 @@ pub(super) async fn run(
         "next" => next::next(program, matches, output),
         "backfill" => next::backfill(program, matches, output).await,
         "watch" => watch::watch(program, matches, output).await,
-        "cancel" | "pause" | "resume" | "retry" | "rerun" | "fork" | "signal" | "set" | "adopt" => {
-            operate::operate(program, name, matches, output).await
-        }
+        "cancel" | "pause" | "resume" | "retry" | "rerun" | "fork" | "signal" | "set" | "give-up"
+        | "adopt" => operate::operate(program, name, matches, output).await,
         "check" => check::check(program, output).await,
         "lock" => lock::lock(program, matches, output),
         "doctor" => doctor::doctor(program, output),

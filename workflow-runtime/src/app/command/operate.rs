@@ -152,6 +152,10 @@ fn operation(
             };
             ExactOperation::Signal { name: name.to_owned(), value }
         }
+        "give-up" => ExactOperation::GiveUp { step: path(run, text(matches, "step")) },
+        "set" if matches.get_flag("undone") => {
+            ExactOperation::Undone { step: path(run, text(matches, "step")) }
+        }
         "set" => {
             let (step, value) = (path(run, text(matches, "step")), text(matches, "value"));
             let value = match graph.and_then(|graph| step_codec(graph, &step)) {

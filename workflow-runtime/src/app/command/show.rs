@@ -326,6 +326,7 @@ fn step(step: &StepStory) -> Json {
         "ended_at": step.ended_at.map(utc),
         "failure": step.failure,
         "items": step.items,
+        "next_attempt_at": step.next_attempt_at.map(utc),
         "attempts": step.attempts.iter().map(attempt).collect::<Vec<_>>(),
     })
 }

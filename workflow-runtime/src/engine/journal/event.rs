@@ -11,7 +11,7 @@ use crate::definition::Graph;
 use crate::error::Failure;
 use crate::lookup::find_signal;
 use crate::operation::By;
-use crate::run::{Answer, AttemptEnd, Event, FrameId, Key, Recalled, Timestamp};
+use crate::run::{Answer, AttemptEnd, Event, FrameId, Key, Machine, Recalled, Timestamp};
 use crate::task::Retryability;
 
 /// A step: its frame's place, the frame's generation, and its number.
@@ -125,6 +125,10 @@ pub(crate) enum StoredEvent {
         step: StoredKey,
         by: Option<By>,
     },
+    UndoGivenUp {
+        step: StoredKey,
+        by: Option<By>,
+    },
     Paused {
         by: Option<By>,
     },
@@ -136,6 +140,9 @@ pub(crate) enum StoredEvent {
     Kept {
         path: String,
         recalled: StoredRecalled,
+        /// Whether it is kept even where something before it runs anew.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        held: bool,
     },
     /// Not an event of the run: it was taken up again, and what follows is
     /// heard by a fresh machine.
@@ -203,6 +210,13 @@ pub(crate) enum Holds {
 }
 
 impl Holds {
+    /// The machine of a life that holds so much.
+    pub(crate) fn machine(self, graph: &'static Graph) -> Machine {
+        let machine = Machine::resuming(graph);
+        // Earlier versions held nothing else, and their lives are heard as then.
+        if self == Self::Set { machine } else { machine.holding() }
+    }
+
     /// What an entry without the field means.
     #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
     fn is_least(&self) -> bool {
@@ -298,6 +312,7 @@ impl StoredEvent {
             Event::MoreWanted { key } => Self::MoreWanted { step: stored(*key) },
             Event::Set { key } => Self::Set { step: stored(*key), by: None },
             Event::RetryRequested { key } => Self::RetryRequested { step: stored(*key), by: None },
+            Event::UndoGivenUp { key } => Self::UndoGivenUp { step: stored(*key), by: None },
             Event::Paused => Self::Paused { by: None },
             Event::Resumed => Self::Resumed { by: None },
             Event::GraceOver => Self::GraceOver,
@@ -310,6 +325,7 @@ impl StoredEvent {
         | Self::Signalled { by, .. }
         | Self::Set { by, .. }
         | Self::RetryRequested { by, .. }
+        | Self::UndoGivenUp { by, .. }
         | Self::Paused { by }
         | Self::Resumed { by } = self
         {
@@ -379,6 +395,7 @@ impl StoredEvent {
             Self::MoreWanted { step } => Some(Event::MoreWanted { key: key(step) }),
             Self::Set { step, .. } => Some(Event::Set { key: key(step) }),
             Self::RetryRequested { step, .. } => Some(Event::RetryRequested { key: key(step) }),
+            Self::UndoGivenUp { step, .. } => Some(Event::UndoGivenUp { key: key(step) }),
             Self::Paused { .. } => Some(Event::Paused),
             Self::Resumed { .. } => Some(Event::Resumed),
             Self::GraceOver => Some(Event::GraceOver),

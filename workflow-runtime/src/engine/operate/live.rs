@@ -8,7 +8,7 @@ use super::{from_json, needs_store, refused, value_for};
 use crate::error::{Error, Result};
 use crate::lookup::find_signal;
 use crate::operation::{Asker, By, ExactOperation};
-use crate::run::{Event, Key, StepState, Wait};
+use crate::run::{Event, Key, StepState};
 
 /// Does to a run of this process what can be done to one that goes on.
 pub(super) async fn to_live(
@@ -45,11 +45,21 @@ pub(super) async fn to_live(
         ExactOperation::Set { step, value } => {
             let event = |inner: &Inner| {
                 let (key, state) = open_step(host, inner, step)?;
-                let waits = matches!(state, StepState::Waiting(wait) if wait != Wait::Dependencies);
-                if !waits && state != StepState::OutcomeUnknown {
-                    let reason =
-                        format!("cannot set `{step}`: it is {state}; wait until it has ended, or cancel");
-                    return Err(refused(&host.id, reason));
+                inner.machine.may_set(key).map_err(|refusal| {
+                    let what = "wait until it has ended, or cancel";
+                    refused(&host.id, format!("cannot set `{step}`: it {refusal}; {what}"))
+                })?;
+                if state == StepState::Undoing {
+                    return match value.get() == "null" {
+                        true => Ok((Event::Set { key }, None)),
+                        false => Err(refused(
+                            &host.id,
+                            format!(
+                                "has no value to set for step `{step}`: it is being undone; null says that it \
+                                 was undone by hand"
+                            ),
+                        )),
+                    };
                 }
                 let codec = inner.machine.step(key).and_then(output_codec);
                 let value = value_for(&host.id, step, codec, value)?;
@@ -59,10 +69,11 @@ pub(super) async fn to_live(
         }
         ExactOperation::Retry { step: Some(step) } => {
             let event = |inner: &Inner| {
-                let (key, state) = open_step(host, inner, step)?;
-                if !may_retry(state) {
-                    return Err(refused(&host.id, format!("cannot retry `{step}`: it is {state}")));
-                }
+                let (key, _) = open_step(host, inner, step)?;
+                inner
+                    .machine
+                    .may_retry(key)
+                    .map_err(|refusal| refused(&host.id, format!("cannot retry `{step}`: it {refusal}")))?;
                 Ok((Event::RetryRequested { key }, None))
             };
             host.ask(asker, event).await?;
@@ -71,8 +82,8 @@ pub(super) async fn to_live(
             let waiting: Vec<Key> = {
                 let inner = host.lock();
                 host.check_open(&inner)?;
-                let steps = inner.machine.steps().filter(|view| may_retry(view.state));
-                steps.map(|view| view.key).collect()
+                let steps = inner.machine.steps().map(|view| view.key);
+                steps.filter(|key| inner.machine.may_retry(*key).is_ok()).collect()
             };
             if waiting.is_empty() {
                 return Err(refused(
@@ -88,6 +99,24 @@ pub(super) async fn to_live(
                 host.ask(asker, |_| Ok((Event::RetryRequested { key }, None))).await?;
             }
         }
+        ExactOperation::Undone { step } | ExactOperation::GiveUp { step } => {
+            let gives_up = matches!(operation, ExactOperation::GiveUp { .. });
+            let event = |inner: &Inner| {
+                let (key, _) = open_step(host, inner, step)?;
+                let machine = &inner.machine;
+                let allowed = match gives_up {
+                    true => machine.may_give_up(key),
+                    false => machine.may_give_up(key).and_then(|()| machine.may_set(key)),
+                };
+                allowed.map_err(|refusal| {
+                    let what = if gives_up { "give up" } else { "settle" };
+                    refused(&host.id, format!("cannot {what} the undo of `{step}`: it {refusal}"))
+                })?;
+                let event = if gives_up { Event::UndoGivenUp { key } } else { Event::Set { key } };
+                Ok((event, None))
+            };
+            host.ask(asker, event).await?;
+        }
         ExactOperation::Adopt | ExactOperation::AdoptAgain { .. } => {
             return Err(refused(&host.id, "is not blocked"));
         }
@@ -97,10 +126,6 @@ pub(super) async fn to_live(
         }
     }
     Ok(())
-}
-
-fn may_retry(state: StepState) -> bool {
-    matches!(state, StepState::Waiting(Wait::Backoff { .. }) | StepState::OutcomeUnknown)
 }
 
 /// The open step of a path, and its state.

@@ -33,6 +33,10 @@ impl Transition<'_> {
         if node.pending > 0 || node.state != StepState::Waiting(Wait::Dependencies) {
             return;
         }
+        // It was asked before its turn, and ends with the answer.
+        if node.activity == Activity::Recall {
+            return;
+        }
         if step.always {
             // It comes up again when the frame reaches that phase.
             if frame.phase != Phase::Always {

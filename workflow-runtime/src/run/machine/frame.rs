@@ -116,6 +116,8 @@ pub(super) struct Scope {
     pub undoing: Option<Key>,
     /// When its undo began.
     pub undo_since: Timestamp,
+    /// When the next attempt of it is due, once one has failed.
+    pub undo_due: Timestamp,
     /// Frames that lost a `select!` and are still cleaning up.
     pub ghosts: u32,
 }
@@ -289,6 +291,7 @@ impl Frames {
                 unsorted: false,
                 undoing: None,
                 undo_since: NEVER,
+                undo_due: NEVER,
                 ghosts: 0,
             })
         });

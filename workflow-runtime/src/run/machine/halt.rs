@@ -57,8 +57,10 @@ impl Transition<'_> {
                 let dependent = Key { frame: key.frame, step: dependent };
                 let waits = self.node(dependent).state == StepState::Waiting(Wait::Dependencies);
                 if waits && !self.step(dependent).always {
-                    self.set(dependent, StepState::UpstreamFailed);
-                    self.settle(dependent);
+                    if !self.recall_for_undo(dependent) {
+                        self.set(dependent, StepState::UpstreamFailed);
+                        self.settle(dependent);
+                    }
                     walk.push(u32::from(dependent.step));
                 }
             }
@@ -124,6 +126,9 @@ impl Transition<'_> {
     /// Ends a step that has not: unless an attempt may finish, or its frames
     /// have to end first.
     fn stop_step(&mut self, key: Key, attempts: Attempts) {
+        if self.recall_for_undo(key) {
+            return;
+        }
         let node = self.node(key);
         let epoch = node.epoch;
         match (node.state, node.activity) {

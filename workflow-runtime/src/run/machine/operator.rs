@@ -3,6 +3,7 @@
 use super::frame::{Activity, NEVER};
 use super::transition::Transition;
 use crate::definition::Kind;
+use crate::error::{Cause, Failure};
 use crate::run::effect::Action;
 use crate::run::event::Refused;
 use crate::run::state::{Key, StepState, Wait};
@@ -11,20 +12,16 @@ impl Transition<'_> {
     /// An operator has settled a step: what it waits for is given up.
     pub fn set_by_hand(&mut self, key: Key) -> Result<(), Refused> {
         let node = self.expect(key)?;
-        let (state, unresolved, epoch) = (node.state, node.unresolved, node.epoch);
-        let has_own_value = match &self.step(key).kind {
-            Kind::Task(task) => task.task.child.is_none(),
-            Kind::Signal { .. } | Kind::Sleep(_) => true,
-            _ => false,
-        };
+        let (state, epoch) = (node.state, node.epoch);
+        self.machine.may_set(key).map_err(|_| Refused::Unexpected)?;
         match state {
-            _ if !has_own_value => return Err(Refused::Unexpected),
-            // It may never begin, and nothing asks for its value yet.
-            StepState::Waiting(Wait::Dependencies) => return Err(Refused::Unexpected),
             StepState::Waiting(Wait::Slot) => self.act(Action::Release { key, epoch }),
-            StepState::Waiting(_) => {}
-            StepState::OutcomeUnknown if unresolved => self.reopen(key),
-            _ => return Err(Refused::Unexpected),
+            StepState::OutcomeUnknown => self.reopen(key),
+            StepState::Undoing => {
+                self.end_undo(key, StepState::Undone);
+                return Ok(());
+            }
+            _ => {}
         }
         self.next_epoch(key);
         self.succeed(key);
@@ -33,11 +30,10 @@ impl Transition<'_> {
 
     /// An operator wants the next attempt now.
     pub fn retry_requested(&mut self, key: Key) -> Result<(), Refused> {
-        let node = self.expect(key)?;
-        match (node.state, &self.step(key).kind) {
-            (StepState::Waiting(Wait::Backoff { .. }), Kind::Task(task)) => self.attempt_again(key, task),
-            // A failed run may still wait for what a reconciliation says.
-            (StepState::OutcomeUnknown, Kind::Task(task)) if node.unresolved && !self.is_halted(key) => {
+        let state = self.expect(key)?.state;
+        self.machine.may_retry(key).map_err(|_| Refused::Unexpected)?;
+        match (state, &self.step(key).kind) {
+            (StepState::OutcomeUnknown, Kind::Task(task)) => {
                 self.reopen(key);
                 let node = self.node_mut(key);
                 // The lost one does not count, and the operator is asked only
@@ -46,10 +42,34 @@ impl Transition<'_> {
                 node.losses = 0;
                 self.attempt_again(key, task);
             }
-            (StepState::Undoing, _) if node.activity == Activity::Idle => self.start_undo(key),
+            (StepState::Undoing, _) => self.start_undo(key),
+            (_, Kind::Task(task)) => self.attempt_again(key, task),
             _ => return Err(Refused::Unexpected),
         }
         Ok(())
+    }
+
+    /// An operator gives up the undo of a step: what it did stands.
+    pub fn give_up_undo(&mut self, key: Key) -> Result<(), Refused> {
+        self.expect(key)?;
+        self.machine.may_give_up(key).map_err(|_| Refused::Unexpected)?;
+        let given_up = || Box::new(Failure::new(Cause::Cancelled, "the undo was given up by an operator"));
+        self.node_mut(key).failure.get_or_insert_with(given_up);
+        self.end_undo(key, StepState::Failed);
+        Ok(())
+    }
+
+    /// The undo of a step is over by an operator's word. An attempt of it that
+    /// is under way is given up.
+    fn end_undo(&mut self, key: Key, state: StepState) {
+        if self.node(key).activity == Activity::Attempt {
+            let epoch = self.node(key).epoch;
+            self.set_activity(key, Activity::Idle);
+            self.act(Action::Abort { key, epoch, graceful: true });
+        }
+        self.next_epoch(key);
+        self.set(key, state);
+        self.undo_concluded(key);
     }
 
     /// A step whose outcome was unknown goes on after all.

@@ -101,6 +101,29 @@ impl Transition<'_> {
         self.act(Action::Recall { key, fresh });
     }
 
+    /// Asks what a step did that ends without having begun, since its part of
+    /// the run has failed or is stopped: in a life that holds results, that
+    /// has to be undone. False where there is nothing to ask.
+    pub fn recall_for_undo(&mut self, key: Key) -> bool {
+        let node = self.node(key);
+        let waits = node.state == StepState::Waiting(Wait::Dependencies);
+        if !waits || !self.may_have_to_be_undone(key) {
+            return false;
+        }
+        match (node.asked, node.activity) {
+            (false, _) => self.recall(key, true),
+            (true, Activity::Recall) => {}
+            (true, _) => return false,
+        }
+        true
+    }
+
+    fn may_have_to_be_undone(&self, key: Key) -> bool {
+        let step = self.step(key);
+        let has_undo = matches!(step.kind, Kind::Task(task) if task.task.undo.is_some());
+        self.machine.holding && has_undo && !step.always
+    }
+
     /// It is known what is left of a step.
     pub fn recalled(&mut self, key: Key, recalled: Recalled) -> Result<(), Refused> {
         let activity = self.expect(key)?.activity;
@@ -116,6 +139,11 @@ impl Transition<'_> {
             return Err(Refused::Unexpected);
         }
         self.set_activity(key, Activity::Idle);
+        let is_over = matches!(recalled, Recalled::Value | Recalled::Failed { .. } | Recalled::Unknown);
+        if self.is_halted(key) && !is_over {
+            self.cancel_step(key);
+            return Ok(());
+        }
         match recalled {
             Recalled::Lost => {
                 self.machine.lost.push(key);

@@ -1,14 +1,15 @@
 //! Taking back: the finished steps of a failed workflow are undone, one at a
 //! time, the last one first.
 
+use super::Machine;
 use super::attempt::{LOSSES, next_attempt};
-use super::frame::Activity;
+use super::frame::{Activity, NEVER};
 use super::transition::{Transition, Work};
 use crate::definition::TaskStep;
 use crate::error::{Cause, Failure};
 use crate::run::effect::Action;
 use crate::run::event::AttemptEnd;
-use crate::run::state::{FrameId, Key, StepState};
+use crate::run::state::{FrameId, Key, StepState, Timestamp};
 use crate::task::Retryability;
 
 impl Transition<'_> {
@@ -69,7 +70,7 @@ impl Transition<'_> {
         }
         let Some((_, key)) = body.undoable.pop() else { return false };
         body.undoing = Some(key);
-        body.undo_since = now;
+        (body.undo_since, body.undo_due) = (now, NEVER);
         let node = self.node_mut(key);
         node.attempt = 0;
         node.losses = 0;
@@ -130,16 +131,26 @@ impl Transition<'_> {
             .and_then(|undo| next_attempt(&undo.task.policy, attempt, since, self.now, retryability, roll));
         self.node_mut(key).failure = Some(Box::new(failure));
         if let Some(at) = next {
-            let epoch = self.next_epoch(key);
-            self.act(Action::Timer { key, epoch, at });
+            self.await_undo(key, at);
         } else {
             self.set(key, StepState::Failed);
             self.undo_concluded(key);
         }
     }
 
+    /// Waits for the next attempt of an undo.
+    fn await_undo(&mut self, key: Key, at: Timestamp) {
+        let epoch = self.next_epoch(key);
+        if let Some((scope, _)) = self.undoing_scope(key)
+            && let Some(body) = &mut self.machine.frames.at_mut(scope).body
+        {
+            body.undo_due = at;
+        }
+        self.act(Action::Timer { key, epoch, at });
+    }
+
     /// The undo is over, one way or the other: on to the next.
-    fn undo_concluded(&mut self, key: Key) {
+    pub fn undo_concluded(&mut self, key: Key) {
         if let Some((scope, _)) = self.undoing_scope(key) {
             if let Some(body) = &mut self.machine.frames.at_mut(scope).body {
                 body.undoing = None;
@@ -150,17 +161,35 @@ impl Transition<'_> {
         self.unkeep(key);
     }
 
+    /// The workflow frame that undoes the step, and since when.
+    fn undoing_scope(&self, key: Key) -> Option<(u32, Timestamp)> {
+        let scope = self.machine.undoing_scope(key)?;
+        let body = self.machine.frames.at(scope).body.as_ref()?;
+        Some((scope, body.undo_since))
+    }
+}
+
+impl Machine {
     /// The workflow frame that undoes the step: its own, or one further out
     /// when its own has ended well.
-    fn undoing_scope(&self, key: Key) -> Option<(u32, crate::run::state::Timestamp)> {
-        let mut frame = self.machine.frames.at(key.frame.index);
+    fn undoing_scope(&self, key: Key) -> Option<u32> {
+        let mut frame = self.frames.get(key.frame)?;
         loop {
             let scope = frame.scope;
-            frame = self.machine.frames.at(scope);
+            frame = self.frames.at(scope);
             match &frame.body {
-                Some(body) if body.undoing == Some(key) => return Some((scope, body.undo_since)),
-                _ => frame = self.machine.frames.at(frame.parent?.frame.index),
+                Some(body) if body.undoing == Some(key) => return Some(scope),
+                _ => frame = self.frames.at(frame.parent?.frame.index),
             }
         }
+    }
+
+    /// When the next attempt to undo a step is due, where it waits for that.
+    #[must_use]
+    pub fn undo_due(&self, key: Key) -> Option<Timestamp> {
+        let node = self.frames.node(key)?;
+        let waits = node.state == StepState::Undoing && node.activity == Activity::Idle;
+        let body = self.frames.at(self.undoing_scope(key).filter(|_| waits)?).body.as_ref()?;
+        (body.undo_due != NEVER).then_some(body.undo_due)
     }
 }

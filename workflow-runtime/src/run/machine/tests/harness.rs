@@ -22,6 +22,8 @@ pub struct Run {
     answers: BTreeMap<String, VecDeque<Result<Answer, Failure>>>,
     /// What is left of steps from before, by path; nothing of all others.
     left: BTreeMap<String, Recalled>,
+    /// Whether that is so whatever comes before it.
+    holds: bool,
     /// The paths of steps of which nobody says what is left of them.
     unanswered: Vec<String>,
     /// The paths of steps whose next region has no value.
@@ -73,6 +75,15 @@ impl Run {
         run
     }
 
+    /// The same, of a life that keeps results whatever comes before them.
+    pub fn holding(graph: &'static Graph, left: &[(&str, Recalled)]) -> Self {
+        let mut run = Self::to_resume(graph, left);
+        run.machine = Machine::resuming(graph).holding();
+        run.holds = true;
+        run.event(Event::Begun).expect("a run begins");
+        run
+    }
+
     fn new(machine: Machine) -> Self {
         Self {
             machine,
@@ -80,6 +91,7 @@ impl Run {
             now: Timestamp(0),
             answers: BTreeMap::new(),
             left: BTreeMap::new(),
+            holds: false,
             unanswered: Vec::new(),
             bad_regions: Vec::new(),
             told: BTreeMap::new(),
@@ -116,7 +128,7 @@ impl Run {
             Action::Evaluate { key, .. } => Some(Event::Answered { key, answer: self.answer(key) }),
             Action::Recall { key, fresh } => {
                 let path = self.path(key);
-                let left = self.left.get(&path).filter(|_| !fresh);
+                let left = self.left.get(&path).filter(|_| !fresh || self.holds);
                 let recalled = left.cloned().unwrap_or(Recalled::Nothing);
                 (!self.unanswered.contains(&path)).then_some(Event::Recalled { key, recalled })
             }
@@ -290,6 +302,11 @@ impl Run {
     pub fn set(&mut self, path: &str) -> Result<(), Refused> {
         let key = self.key(path);
         self.event(Event::Set { key })
+    }
+
+    pub fn give_up(&mut self, path: &str) -> Result<(), Refused> {
+        let key = self.key(path);
+        self.event(Event::UndoGivenUp { key })
     }
 
     pub fn retry(&mut self, path: &str) -> Result<(), Refused> {

@@ -2,7 +2,7 @@
 
 use super::graph::*;
 use super::harness::*;
-use crate::run::{AttemptEnd, Event, Refused, RunState, StepState, Timestamp};
+use crate::run::{AttemptEnd, Event, Refusal, Refused, RunState, StepState, Timestamp};
 
 #[test]
 fn a_step_that_waits_is_settled() {
@@ -135,6 +135,39 @@ fn an_undo_is_attempted_again_when_an_operator_wants_it() {
     run.log();
     run.retry("a").unwrap();
     assert_eq!(run.log(), ["undo a 2"]);
+}
+
+#[test]
+fn an_undo_is_settled_between_its_attempts_and_given_up_at_any_time() {
+    let steps = || vec![task("a").undo(3), task("b").undo(3).needs(&["a"]), task("boom").needs(&["b"])];
+    let undoing = || {
+        let mut run = Run::begin(flat(steps()));
+        run.ok("a");
+        run.ok("b");
+        run.fail("boom");
+        run.log();
+        run
+    };
+    let mut run = undoing();
+    let key = run.key("b");
+    assert_eq!((run.set("b"), run.machine.may_set(key)), (Err(Refused::Unexpected), Err(Refusal::UndoRuns)));
+    assert_eq!(run.machine.undo_due(key), None);
+    run.fail("b");
+    assert_eq!(run.machine.undo_due(key), Some(Timestamp(1_000_000_000)));
+    run.set("b").unwrap();
+    assert_eq!(run.log(), ["timer b +1s", "undo a 1"]);
+    assert_eq!((run.state("b"), run.machine.undo_due(key)), (StepState::Undone, None));
+
+    let mut run = undoing();
+    run.give_up("b").unwrap();
+    assert_eq!(run.log(), ["give up b", "undo a 1"]);
+    assert_eq!(run.state("b"), StepState::Failed);
+    let view = run.machine.view(run.key("b")).unwrap();
+    assert_eq!(view.failure.unwrap().to_string(), "the undo was given up by an operator");
+    assert_eq!(run.try_end("b", AttemptEnd::Ok), Err(Refused::Stale));
+    assert_eq!(run.give_up("b"), Err(Refused::Unexpected), "it is over");
+    run.ok("a");
+    assert_eq!(run.run_state(), RunState::Failed);
 }
 
 #[test]

@@ -382,3 +382,41 @@ fn a_race_that_goes_on_anew_may_end_otherwise() {
     assert_eq!(run.state("m[0]/z"), StepState::Running);
     assert_eq!(anew(&run), ["after", "m[0]/z"], "it was won by what is left of it");
 }
+
+/// Where what comes before it fails, or the run is cancelled: what a life holds
+/// has been done, and is undone.
+#[test]
+fn what_is_held_and_not_come_to_is_undone() {
+    let steps = || {
+        vec![
+            task("risk"),
+            task("pay").undo(1).needs(&["risk"]),
+            task("more").undo(1).needs(&["pay"]),
+            task("never").undo(1).needs(&["risk"]),
+        ]
+    };
+    let left = [("pay", Recalled::Value), ("more", Recalled::Value)];
+    let mut run = Run::holding(flat(steps()), &left);
+    run.fail("risk");
+    run.ok("more");
+    run.ok("pay");
+    assert_eq!(
+        run.log(),
+        ["recall risk", "start risk 1", "undo more 1", "undo pay 1", "finish failed: risk 1 no luck",]
+    );
+    assert_eq!(run.states(), "risk failed, pay undone, more undone, never cancelled");
+
+    let mut run = Run::holding(flat(steps()), &left);
+    run.event(Event::CancelRequested).unwrap();
+    run.end("risk", AttemptEnd::Cancelled);
+    run.ok("more");
+    run.ok("pay");
+    assert_eq!(run.run_state(), RunState::Cancelled);
+    assert_eq!(run.states(), "risk cancelled, pay undone, more undone, never cancelled");
+
+    // Where it is come to in its turn, nothing is different.
+    let mut run = Run::holding(flat(steps()), &left);
+    run.ok("risk");
+    run.ok("never");
+    assert_eq!(run.run_state(), RunState::Succeeded);
+}

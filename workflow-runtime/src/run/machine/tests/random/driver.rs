@@ -181,7 +181,7 @@ impl Driver {
             Event::TimerFired { .. } | Event::Granted { .. } => None,
             Event::Begun | Event::Signalled { .. } | Event::CancelRequested => Some(true),
             Event::GraceOver | Event::Paused | Event::Resumed => Some(true),
-            Event::Set { .. } | Event::RetryRequested { .. } => Some(true),
+            Event::Set { .. } | Event::RetryRequested { .. } | Event::UndoGivenUp { .. } => Some(true),
             Event::Recalled { .. } | Event::MoreWanted { .. } => None,
         }
     }
