@@ -158,7 +158,7 @@ fn an_undo_that_waits_is_seen_tried_and_given_up() {
     program.fine(&["give-up", "@last", "held", "--as", "grace", "--reason", "they paid"]);
     assert!((0..300).any(|_| state(&program) == "failed"), "{}", state(&program));
     let shown = program.fine(&["show", "@last"]);
-    assert!(shown.out.contains(" grace: give-up step=trip/held (they paid): done\n"), "{shown:?}");
+    assert!(shown.out.contains(" grace: give_up step=trip/held (they paid): done\n"), "{shown:?}");
     work.signal("-TERM").end();
     assert_eq!(program.fine(&["doctor"]).out, "nothing is wrong\n");
 }
