@@ -37,12 +37,37 @@ fn run_ends_when_it_is_told_to_and_says_how_to_go_on() {
     assert_eq!(program.fine(&["resume", "@last"]).out, "awake\n");
 }
 
-/// Ctrl-c twice is at once, whatever the grace time.
+/// Ctrl-c twice is at once, whatever the grace time. What ran is interrupted
+/// and not lost.
 #[test]
 fn a_second_signal_does_not_wait() {
     let program = Program::own("term-twice");
     let live = is_napping(program.spawn(&["run", "siesta", "file=napped"]));
     let ended = live.signal("-INT").until("stopping: ").signal("-INT").end();
     assert_eq!(ended.code, Some(130), "{ended:?}");
+    assert_eq!(outcomes(&program), ["interrupted"]);
     assert_eq!(program.fine(&["resume", "@last"]).out, "awake\n");
+}
+
+fn outcomes(program: &Program) -> Vec<String> {
+    let story = program.story();
+    let attempts = story["steps"][0]["attempts"].as_array().unwrap().iter();
+    attempts.map(|attempt| attempt["outcome"].as_str().unwrap().to_owned()).collect()
+}
+
+/// A terminal that is closed says so to the program, and its shell may say it
+/// once more; a service manager may say it beside its `SIGTERM`.
+#[test]
+fn a_hangup_is_no_loss_however_often_it_comes() {
+    let program = Program::own("hangup");
+    program.fine(&["start", "siesta", "file=napped"]);
+    for signals in [&["-HUP"][..], &["-HUP", "-HUP", "-HUP"], &["-TERM", "-HUP"], &["-QUIT"]] {
+        let _ = std::fs::remove_file(program.folder.join("napped"));
+        let live = is_napping(program.spawn(&["work"]));
+        let ended = signals.iter().fold(live, |live, signal| live.signal(signal)).end();
+        assert_eq!(ended.code, Some(0), "{signals:?}: {ended:?}");
+    }
+    assert_eq!(outcomes(&program), ["interrupted"; 4]);
+    program.fine(&["work", "--drain"]);
+    assert_eq!(program.story()["result"], "awake");
 }

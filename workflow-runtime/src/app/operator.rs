@@ -88,8 +88,10 @@ pub(super) async fn operate(
         let id = request(program, Some(run), operation, by).await?;
         return Ok(Done::There { id });
     }
-    let engine = program.engine(duty).await?;
+    // Heard from before anything begins: an attempt is not cut off by the wish
+    // that this process stop.
     let interrupts = Interrupts::new();
+    let engine = program.engine(duty).await?;
     let id = match operation {
         Some(operation) => match engine.operate_exactly(Some(run), operation, by).await {
             Ok(id) => id,

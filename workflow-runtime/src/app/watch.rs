@@ -31,7 +31,8 @@ const FRAME: Duration = Duration::from_millis(100);
 pub async fn watch<T: Durable>(run: Run<T>) -> Result<T> {
     let mut err = stderr();
     let mut follower = Follower::of((*run).clone(), &mut err, Screen::is_live(), Timestamp::default());
-    let mut interrupts = Interrupts::new();
+    // A terminal that is closed is no reason to undo what is done.
+    let mut interrupts = Interrupts::without_hangup();
     let mut interrupted = false;
     while let Followed::Interrupted = follower.follow(&mut interrupts).await {
         if interrupted {

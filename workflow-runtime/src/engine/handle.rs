@@ -115,8 +115,18 @@ impl<R: Resources> Engine<R> {
     /// Code that does not return is not waited for: threads of `blocking` tasks
     /// go on until it does, or the process ends.
     pub async fn shutdown(&self) {
+        self.shutdown_in(self.core.grace).await;
+    }
+
+    /// The same without any grace.
+    #[cfg(feature = "app")]
+    pub(crate) async fn shutdown_at_once(&self) {
+        self.shutdown_in(Duration::ZERO).await;
+    }
+
+    async fn shutdown_in(&self, grace: Duration) {
         self.registry.close();
-        let grace_over = Instant::now() + self.core.grace;
+        let grace_over = Instant::now() + grace;
         // Both over all runs, not for each: the time is common to all.
         let mut over = pin!(self.core.reach(grace_over));
         for host in self.registry.live() {

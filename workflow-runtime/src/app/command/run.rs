@@ -2,6 +2,7 @@
 
 use std::io::stdin;
 use std::process;
+use std::time::Duration;
 
 use clap::ArgMatches;
 use serde_json::json;
@@ -29,8 +30,8 @@ pub(super) async fn run(
         let id = Creator::There.create(program, wanted).await?;
         return super::watch::watch_id(program, &id, RunState::Succeeded, output).await;
     }
-    let engine = program.engine(Duty::OneRun).await?;
     let mut interrupts = Interrupts::new();
+    let engine = program.engine(Duty::OneRun).await?;
     let run = engine.start_with(wanted).await?;
     show_until_end(program, &engine, run, RunState::Succeeded, &mut interrupts, output).await
 }
@@ -99,10 +100,20 @@ pub(super) async fn show_until_end(
     ending::tell(program, &Ending::of(&run), wanted, output)
 }
 
-/// Lets what runs end, unless somebody cannot wait for it.
+/// Lets what runs end, unless somebody cannot wait for it: then it is
+/// interrupted, and the store hears of that, as it would be lost otherwise.
 pub(super) async fn stop(engine: &Engine, interrupts: &mut Interrupts) {
     tokio::select! {
-        () = engine.shutdown() => {}
-        () = interrupts.next() => process::exit(i32::from(Code::Interrupted as u8)),
+        () = engine.shutdown() => return,
+        () = interrupts.next() => {}
     }
+    tokio::select! {
+        () = engine.shutdown_at_once() => {}
+        () = tokio::time::sleep(AT_ONCE) => {}
+        () = interrupts.next() => {}
+    }
+    process::exit(i32::from(Code::Interrupted as u8));
 }
+
+/// How long it may take to write down that what ran was interrupted.
+const AT_ONCE: Duration = Duration::from_secs(2);
