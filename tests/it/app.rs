@@ -16,6 +16,7 @@ mod numbers;
 mod operators;
 mod process;
 mod stopping;
+mod suspected;
 
 use process::{Ended, Program, json_lines};
 

@@ -110,8 +110,6 @@ fn promise_08_after_kill_9_nothing_committed_is_lost_and_nothing_finished_runs_t
     let mut random = 0x9e37_79b9_7f4a_7c15_u64;
     let result = loop {
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        // Far enough for the attempts that the last kill interrupted to end: a
-        // step that is lost three times in a row fails, which is another promise.
         let effects = (kills < wanted).then_some(30 + (random >> 40) as usize % 60);
         let printed = run_child(&folder, effects);
         healthy(&folder.join("runs.db"));

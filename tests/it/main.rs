@@ -8,6 +8,7 @@ mod cache;
 mod changed;
 mod clocks;
 mod crash;
+mod crash_loops;
 mod deadly;
 mod doctor;
 mod durable;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use workflow_runtime::run::{RunState, StepState, Wait};
 use workflow_runtime::testing::block_on;
-use workflow_runtime::{Context, Engine, Error, Resources, Run, StepError, task, workflow};
+use workflow_runtime::{Context, Engine, Error, Operation, Resources, Run, StepError, task, workflow};
 
 use crate::faulty::{Fault, Faulty};
 
@@ -395,22 +395,108 @@ fn promise_10_a_lost_attempt_does_not_use_up_a_retry() {
     assert_eq!(world.attempts("tries/risk"), [1, 1, 1, 2]);
 }
 
+/// A process that dies as soon as the attempt of the step has begun once more,
+/// and how long that took; a state that has no next attempt, instead.
+fn die_in(store: &Arc<Faulty>, world: &Arc<World>, path: &str) -> Result<Duration, StepState> {
+    block_on(async {
+        let began = tokio::time::Instant::now();
+        let starts = world.starts(path);
+        let run = engine(&store.reopen(), world).await.start(tries(1)).key("k").await.unwrap();
+        for _ in 0..1000 {
+            if world.starts(path) > starts {
+                return Ok(began.elapsed());
+            }
+            match run.snapshot().step(path).map(|step| step.state) {
+                Some(StepState::Suspected) => return Err(StepState::Suspected),
+                Some(StepState::Waiting(Wait::Backoff { .. })) => {
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                }
+                _ => settle().await,
+            }
+        }
+        panic!("neither another attempt nor an end: {:?}", run.snapshot());
+    })
+}
+
 #[test]
-fn promise_10_three_losses_in_a_row_fail_the_step() {
+fn promise_10_a_step_lost_ten_times_in_a_row_is_suspected_and_fails_nothing() {
     let (store, world) = (Faulty::new(), Arc::new(World::default()));
+    let waits: Vec<Duration> = (0..10).map(|_| die_in(&store, &world, "tries/risk").unwrap()).collect();
+    // The first attempt, and then 0, 0, 1, 2, 4 ... seconds.
+    let at_least = [0.0, 0.0, 0.0, 0.75, 1.5, 3.0, 6.0, 12.0, 24.0, 48.0];
+    for (number, (wait, least)) in waits.iter().zip(at_least).enumerate() {
+        let wait = wait.as_secs_f64();
+        assert!((least..=least / 0.75 * 1.25 + 1.5).contains(&wait), "attempt {number} after {waits:?}");
+    }
+    assert_eq!(die_in(&store, &world, "tries/risk"), Err(StepState::Suspected));
+    assert_eq!(store.stored("k").state, RunState::Waiting);
+    // However often the process starts, and however long it lives.
     for _ in 0..3 {
         block_on(async {
-            let _run = engine(&store.reopen(), &world).await.start(tries(1)).key("k").await.unwrap();
-            settle().await;
+            let run = engine(&store.reopen(), &world).await.start(tries(1)).key("k").await.unwrap();
+            tokio::time::sleep(Duration::from_secs(86_400)).await;
+            assert_eq!(run.state(), RunState::Waiting);
         });
     }
+    assert_eq!(world.attempts("tries/risk"), [1; 10], "none of them counts");
+    assert!(workflow_runtime::doctor::examine(&*store, &[tries::GRAPH]).unwrap().is_healthy());
+}
+
+#[test]
+fn promise_10_an_operator_has_a_suspected_step_attempted_again_or_settles_or_cancels_it() {
+    let by = || workflow_runtime::By { actor: "ann".to_owned(), reason: None };
+    let suspected = || {
+        let (store, world) = (Faulty::new(), Arc::new(World::default()));
+        for _ in 0..10 {
+            die_in(&store, &world, "tries/risk").unwrap();
+        }
+        (store, world)
+    };
+    let operate = |store: &Arc<Faulty>, world: &Arc<World>, operation| {
+        world.open.store(1, Ordering::SeqCst);
+        block_on(async {
+            let engine = engine(&store.reopen(), world).await;
+            let run = engine.start(tries(1)).key("k").await.unwrap();
+            settle().await;
+            assert_eq!(run.snapshot().step("tries/risk").unwrap().state, StepState::Suspected);
+            engine.operate(Some(run.id()), operation, by()).await.unwrap();
+            run.await
+        })
+    };
+    let step = || "tries/risk".to_owned();
+    for operation in [Operation::Retry { step: Some(step()) }, Operation::Retry { step: None }] {
+        let (store, world) = suspected();
+        assert_eq!(operate(&store, &world, operation).unwrap(), 2);
+        assert_eq!(world.attempts("tries/risk").last(), Some(&2), "two attempts are left to it, as ever");
+    }
+    let (store, world) = suspected();
+    let operation = Operation::Set { step: step(), value: 7.into() };
+    assert_eq!(operate(&store, &world, operation).unwrap(), 8);
+    let (store, world) = suspected();
+    let cancelled = operate(&store, &world, Operation::Cancel);
+    assert!(matches!(cancelled, Err(Error::Cancelled { .. })), "{cancelled:?}");
+}
+
+#[test]
+fn promise_10_what_was_decided_and_has_not_begun_is_not_lost_once_more() {
+    let (store, world) = (Faulty::new(), Arc::new(World::default()));
+    die_in(&store, &world, "tries/risk").unwrap();
+    // A program that ends as it starts, again and again: nothing begins, and
+    // nothing more is written.
+    let mut entries = Vec::new();
+    for _ in 0..30 {
+        block_on(async {
+            drop(engine(&store.reopen(), &world).await);
+        });
+        entries.push(store.events("k").len());
+    }
+    assert_eq!(world.starts("tries/risk"), 1);
+    assert!(entries[2..].iter().all(|length| *length == entries[2]), "{entries:?}");
+    world.open.store(1, Ordering::SeqCst);
     block_on(async {
         let run = engine(&store.reopen(), &world).await.start(tries(1)).key("k").await.unwrap();
-        let Err(Error::Failed { error, .. }) = run.await else { panic!("it did not fail") };
-        assert_eq!(error.step(), "tries/risk");
-        assert_eq!(error.failure().cause, workflow_runtime::Cause::Lost);
+        assert_eq!(run.await.unwrap(), 2);
     });
-    assert_eq!(world.starts("tries/risk"), 3);
 }
 
 #[test]

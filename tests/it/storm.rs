@@ -28,10 +28,6 @@ const CHILD: &str = "WORKFLOW_STORM_CHILD";
 /// How many keys there have been, where the values are encrypted.
 const KEYS: &str = "WORKFLOW_STORM_KEYS";
 
-/// How often a step is lost in a row at most: with once more it would fail,
-/// which is another promise.
-const LOSSES: u32 = 2;
-
 /// What the children run; nothing when it is not one of them that asks.
 #[test]
 fn child() {
@@ -86,8 +82,6 @@ struct Storm {
     clients: Vec<Client>,
     encrypted: bool,
     children: u64,
-    /// How often the attempts under way were lost in a row, by run and path.
-    losses: HashMap<(String, String), u32>,
     /// How often each step had started when its success was seen.
     done: HashMap<(String, String), usize>,
 }
@@ -155,8 +149,7 @@ impl Storm {
             clients.push(Client::new("patient", number, ("succeeded", Some(number))));
         }
         let (folder, database) = (scratch.path(""), scratch.path("runs.db"));
-        let (losses, done) = (HashMap::new(), HashMap::new());
-        Self { folder, database, clients, encrypted, children: 0, losses, done }
+        Self { folder, database, clients, encrypted, children: 0, done: HashMap::new() }
     }
 
     /// How many keys there have been: every other child brings one.
@@ -187,17 +180,14 @@ impl Storm {
         done.filter(|done| !done).count() == 0
     }
 
-    /// Kills the child after a time, whatever it is at, except in an attempt
-    /// that it must not lose.
+    /// Kills the child after a time, whatever it is at.
     fn live_for(&mut self, mut child: Killed, time: Duration) {
         let killed_at = Instant::now() + time;
         // Every look of a visitor ends with the look, so that the next process
         // may be the first one to open the files, or not.
-        while Instant::now() < killed_at || self.is_in_danger() {
+        while Instant::now() < killed_at {
             self.look_on(&mut child);
         }
-        drop(child);
-        self.count_losses();
     }
 
     fn live_until_done(&mut self, mut child: Killed) {
@@ -215,32 +205,6 @@ impl Storm {
         // Another process does the work, so there is nothing to steer here.
         std::thread::sleep(Duration::from_millis(5));
         done
-    }
-
-    fn open_attempts(&self) -> Vec<(String, String)> {
-        let Some(db) = look(&self.database) else { return Vec::new() };
-        let Ok(mut open) = db.prepare("SELECT id, path FROM attempts WHERE outcome = 'running'") else {
-            return Vec::new();
-        };
-        let open = open.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
-        open.map(Result::unwrap).collect()
-    }
-
-    fn is_in_danger(&self) -> bool {
-        self.losses.values().any(|losses| *losses >= LOSSES)
-            && self.open_attempts().iter().any(|step| self.losses.get(step) >= Some(&LOSSES))
-    }
-
-    fn count_losses(&mut self) {
-        let open = self.open_attempts();
-        let before = std::mem::take(&mut self.losses);
-        self.losses = open
-            .into_iter()
-            .map(|step| {
-                let losses = before.get(&step).copied().unwrap_or_default() % LOSSES + 1;
-                (step, losses)
-            })
-            .collect();
     }
 
     /// What a child has left, examined on a copy, so that the next child finds

@@ -236,10 +236,27 @@ workflow! {
     }
 }
 
+/// Ends its process.
+#[task(losses = 2)]
+async fn crash() -> u64 {
+    std::process::abort()
+}
+
+workflow! {
+    /// Is what ends the process.
+    pub fn abrupt() -> Result<u64> {
+        let crashed = crash();
+        Ok(crashed)
+    }
+}
+
 fn main() -> ExitCode {
     let mut app = App::new().configure(|engine| engine.grace(Duration::from_millis(200)));
     app = app.register::<login>().register::<transfer>().register::<siesta>().register::<diary>();
     app = app.register::<numbers>().register::<trip>();
+    if std::env::var("PROGRAM_ABRUPT").is_ok() {
+        app = app.register::<abrupt>();
+    }
     app = match std::env::var("PROGRAM_DAY").as_deref() {
         Ok("tuesday") => app.register::<tuesday::nightly>(),
         Ok("wednesday") => app.register::<wednesday::nightly>(),

@@ -94,6 +94,7 @@ mod workflow;
 /// | `retry(..)` | repeats a failed attempt; see below |
 /// | `timeout = "10s"` | the longest that one attempt may take |
 /// | `deadline = "5m"` | the longest that all attempts and the waits between them may take |
+/// | `losses = 10` | how often in a row an attempt may be lost to a crash before the step is suspected; 0 for any number |
 /// | `blocking` | for a function that is not `async`: it runs on a thread of its own |
 /// | `at_most_once` | an attempt lost to a crash is not repeated |
 /// | `reconcile = check_transfer` | the task that finds out what became of such an attempt |
@@ -115,7 +116,11 @@ mod workflow;
 /// - `exponential("200ms", factor = 2, max = "30s")`
 /// - `list("1s", "5s", "30s")`, the last one repeated
 ///
-/// Without `retry`, there is one attempt. Durations are whole numbers with
+/// Without `retry`, there is one attempt. One that is lost to a crash, or
+/// interrupted, uses up none of them: it is repeated, after the third loss in a
+/// row with growing waits, and after `losses` of them, ten unless it is said
+/// otherwise, the step is suspected to be what ends the process, and waits for
+/// an operator. A `deadline` goes on meanwhile. Durations are whole numbers with
 /// units: `250ms`, `10s`, `5m`, `2h`, `3d`, `1h30m`.
 ///
 /// Every other option, in use:
@@ -189,7 +194,7 @@ mod workflow;
 ///
 /// A mistake in an option is reported where it is, with what may stand there.
 /// What contradicts itself does not compile: `at_most_once` with several
-/// attempts, a `deadline` shorter than the `timeout`, a function that is neither
+/// attempts, or with `losses` and no `reconcile`, a `deadline` shorter than the `timeout`, a function that is neither
 /// `async` nor `blocking`, an `undo` that does not fit the output. What is not
 /// serialisable is reported at the workflow that uses the task.
 ///

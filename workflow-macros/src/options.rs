@@ -1,5 +1,5 @@
-//! The options that a task and a step of a workflow have in common: retries
-//! and time limits. A step's attributes override the task's options.
+//! The options that a task and a step of a workflow have in common: retries,
+//! time limits and losses. A step's attributes override the task's options.
 //!
 //! Task: `#[task(retry(attempts = 5), timeout = "10s")]`.
 //! Step: `#[retry(attempts = 5)] #[timeout("10s")]`.
@@ -27,12 +27,12 @@ pub(crate) struct StepOptions {
 
 impl StepOptions {
     /// Takes an attribute if it is `#[retry(..)]`, `#[timeout(..)]`,
-    /// `#[deadline(..)]`, `#[limit(..)]` or `#[name = ".."]`. Any other is
-    /// left alone: `false`.
+    /// `#[deadline(..)]`, `#[losses(..)]`, `#[limit(..)]` or `#[name = ".."]`.
+    /// Any other is left alone: `false`.
     pub(crate) fn read(&mut self, attribute: &Attribute, errors: &mut Errors) -> bool {
         let Some(name) = attribute.path().get_ident() else { return false };
         let text = name.to_string();
-        if !["retry", "timeout", "deadline", "limit", "name"].contains(&text.as_str()) {
+        if !["retry", "timeout", "deadline", "losses", "limit", "name"].contains(&text.as_str()) {
             return false;
         }
         if self.seen.contains(&text) {
@@ -62,6 +62,10 @@ impl StepOptions {
             "deadline" => {
                 let literal = entry.argument("a duration in quotes", "#[deadline(\"1m\")]", errors);
                 self.policy.deadline = limit_of("deadline", literal, errors);
+            }
+            "losses" => {
+                let literal = entry.argument("a whole number", "#[losses(10)]", errors);
+                self.policy.take_losses(literal, errors);
             }
             "limit" => {
                 const TAKES: &str = "a whole number above zero";
@@ -180,6 +184,7 @@ mod tests {
             parse_quote!(#[retry(attempts = 10, backoff = list("1s", "5s"), jitter = 1)]),
             parse_quote!(#[timeout("1m")]),
             parse_quote!(#[deadline("1h")]),
+            parse_quote!(#[losses(0)]),
             parse_quote!(#[limit(8)]),
             parse_quote!(#[name = "again"]),
         ]);
@@ -190,6 +195,7 @@ mod tests {
         assert_eq!(options.policy.jitter, Some(1.0));
         assert_eq!(options.policy.timeout.map(|timeout| timeout.0), Some(seconds(60)));
         assert_eq!(options.policy.deadline.map(|deadline| deadline.0), Some(seconds(3600)));
+        assert_eq!(options.policy.losses.map(|losses| losses.0), Some(0));
         assert_eq!(options.limit.map(|limit| limit.0), Some(8));
         assert_eq!(options.name.map(|name| name.value()).as_deref(), Some("again"));
     }
@@ -208,6 +214,8 @@ mod tests {
             parse_quote!(#[retry(attempts = 0, when = is_transient, jitter = -0.1, budget = "0s")]),
             parse_quote!(#[retry(attempts = 2)]),
             parse_quote!(#[timeout = "1m"]),
+            parse_quote!(#[losses(65536)]),
+            parse_quote!(#[losses = 3]),
             parse_quote!(#[limit(0)]),
             parse_quote!(#[name = ""]),
         ]);
@@ -220,6 +228,8 @@ mod tests {
                 "`when` belongs to the task",
                 "the attribute `retry` is given twice",
                 "`timeout` takes a duration in quotes",
+                "`losses` takes a whole number from 0 to 65535",
+                "the attribute `losses` is given twice",
                 "`limit` must be at least 1",
                 "a name has 1 to 100 characters: no space, `/`, `[`, `]` or quote, and none that cannot be seen",
             ]

@@ -94,6 +94,12 @@ pub const fn check_policy(task: &TaskDef, policy: &Policy, waits: bool) {
          help: remove `retry` from the step"
     );
     assert!(
+        !task.at_most_once || task.reconcile.is_some() || policy.losses == task.policy.losses,
+        "the task is `at_most_once`, and this step says how often it may be lost\n\
+         help: remove `losses` from the step\n\
+         note: an attempt that was lost is not repeated, so it is not lost again"
+    );
+    assert!(
         !task.transaction || policy.timeout.is_none(),
         "the task is a `transaction`, and this step limits its time\n\
          help: remove `timeout` from the step\n\

@@ -12,11 +12,27 @@ pub struct Policy {
     pub timeout: Option<Duration>,
     /// The longest that all attempts and the waits between them may take.
     pub deadline: Option<Duration>,
+    /// How many attempts may be lost in a row, because the process ended,
+    /// before the step is suspected and waits for an operator. 0 for any
+    /// number.
+    pub losses: u16,
 }
 
 impl Policy {
     /// One attempt, no limits: what a plain `#[task]` has.
-    pub const DEFAULT: Self = Self { retry: Retry::NEVER, timeout: None, deadline: None };
+    pub const DEFAULT: Self = Self { retry: Retry::NEVER, timeout: None, deadline: None, losses: 10 };
+
+    /// The wait after so many attempts that were lost in a row: none after the
+    /// first two, then a second, and twice as long each time, up to five
+    /// minutes; a quarter longer or shorter by the random number `roll`, from
+    /// 0 up to 1.
+    pub(crate) fn after_losses(losses: u16, roll: f64) -> Duration {
+        const SECOND: Duration = Duration::from_secs(1);
+        const LONGEST: Duration = Duration::from_secs(300);
+        let backoff = Backoff::Exponential { start: SECOND, factor: 2.0, max: LONGEST };
+        let waits = Retry { backoff, jitter: 0.25, ..Retry::NEVER };
+        losses.checked_sub(3).map_or(Duration::ZERO, |earlier| waits.delay(u32::from(earlier) + 1, roll))
+    }
 }
 
 /// When and how often a failed attempt is repeated.
@@ -163,6 +179,17 @@ mod tests {
         assert_eq!([fixed.delay(1, 0.0), fixed.delay(1, 0.5), fixed.delay(1, 1.0)], [s(8), s(10), s(12)]);
         let capped = retry(Backoff::Exponential { start: s(10), factor: 2.0, max: s(10) }, 1.0);
         assert_eq!(capped.delay(1, 1.0), s(10));
+    }
+
+    #[test]
+    fn the_wait_after_losses_grows_from_nothing_to_five_minutes() {
+        let s = Duration::from_secs;
+        let waits: Vec<Duration> = (0..=13).map(|losses| Policy::after_losses(losses, 0.5)).collect();
+        let expected = [0, 0, 0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300].map(s);
+        assert_eq!(waits, expected);
+        assert_eq!(Policy::after_losses(3, 0.0), Duration::from_millis(750));
+        assert_eq!(Policy::after_losses(3, 1.0), Duration::from_millis(1250));
+        assert_eq!(Policy::after_losses(u16::MAX, 1.0), s(300));
     }
 
     #[test]

@@ -25,6 +25,8 @@ pub(crate) struct PolicyOverride {
     pub(crate) when: Option<Path>,
     pub(crate) timeout: Option<(Duration, Span)>,
     pub(crate) deadline: Option<(Duration, Span)>,
+    /// Losses in a row before a step is suspected; 0 for any number.
+    pub(crate) losses: Option<(u16, Span)>,
 }
 
 impl PolicyOverride {
@@ -103,6 +105,22 @@ impl PolicyOverride {
         self.deadline = limit_of("deadline", literal, errors);
     }
 
+    /// Takes the number of `losses = 10`.
+    pub(crate) fn take_losses(&mut self, literal: Option<LitInt>, errors: &mut Errors) {
+        let Some(literal) = literal else { return };
+        match literal.base10_parse() {
+            Ok(losses) => self.losses = Some((losses, literal.span())),
+            Err(_) => errors.on(
+                literal,
+                format_args!(
+                    "`losses` takes a whole number from 0 to {}\n\
+                     help: `0` repeats what was lost for ever, `10` is what holds without",
+                    u16::MAX
+                ),
+            ),
+        }
+    }
+
     /// Reports limits that contradict each other.
     pub(crate) fn check(&self, errors: &mut Errors) {
         if let (Some((timeout, _)), Some((deadline, span))) = (self.timeout, self.deadline)
@@ -127,6 +145,17 @@ impl PolicyOverride {
         self.expand(TokenStream::new()).is_empty()
     }
 
+    /// Whether nothing is given but how often a step may be lost.
+    pub(crate) fn is_only_losses(&self) -> bool {
+        let is_given = self.attempts.is_some()
+            || self.backoff.is_some()
+            || self.jitter.is_some()
+            || self.budget.is_some()
+            || self.timeout.is_some()
+            || self.deadline.is_some();
+        self.losses.is_some() && !is_given
+    }
+
     /// A constant expression: the policy `base` with these overrides.
     pub(crate) fn expand(&self, base: TokenStream) -> TokenStream {
         let mut changes = TokenStream::new();
@@ -147,6 +176,9 @@ impl PolicyOverride {
         }
         if let Some(deadline) = self.deadline.map(|(deadline, _)| expand_duration(deadline)) {
             changes.extend(quote!(policy.deadline = #Private::Option::Some(#deadline);));
+        }
+        if let Some((losses, _)) = self.losses {
+            changes.extend(quote!(policy.losses = #losses;));
         }
         if changes.is_empty() {
             return base;

@@ -39,6 +39,14 @@ impl Options {
                 ),
             );
         }
+        if let (Some((_, span)), Some(_), None) = (self.policy.losses, self.at_most_once, &self.reconcile) {
+            errors.at(
+                span,
+                "`losses` contradicts `at_most_once`\n\
+                 help: remove `losses`, or add a `reconcile`\n\
+                 note: an attempt that was lost is not repeated, so it is not lost again",
+            );
+        }
         if let (Some((_, span)), None) = (&self.reconcile, self.at_most_once) {
             errors.at(
                 *span,

@@ -27,10 +27,11 @@ pub(super) struct Options {
     pub(super) version: Option<u32>,
 }
 
-const KNOWN: [&str; 13] = [
+const KNOWN: [&str; 14] = [
     "retry",
     "timeout",
     "deadline",
+    "losses",
     "blocking",
     "at_most_once",
     "transaction",
@@ -72,6 +73,10 @@ impl Options {
             }
             "timeout" => self.policy.read_timeout(entry, errors),
             "deadline" => self.policy.read_deadline(entry, errors),
+            "losses" => {
+                let literal = entry.parse("a whole number", "losses = 10", errors);
+                self.policy.take_losses(literal, errors);
+            }
             "blocking" => self.blocking = entry.flag(errors),
             "at_most_once" => self.at_most_once = entry.flag(errors),
             "transaction" => self.transaction = entry.flag(errors),

@@ -85,6 +85,7 @@ mod tests {
             created_at: Timestamp::default(),
             state,
             asleep: false,
+            suspected: 0,
             end: None,
         };
         Known(vec![

@@ -94,6 +94,7 @@ mod short;
 mod story;
 mod style;
 mod suggest;
+mod suspected;
 mod tree;
 mod watch;
 

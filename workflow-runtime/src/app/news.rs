@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::short::short;
 use super::style::plain;
+use crate::error::Cause;
 use crate::observe::{RunEvent, RunEventKind};
 use crate::run::{StepState, Timestamp, Wait};
 use crate::view::{RunSnapshot, StepKind};
@@ -43,8 +44,10 @@ impl Reporter {
             return None;
         }
         // The rest of a long message is for whoever reports the failure.
-        let why = failure.map(|failure| plain(failure.to_string().lines().next().unwrap_or_default()));
-        self.step(event.at, path, state, attempt, why)
+        let why =
+            failure.as_ref().map(|failure| plain(failure.to_string().lines().next().unwrap_or_default()));
+        let lost = failure.is_some_and(|failure| failure.cause == Cause::Lost);
+        self.step(event.at, path, state, attempt, why, lost)
     }
 
     /// Looks at a run again, and says what is new since the last time.
@@ -56,11 +59,12 @@ impl Reporter {
             }
             self.seen.insert(step.path.clone(), step.state);
             let why = step.failure.as_ref().map(|failure| plain(&failure.to_string()));
+            let lost = step.failure.as_ref().is_some_and(|failure| failure.cause == Cause::Lost);
             let at = step.ended_at.or(step.started_at).unwrap_or(run.started_at);
             if let Some(started) = step.started_at {
                 self.live.entry(step.path.clone()).or_insert(started);
             }
-            news.extend(self.step(at, step.path.clone(), step.state, step.attempt, why));
+            news.extend(self.step(at, step.path.clone(), step.state, step.attempt, why, lost));
         }
         news
     }
@@ -72,6 +76,7 @@ impl Reporter {
         state: StepState,
         attempt: u32,
         why: Option<String>,
+        lost: bool,
     ) -> Option<News> {
         if state.is_ended() {
             let began = self.live.remove(&path)?;
@@ -84,8 +89,11 @@ impl Reporter {
         let (what, why) = match state {
             StepState::Waiting(Wait::Backoff { until }) => {
                 let next = format!("{}; next in {}", why.unwrap_or_default(), short(until.since(now)));
-                (format!("failed attempt {attempt} of"), Some(next))
+                // What was lost does not count.
+                let what = if lost { "lost".to_owned() } else { format!("failed attempt {attempt} of") };
+                (what, Some(next))
             }
+            StepState::Suspected => (state.to_string(), why),
             StepState::Waiting(Wait::Signal { .. }) => (state.to_string(), None),
             _ => return None,
         };
@@ -107,8 +115,8 @@ impl fmt::Display for News {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Failure;
     use crate::run::RunState;
-    use crate::{Cause, Failure};
 
     const BUSY: &str = "busy\nand more that is left out";
 

@@ -221,7 +221,7 @@ impl<'a> Tree<'a> {
 fn mark(state: StepState) -> Mark {
     match state {
         StepState::Succeeded { .. } => Mark::Good,
-        StepState::Failed | StepState::OutcomeUnknown => Mark::Bad,
+        StepState::Failed | StepState::OutcomeUnknown | StepState::Suspected => Mark::Bad,
         StepState::Running | StepState::Undoing => Mark::Busy,
         StepState::Waiting(_) => Mark::Waiting,
         StepState::Skipped | StepState::UpstreamFailed | StepState::Cancelled | StepState::Undone => {
@@ -240,6 +240,7 @@ fn is_bad(step: &StepSnapshot) -> bool {
         step.state,
         StepState::Failed
             | StepState::OutcomeUnknown
+            | StepState::Suspected
             | StepState::Waiting(Wait::Backoff { .. })
             | StepState::Undoing
     )

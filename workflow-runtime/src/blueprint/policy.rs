@@ -22,6 +22,17 @@ pub(crate) struct Policy {
     pub timeout: Option<Duration>,
     #[serde(default, skip_serializing_if = "is_default")]
     pub deadline: Option<Duration>,
+    #[serde(default = "losses", skip_serializing_if = "are_default_losses")]
+    pub losses: u16,
+}
+
+fn losses() -> u16 {
+    policy::Policy::DEFAULT.losses
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
+fn are_default_losses(number: &u16) -> bool {
+    *number == losses()
 }
 
 /// The wait between attempts.
@@ -97,8 +108,8 @@ impl Default for Policy {
 
 impl Policy {
     pub fn of(policy: &policy::Policy) -> Self {
-        let policy::Policy { retry: policy::Retry { attempts, backoff, jitter, budget }, timeout, deadline } =
-            *policy;
+        let policy::Policy { retry, timeout, deadline, losses } = *policy;
+        let policy::Retry { attempts, backoff, jitter, budget } = retry;
         let backoff = match backoff {
             policy::Backoff::Fixed(delay) => Backoff::Fixed(delay),
             policy::Backoff::Linear { start, step, max } => Backoff::Linear { start, step, max },
@@ -107,7 +118,7 @@ impl Policy {
             }
             policy::Backoff::List(delays) => Backoff::List(delays.to_vec()),
         };
-        Self { attempts, backoff, jitter, budget, timeout, deadline }
+        Self { attempts, backoff, jitter, budget, timeout, deadline, losses }
     }
 
     pub fn make(&self) -> policy::Policy {
@@ -121,8 +132,9 @@ impl Policy {
             }
             Backoff::List(delays) => policy::Backoff::List(delays.clone().leak()),
         };
-        let Self { attempts, jitter, budget, timeout, deadline, .. } = *self;
-        policy::Policy { retry: policy::Retry { attempts, backoff, jitter, budget }, timeout, deadline }
+        let Self { attempts, jitter, budget, timeout, deadline, losses, .. } = *self;
+        let retry = policy::Retry { attempts, backoff, jitter, budget };
+        policy::Policy { retry, timeout, deadline, losses }
     }
 }
 

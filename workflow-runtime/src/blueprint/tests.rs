@@ -101,6 +101,7 @@ fn everything() -> &'static Graph {
         },
         timeout: Some(Duration::MAX),
         deadline: None,
+        losses: 3,
     };
     let full = TaskDef {
         version: 7,

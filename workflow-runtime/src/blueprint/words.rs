@@ -37,6 +37,7 @@ fn note_policy(policy: &Policy, note: &mut impl FnMut(&str, String)) {
     }
     note("timeout", or_none(policy.timeout.map(duration)));
     note("deadline", or_none(policy.deadline.map(duration)));
+    note("losses", or_none((policy.losses > 0).then(|| policy.losses.to_string())));
 }
 
 fn note_task(task: &Task, note: &mut impl FnMut(&str, String)) {

@@ -14,10 +14,27 @@ pub struct Report {
     pub runs: usize,
     /// How many entries their journals have.
     pub entries: usize,
+    /// The steps that wait for an operator, because they may be what ends the
+    /// process. That is no illness of the store.
+    pub suspected: Vec<Suspected>,
     /// The runs of which only the rows could be looked at.
     pub not_followed: Vec<NotFollowed>,
     /// What is wrong. Empty in a store that is as it should be.
     pub findings: Vec<Finding>,
+}
+
+/// A step that was lost so often in a row that it is suspected to end the
+/// process.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Suspected {
+    /// The run's id.
+    pub run: String,
+    /// The workflow's name.
+    pub workflow: String,
+    /// The path of the step.
+    pub step: String,
+    /// How often it was lost in a row.
+    pub losses: u16,
 }
 
 /// A run whose journal could not be followed, because neither the store nor
@@ -157,6 +174,19 @@ impl fmt::Display for Finding {
     }
 }
 
+impl fmt::Display for Suspected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { run, workflow, step, losses } = self;
+        let times = if *losses == 1 { "time" } else { "times" };
+        write!(
+            f,
+            "run {run} of `{workflow}`, step `{step}`: suspected to end the process: it was lost {losses} {times} \
+             in a row\n  that means: it waits for an operator; `show` tells when it was lost, and `retry`, `set` \
+             and `cancel` go on"
+        )
+    }
+}
+
 impl fmt::Display for NotFollowed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { run, workflow, blueprint } = self;
@@ -169,6 +199,7 @@ impl fmt::Display for NotFollowed {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.suspected.iter().try_for_each(|step| writeln!(f, "{step}"))?;
         self.findings.iter().try_for_each(|finding| writeln!(f, "{finding}"))?;
         self.not_followed.iter().try_for_each(|run| writeln!(f, "{run}"))?;
         let count =

@@ -113,7 +113,7 @@ impl Life {
             StepState::Waiting(Wait::Dependencies) => {
                 unless(self.awaits_others(view), "every step that it uses has ended")
             }
-            StepState::Waiting(Wait::Slot) => {
+            StepState::Waiting(Wait::Slot | Wait::Turn) => {
                 unless(self.under_way.has_request(key), "nobody was asked for one")
             }
             StepState::Waiting(Wait::Signal { until: None }) => None,
@@ -181,6 +181,10 @@ impl Life {
     pub(super) fn first_timer(&self) -> Option<Timestamp> {
         let waiting = self.machine.steps().filter(|view| !view.state.is_ended());
         waiting.filter_map(|view| self.under_way.timer(view.key)).min()
+    }
+
+    pub(super) fn suspected(&self) -> u32 {
+        self.machine.suspected()
     }
 
     pub(super) fn state(&self) -> RunState {

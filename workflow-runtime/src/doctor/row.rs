@@ -69,5 +69,11 @@ pub(super) fn beside(stored: &StoredRun, life: &Life) -> Option<Wrong> {
         None => stored.state == told || stored.state == RunState::Blocked || told.is_ended(),
     };
     let what = || format!("it is said to be {}, and its journal says that it is {told}", stored.state);
-    (!agree).then(|| (None, Problem::Row, what()))
+    if !agree {
+        return Some((None, Problem::Row, what()));
+    }
+    let (said, suspected) = (stored.suspected, life.suspected());
+    let what = format!("it is said to have {said} suspected steps, and its journal says {suspected}");
+    let is_open = stored.end.is_none() && stored.state != RunState::Blocked && !told.is_ended();
+    (is_open && said != suspected).then_some((None, Problem::Row, what))
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::finding::{NotFollowed, Problem, Report};
+use super::finding::{NotFollowed, Problem, Report, Suspected};
 use super::graphs::{Graphs, Known};
 use super::life::{Life, Wrong};
 use super::source::Source;
@@ -10,7 +10,7 @@ use super::{row, sleep, values};
 use crate::definition::Graph;
 use crate::engine::StoredEvent;
 use crate::history::History;
-use crate::run::{Machine, Timestamp};
+use crate::run::{Machine, StepState, Timestamp};
 use crate::store::{StoreError, StoredEntry, StoredRun};
 
 /// Examines a run. Returns the time of the last thing that happened to it.
@@ -129,14 +129,28 @@ impl<S: Source + ?Sized> Followed<'_, S> {
             }
         }
         // What people are shown of the run.
-        if let Err(unreadable) = History::read(first, journal, &|hash| later.get(&hash).copied()) {
-            let what = format!("it {}", unreadable.reason);
-            self.report.find(self.stored, None, Some(unreadable.entry), Problem::Order, what);
+        match History::read(first, journal, &|hash| later.get(&hash).copied()) {
+            Ok(history) => self.note_suspected(&history),
+            Err(unreadable) => {
+                let what = format!("it {}", unreadable.reason);
+                self.report.find(self.stored, None, Some(unreadable.entry), Problem::Order, what);
+            }
         }
         if let Some((step, problem, what)) = row::params(self.stored, graph, self.in_clear) {
             self.find((step, problem, what));
         }
         Ok(Some(life))
+    }
+
+    fn note_suspected(&mut self, history: &History) {
+        let (run, workflow) = (&self.stored.id, &self.stored.workflow);
+        let suspected = history.steps.iter().filter(|step| step.state == StepState::Suspected);
+        self.report.suspected.extend(suspected.map(|step| Suspected {
+            run: run.clone(),
+            workflow: workflow.clone(),
+            step: step.path.clone(),
+            losses: step.losses,
+        }));
     }
 
     /// The graph of a blueprint, where it is known. What is wrong with it is

@@ -29,7 +29,7 @@ impl UnderWay {
             // Given up: nobody waits for its end.
             Action::Abort { key, epoch, graceful: true } => self.end(key, epoch),
             Action::Timer { key, epoch, at } => _ = self.timers.insert(key, (epoch, at)),
-            Action::Acquire { key, epoch } => _ = self.rooms.insert(key, epoch),
+            Action::Acquire { key, epoch, .. } => _ = self.rooms.insert(key, epoch),
             Action::Release { key, .. } => _ = self.rooms.remove(&key),
             Action::Evaluate { key, .. } | Action::Recall { key, .. } => _ = self.questions.insert(key),
             Action::Yield { frame } => _ = self.yields.insert(frame),

@@ -32,7 +32,10 @@ pub(crate) struct After {
 /// What is seldom left to do.
 #[derive(Default)]
 pub(crate) struct Rare {
+    /// Those that have room.
     pub(crate) granted: Vec<Request>,
+    /// Those whose turn has come.
+    pub(crate) turns: Vec<Request>,
     pub(crate) wakers: Vec<Waker>,
     pub(crate) values: Vec<Value>,
 }
@@ -80,11 +83,11 @@ impl RunHost {
             self.spawn_worker();
         }
         after.garbage.drain(..).for_each(crate::panics::discard);
-        let granted = after.rare.take().map_or_else(Vec::new, |rare| {
-            let Rare { granted, wakers, values } = *rare;
+        let (granted, turns) = after.rare.take().map_or_else(Default::default, |rare| {
+            let Rare { granted, turns, wakers, values } = *rare;
             wakers.into_iter().for_each(Waker::wake);
             values.into_iter().for_each(crate::panics::discard);
-            granted
+            (granted, turns)
         });
         if std::mem::take(&mut after.ended) {
             if let Some(registry) = self.core.registry.upgrade() {
@@ -100,6 +103,9 @@ impl RunHost {
         }
         if !granted.is_empty() {
             limits::tell(granted);
+        }
+        if !turns.is_empty() {
+            limits::tell_turns(turns);
         }
     }
 }

@@ -29,6 +29,7 @@ use super::sleepers::{self, Sleepers};
 use super::supervisor;
 use super::threads::Pools;
 use super::timers::Timers;
+use super::turns::Turns;
 use crate::definition::Graph;
 use crate::error::{Error, Result};
 use crate::resources::{NoResources, Resources};
@@ -292,6 +293,7 @@ impl<R: Resources> EngineBuilder<R> {
             random: Random::seeded(),
             timers,
             limits: Limits::default(),
+            turns: Turns::default(),
             sleepers: Sleepers::default(),
             paces: Paces::default(),
             spares: Spares::default(),

@@ -21,6 +21,7 @@ use super::registry::Registry;
 use super::sleepers::Sleepers;
 use super::threads::Pools;
 use super::timers::{Timers, When};
+use super::turns::Turns;
 use crate::error::{Error, Result};
 use crate::resources::Resources;
 use crate::store::{Store, StoreError};
@@ -43,6 +44,7 @@ pub(crate) struct Core {
     pub(crate) random: Random,
     pub(crate) timers: Arc<Timers>,
     pub(crate) limits: Limits,
+    pub(crate) turns: Turns,
     pub(crate) sleepers: Sleepers,
     /// How quick tasks are.
     pub(crate) paces: Paces,

@@ -17,6 +17,7 @@ use super::journal;
 use super::limits::Request;
 use super::record::What;
 use super::timers::When;
+use super::turns::Turn;
 use super::worker::{Goal, Ready};
 use crate::definition::Kind;
 use crate::error::{Cause, Failure, StepError};
@@ -185,6 +186,16 @@ impl RunHost {
                 Change::Step { key, state, attempt, failure } => {
                     let closed = &mut after.garbage[closed_before..];
                     if let Some(frame) = find(frames, closed, key.frame) {
+                        // Not once more where the run is read back.
+                        if state == StepState::Suspected && log.holds {
+                            let step = frame.scope.path(key.step);
+                            tracing::error!(
+                                parent: &self.span,
+                                step,
+                                "a step was lost too often in a row: it may be what ends the process, and waits \
+                                 for an operator"
+                            );
+                        }
                         log.note(frame, *now, key.step, state, attempt, failure);
                     }
                 }
@@ -263,7 +274,9 @@ impl RunHost {
             }
             // Left to whoever begins the attempt.
             Action::Acquire { .. } if !self.core.begins => {}
-            Action::Acquire { key, epoch } => self.acquire(inner, after, key, epoch),
+            Action::Acquire { key, epoch, limited, losses } => {
+                self.acquire(inner, after, (key, epoch), limited, losses);
+            }
             Action::Release { key, epoch } => self.release(inner, after, key, epoch),
             Action::Timer { key, epoch, at } => self.await_time(inner, key, epoch, at, inner.now),
             Action::OpenMore { key } => inner.has_more.push(key),
@@ -307,11 +320,26 @@ impl RunHost {
         self.deliver_at(inner, when, Event::TimerFired { key, epoch });
     }
 
-    fn acquire(self: &Arc<Self>, inner: &mut Inner, after: &mut After, key: Key, epoch: u32) {
+    /// Asks for room first, so that a turn is not spent on waiting for it.
+    fn acquire(
+        self: &Arc<Self>,
+        inner: &mut Inner,
+        after: &mut After,
+        (key, epoch): (Key, u32),
+        limited: bool,
+        losses: u16,
+    ) {
         let Some(Kind::Task(task)) = inner.frames.step(key).map(|(_, step)| step.kind) else { return };
-        inner.room.insert((key, epoch), Room { task: task.task.name, taken: false });
-        let request = Request { host: self.clone(), key, epoch };
-        after.rare().granted.extend(self.core.limits.acquire(&self.core, task.task, request));
+        let turn = if losses > 0 { Turn::Needed } else { Turn::None };
+        let task = limited.then_some(task.task);
+        let room = Room { task: task.map(|task| task.name), taken: false, turn, losses, timer: None };
+        inner.room.insert((key, epoch), room);
+        if let Some(task) = task {
+            let request = Request { host: self.clone(), key, epoch };
+            after.rare().granted.extend(self.core.limits.acquire(&self.core, task, request));
+        } else {
+            self.ask_turn(inner, after, key, epoch);
+        }
     }
 
     pub(super) fn run_end(

@@ -16,9 +16,8 @@ use super::clock::Hold;
 use super::host::{Inner, RunEnd, RunHost};
 use super::journal::{self, StoredEvent};
 use super::record;
-use crate::definition::Kind;
 use crate::error::{Failure, StepError};
-use crate::run::{Action, RunState, StepState};
+use crate::run::{Action, RunState};
 use crate::store::{self, Batch, Entry, Remembered, RunRef, Sleep, Store, StoreError};
 
 /// Where a run is kept.
@@ -54,6 +53,8 @@ pub(crate) struct Uncommitted {
     pub(super) answer: Option<(i64, store::Answer)>,
     /// The number of the next entry.
     pub(crate) seq: u64,
+    /// Whether an entry says that this process writes the journal.
+    signed: bool,
     /// The blueprint that the run follows from now on.
     pub(super) blueprint: Option<(u64, Arc<str>)>,
     /// Whether the store takes the run for asleep.
@@ -64,6 +65,8 @@ pub(crate) struct Uncommitted {
     pub(super) drowsy: bool,
     /// The state that the store was last told.
     pub(super) told: Option<RunState>,
+    /// How many suspected steps the store was last told of.
+    pub(super) told_suspected: u32,
     /// Whether the store is to hear of the state, whatever else there is.
     pub(super) restate: bool,
     /// The state at the latest commit: what observers see.
@@ -186,7 +189,11 @@ impl RunHost {
             let event = journal::text(&StoredEvent::NotBegun);
             uncommitted.entries.push(Entry { at: inner.now, event, value: None, changes: Vec::new() });
         }
-        let entries = std::mem::take(&mut uncommitted.entries);
+        let mut entries = std::mem::take(&mut uncommitted.entries);
+        if let Some(first) = entries.first_mut().filter(|_| !uncommitted.signed) {
+            uncommitted.signed = true;
+            journal::signed(&mut first.event, std::process::id());
+        }
         let remember = std::mem::take(&mut uncommitted.remember);
         uncommitted.seq += entries.len() as u64;
         let finish = finish.map(|place| uncommitted.actions.remove(place));
@@ -207,6 +214,9 @@ impl RunHost {
             now.filter(|state| !state.is_ended() && uncommitted.told != Some(*state))
         };
         uncommitted.told = state.or(uncommitted.told);
+        let suspected = inner.machine.suspected();
+        let suspected = (now.is_some() && suspected != uncommitted.told_suspected).then_some(suspected);
+        uncommitted.told_suspected = suspected.unwrap_or(uncommitted.told_suspected);
         let sleep = if may_sleep { self.fall_asleep(inner, &actions) } else { Sleep::Unchanged };
         let (end, ended) = match finish {
             Some(Action::Finish { state, cause }) => {
@@ -217,7 +227,8 @@ impl RunHost {
         };
         let then = Then { actions, end: ended, waiters, state: now, told: inner.log.take_held() };
         let run = RunRef::default();
-        let batch = Batch { run, first_seq, entries, state, end, blueprint, sleep, remember, answer };
+        let batch =
+            Batch { run, first_seq, entries, state, end, blueprint, sleep, suspected, remember, answer };
         Some(Outgoing { number, batch, then })
     }
 
@@ -335,7 +346,7 @@ impl RunHost {
             if inner.end.is_none() && !inner.uncommitted.ending {
                 // What waits goes on by itself; only what runs has to be told
                 // from what a crash takes away.
-                if self.journal.is_some() && self.core.begins && inner.has_attempts() {
+                if self.journal.is_some() && self.core.begins && inner.machine.has_attempts() {
                     let event = journal::text(&StoredEvent::ShutDown);
                     let at = self.core.clock.now();
                     inner.uncommitted.entries.push(Entry { at, event, value: None, changes: Vec::new() });
@@ -353,16 +364,6 @@ impl RunHost {
                 self.finish(inner, after, RunEnd::Interrupted);
             }
         });
-    }
-}
-
-impl Inner {
-    /// Whether attempts are under way, or may be.
-    fn has_attempts(&self) -> bool {
-        self.machine.steps().any(|view| {
-            matches!(view.step.kind, Kind::Task(task) if task.task.child.is_none())
-                && matches!(view.state, StepState::Running | StepState::Undoing)
-        })
     }
 }
 

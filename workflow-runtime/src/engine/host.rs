@@ -24,6 +24,7 @@ use super::parts::Parts;
 use super::record::Log;
 use super::registry::Registry;
 use super::timers::{TimerId, When};
+use super::turns::Turn;
 use super::waiters::Waiters;
 use super::worker::Ready;
 use crate::definition::Graph;
@@ -127,11 +128,18 @@ pub(crate) struct Identity {
     pub(crate) started_at: Timestamp,
 }
 
-/// A request for room under a task's limits.
+/// A request for what an attempt needs before it begins: room under its task's
+/// limits, and its turn where it follows a loss.
 pub(crate) struct Room {
-    pub(crate) task: &'static str,
+    /// The task whose limits there are.
+    pub(crate) task: Option<&'static str>,
     /// Whether its attempt has begun, and will give the room back itself.
     pub(crate) taken: bool,
+    pub(super) turn: Turn,
+    /// How many attempts were lost in a row before this one.
+    pub(super) losses: u16,
+    /// The end of its turn.
+    pub(super) timer: Option<TimerId>,
 }
 
 /// How a run ended.
@@ -400,9 +408,12 @@ impl RunHost {
         if inner.room.is_empty() {
             return;
         }
-        if let Some(room) = inner.room.remove(&(key, epoch)) {
+        self.end_turn(inner, after, key, epoch);
+        if let Some(room) = inner.room.remove(&(key, epoch))
+            && let Some(task) = room.task
+        {
             let request = Request { host: self.clone(), key, epoch };
-            let granted = self.core.limits.release(&self.core, room.task, &request);
+            let granted = self.core.limits.release(&self.core, task, &request);
             after.rare().granted.extend(granted);
         }
     }

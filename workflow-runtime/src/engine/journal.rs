@@ -18,7 +18,7 @@ use crate::task::Retryability;
 use crate::value::{Codec, Value};
 
 pub use event::Why;
-pub(crate) use event::{Holds, StoredEvent, StoredRecalled, text};
+pub(crate) use event::{Holds, StoredEvent, StoredRecalled, signed, signer, text};
 
 /// The journal's entry for an event. An output that cannot be saved is no
 /// success: the event then says that the attempt failed, for good.
@@ -127,9 +127,7 @@ fn codec(inner: &Inner, event: &Event) -> Option<&'static Codec> {
         {
             output_codec(inner.frames.step(*key)?.1)
         }
-        Event::Set { key } if inner.machine.state(*key) != Some(StepState::Undoing) => {
-            output_codec(inner.frames.step(*key)?.1)
-        }
+        Event::Set { key } if !inner.machine.is_undo(*key) => output_codec(inner.frames.step(*key)?.1),
         Event::Signalled { name } => {
             find_signal(inner.machine.graph_of(FrameId::ROOT)?, name).map(|(_, codec)| codec)
         }

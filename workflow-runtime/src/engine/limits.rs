@@ -77,9 +77,22 @@ fn tell_elapsed(core: &Weak<Core>) {
     }
 }
 
-/// Tells the runs whose requests were granted.
+/// Tells the runs whose requests have room. Those that follow a loss also wait
+/// for their turn.
 pub(crate) fn tell(granted: Vec<Request>) {
     for Request { host, key, epoch } in granted {
-        host.deliver(Event::Granted { key, epoch });
+        let waits = host.with(|inner, after| host.ask_turn(inner, after, key, epoch));
+        if !waits {
+            host.deliver(Event::Granted { key, epoch });
+        }
+    }
+}
+
+/// Tells the runs whose turn has come.
+pub(crate) fn tell_turns(turns: Vec<Request>) {
+    for Request { host, key, epoch } in turns {
+        if host.with(|inner, _| host.take_turn(inner, key, epoch)) {
+            host.deliver(Event::Granted { key, epoch });
+        }
     }
 }

@@ -11,8 +11,9 @@
 //! the [`supervisor`] sees which [`polls`] do not return, and what is
 //! [`left_behind`] keeps its room until it does. [`record`] keeps what observers see. [`schedules`]
 //! starts runs when they are due, [`backfill`] those that were not started then.
-//! All runs share a [`core`]: the [`clock`], [`timers`], [`limits`], and the
-//! [`parts`] of those that have ended; [`ending`] is that of their runtime.
+//! All runs share a [`core`]: the [`clock`], [`timers`], [`limits`], the
+//! [`turns`] of what follows a loss, and the [`parts`] of those that have ended;
+//! [`ending`] is that of their runtime.
 //!
 //! Never here: what follows from an event (that is `run`, the machine).
 
@@ -75,6 +76,7 @@ mod random;
 mod threads;
 mod timers;
 mod transact;
+mod turns;
 mod waiters;
 
 #[cfg(test)]
@@ -93,7 +95,7 @@ pub(crate) use builder::LARGEST_VALUE;
 pub(crate) use clock::from_system;
 pub use handle::{Engine, Start, Starting};
 pub use journal::Why;
-pub(crate) use journal::{Holds, StoredEvent, StoredRecalled};
+pub(crate) use journal::{Holds, StoredEvent, StoredRecalled, signer};
 #[cfg(feature = "app")]
 pub(crate) use registry::Passing;
 pub use run::{AnyRun, Run, RunResult};

@@ -43,7 +43,7 @@ impl Open {
                 self.since.insert((*key, *epoch), now);
                 (About::Timer, *key, *epoch)
             }
-            Action::Acquire { key, epoch } => (About::Room, *key, *epoch),
+            Action::Acquire { key, epoch, .. } => (About::Room, *key, *epoch),
             Action::OpenMore { key } => (About::Items, *key, 0),
             Action::Release { key, epoch } => return self.close(About::Room, *key, *epoch),
             // Given up: nobody waits for its end.

@@ -17,7 +17,10 @@ use crate::error::Error;
 use crate::run::RunState;
 use crate::store::{Batch, RunFilter, Sleep, Store, StoreError, StoredEntry, StoredRun};
 
-/// How many runs are read at a time when an engine starts.
+/// How many runs are read at a time when an engine starts: few at first, so
+/// that also a process that lives for a moment gets on with some of them, and
+/// twice as many each time.
+const FIRST_PAGE: usize = 16;
 const PAGE: usize = 1_000;
 
 /// A run that the store has: as it is in this process, or read back.
@@ -205,11 +208,12 @@ fn recover_all(
         // Where the engine shuts down meanwhile, the next one goes on.
         ready.into_iter().for_each(|read| drop(go_on(registry, read)));
     };
-    let mut after = None;
+    let (mut after, mut at_most) = (None, FIRST_PAGE);
     loop {
-        let page = store.awake(core.clock.now(), after, PAGE)?;
+        let page = store.awake(core.clock.now(), after, at_most)?;
         let Some(last) = page.last() else { break };
         after = Some(last.run);
+        at_most = PAGE.min(2 * at_most);
         recover(page.into_iter().filter(|stored| stored.state != RunState::Blocked).collect());
     }
     let mut before = None;

@@ -86,6 +86,7 @@ impl RunHost {
         let mut inner = host.lock();
         inner.log.holds = true;
         (inner.uncommitted.told, inner.uncommitted.unsure) = (Some(stored.state), stored.asleep);
+        inner.uncommitted.told_suspected = stored.suspected;
         drop(inner);
         // Nobody has seen the run yet, so there is nobody to tell.
         after.garbage.into_iter().for_each(crate::panics::discard);
@@ -234,7 +235,8 @@ impl RunHost {
                 | Action::Reconcile { key, epoch, .. } => {
                     let value = done.remove(&(key, epoch));
                     let end = if value.is_some() { AttemptEnd::Ok } else { end.clone() };
-                    self.handle(inner, after, Event::AttemptEnded { key, epoch, end, roll: 0.5 }, value);
+                    let roll = self.core.random.roll();
+                    self.handle(inner, after, Event::AttemptEnded { key, epoch, end, roll }, value);
                 }
                 // Whatever does not wait any more is left out.
                 Action::Timer { key, .. } | Action::Acquire { key, .. } if !is_waited_for(inner, key) => {}

@@ -180,6 +180,9 @@ impl RunHost {
                 Some(_) => drop(inner.left_behind.remove(key, epoch)),
                 None => inner.leave(attempt),
             }
+            if !inner.room.is_empty() {
+                self.pass_turn(inner, after, key, epoch);
+            }
             self.call_workers(inner, after);
         });
     }
@@ -235,6 +238,10 @@ impl RunHost {
         end: AttemptEnd,
         output: Option<Value>,
     ) {
+        // Its room may be kept by code that does not return; its turn is not.
+        if !inner.room.is_empty() {
+            self.end_turn(inner, after, key, epoch);
+        }
         // Only a failure may lead to a wait that needs a random part.
         let roll =
             if matches!(end, AttemptEnd::Ok | AttemptEnd::Reused) { 0.5 } else { self.core.random.roll() };

@@ -143,11 +143,12 @@ fn is_done_once(graph: &'static Graph, path: &str) -> bool {
 pub(super) fn after_attempts(
     attempts: u32,
     failure: Option<&crate::error::Failure>,
+    losses: u16,
     until: Timestamp,
 ) -> StoredRecalled {
     match failure {
-        Some(failure) if attempts > 0 => {
-            StoredRecalled::Backoff { attempts, until, failure: failure.clone() }
+        Some(failure) if attempts > 0 || losses > 0 => {
+            StoredRecalled::Backoff { attempts, until, failure: failure.clone(), losses }
         }
         _ => StoredRecalled::Nothing,
     }

@@ -39,6 +39,8 @@ pub(super) struct Heard {
     /// The entry that an earlier value was taken from.
     pub from: Option<u64>,
     pub has_value: bool,
+    /// Who writes.
+    pub process: Option<u32>,
 }
 
 impl LifeReader {
@@ -72,14 +74,16 @@ impl LifeReader {
         for action in std::mem::take(&mut self.effects.actions) {
             match action {
                 Action::Close { frame } if self.folds => closed.push(frame),
-                action => self.note_action(action, heard.at),
+                action => self.note_action(action, heard),
             }
         }
         for change in std::mem::take(&mut self.effects.changes) {
-            if let Change::Step { key, state, attempt, failure } = change
-                && let Some(record) = self.record(key)
-            {
-                record.change(heard.at, state, attempt, failure.map(|failure| *failure));
+            if let Change::Step { key, state, attempt, failure } = change {
+                let losses = self.machine.view(key).map_or(0, |view| view.losses);
+                if let Some(record) = self.record(key) {
+                    record.change(heard.at, state, attempt, failure.map(|failure| *failure));
+                    record.losses = losses;
+                }
             }
         }
         // The changes may be about what has closed.
@@ -135,8 +139,8 @@ impl LifeReader {
             AttemptEnd::Reused => (Outcome::Reused, None),
             AttemptEnd::NotDone => (Outcome::NotDone, None),
             AttemptEnd::Failed(failure, _) => (Outcome::of(failure.cause), Some(failure)),
-            AttemptEnd::Lost => (Outcome::Lost, None),
-            AttemptEnd::Interrupted => (Outcome::Interrupted, None),
+            AttemptEnd::Lost | AttemptEnd::Legacy { lost: true } => (Outcome::Lost, None),
+            AttemptEnd::Interrupted | AttemptEnd::Legacy { lost: false } => (Outcome::Interrupted, None),
             AttemptEnd::Cancelled => (Outcome::Cancelled, None),
         };
         let mut undo = false;
@@ -150,15 +154,16 @@ impl LifeReader {
         }
     }
 
-    fn note_action(&mut self, action: Action, at: Timestamp) {
+    fn note_action(&mut self, action: Action, heard: Heard) {
+        let at = heard.at;
         match action {
             Action::Open { frame, parent, index, .. } => self.open(frame, parent, index, at),
             Action::Start { key, epoch, attempt, .. } => {
-                self.begin(key, epoch, AttemptKind::Task, attempt, at);
+                self.begin(key, epoch, AttemptKind::Task, attempt, heard);
             }
-            Action::Undo { key, epoch, attempt } => self.begin(key, epoch, AttemptKind::Undo, attempt, at),
+            Action::Undo { key, epoch, attempt } => self.begin(key, epoch, AttemptKind::Undo, attempt, heard),
             Action::Reconcile { key, epoch, attempt } => {
-                self.begin(key, epoch, AttemptKind::Reconcile, attempt, at);
+                self.begin(key, epoch, AttemptKind::Reconcile, attempt, heard);
             }
             Action::Abort { key, epoch, graceful: true } => {
                 if let Some(attempt) = self.record(key).and_then(|record| record.open_attempt(epoch)) {
@@ -196,17 +201,18 @@ impl LifeReader {
         self.frames.insert(frame, place);
     }
 
-    fn begin(&mut self, key: Key, epoch: u32, kind: AttemptKind, number: u32, at: Timestamp) {
+    fn begin(&mut self, key: Key, epoch: u32, kind: AttemptKind, number: u32, heard: Heard) {
         let Some(record) = self.record(key) else { return };
-        let outcome = Outcome::Running;
+        let (started_at, outcome, process) = (heard.at, Outcome::Running, heard.process);
         let attempt = AttemptStory {
             kind,
             number,
-            started_at: at,
+            started_at,
             ended_at: None,
             outcome,
             failure: None,
             left_behind: false,
+            process,
         };
         record.attempts.push((epoch, attempt));
     }
@@ -331,6 +337,8 @@ impl LifeReader {
             StepState::Failed => (failed(step, record), false),
             StepState::Undoing | StepState::Undone => (StoredRecalled::Nothing, true),
             StepState::OutcomeUnknown => (StoredRecalled::Unknown, false),
+            StepState::Suspected if record.succeeded => (StoredRecalled::Nothing, true),
+            StepState::Suspected => (suspected(record), false),
             StepState::Waiting(wait) => (waiting(wait, record), false),
             StepState::Running => (running(step, record, not_begun), false),
             StepState::Skipped | StepState::UpstreamFailed | StepState::Cancelled => {
@@ -364,16 +372,25 @@ fn failed(step: &Step, record: &Record) -> StoredRecalled {
     }
 }
 
+fn suspected(record: &Record) -> StoredRecalled {
+    let Record { attempt: attempts, losses, .. } = *record;
+    match &record.failure {
+        Some(failure) => StoredRecalled::Suspected { attempts, failure: failure.clone(), losses },
+        None => StoredRecalled::Nothing,
+    }
+}
+
 fn waiting(wait: Wait, record: &Record) -> StoredRecalled {
     let failure: Option<&Failure> = record.failure.as_ref();
     match (wait, failure) {
         (Wait::Timer { until } | Wait::Signal { until: Some(until) }, _) => StoredRecalled::Until(until),
         (Wait::Backoff { until }, Some(failure)) => {
-            StoredRecalled::Backoff { attempts: record.attempt, until, failure: failure.clone() }
+            let (attempts, losses) = (record.attempt, record.losses);
+            StoredRecalled::Backoff { attempts, until, failure: failure.clone(), losses }
         }
         // Its next attempt waits for something else by now.
         (Wait::Slot | Wait::Turn | Wait::Paused, failure) => {
-            after_attempts(record.attempt, failure, record.since)
+            after_attempts(record.attempt, failure, record.losses, record.since)
         }
         (Wait::Dependencies | Wait::Signal { until: None } | Wait::Backoff { .. }, _) => {
             StoredRecalled::Nothing
@@ -386,7 +403,8 @@ fn running(step: &Step, record: &Record, not_begun: bool) -> StoredRecalled {
         // Nobody knows how far it got.
         Kind::Task(task) if task.task.at_most_once && !not_begun => StoredRecalled::Unknown,
         Kind::Task(_) => {
-            after_attempts(record.attempt.saturating_sub(1), record.failure.as_ref(), record.since)
+            let attempts = record.attempt.saturating_sub(1);
+            after_attempts(attempts, record.failure.as_ref(), record.losses, record.since)
         }
         _ => StoredRecalled::Nothing,
     }

@@ -40,6 +40,8 @@ pub(super) struct Record {
     pub failure: Option<Failure>,
     /// The number of the latest attempt.
     pub attempt: u32,
+    /// How many attempts were lost in a row.
+    pub losses: u16,
     /// Each with its epoch.
     pub attempts: Vec<(u32, AttemptStory)>,
     pub output: Option<u64>,
@@ -62,6 +64,7 @@ impl Record {
             ended_at: None,
             failure: None,
             attempt: 0,
+            losses: 0,
             attempts: Vec::new(),
             output: None,
             begun: false,
@@ -324,6 +327,7 @@ impl Place {
             items: record.items(step),
             next_attempt_at: None,
             life,
+            losses: record.losses,
         }
     }
 

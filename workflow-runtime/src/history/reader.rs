@@ -9,7 +9,7 @@ use super::life::{Heard, LifeReader};
 use super::story::{AttemptStory, Life, Operated, OperatorAct, Outcome, StepStory};
 use super::{History, Unreadable, Why};
 use crate::definition::Graph;
-use crate::engine::{Holds, StoredEvent, StoredRecalled};
+use crate::engine::{Holds, StoredEvent, StoredRecalled, signer};
 use crate::lookup::static_path;
 use crate::operation::By;
 use crate::panics::contained;
@@ -85,6 +85,7 @@ impl<'a> Reader<'a> {
             resuming: false,
             shut_down: false,
             not_begun: false,
+            process: None,
             last: Timestamp::default(),
         }
     }
@@ -112,6 +113,8 @@ struct Reader<'a> {
     shut_down: bool,
     /// The last entry says that no open attempt has begun.
     not_begun: bool,
+    /// Who writes.
+    process: Option<u32>,
     last: Timestamp,
 }
 
@@ -121,6 +124,7 @@ impl Reader<'_> {
             serde_json::from_str(&entry.event).map_err(|error| format!("cannot be read: {error}"))?;
         let by = by(&entry.event);
         self.last = entry.at;
+        self.process = signer(&entry.event).or(self.process);
         match stored {
             StoredEvent::ShutDown => {
                 self.shut_down = true;
@@ -160,7 +164,8 @@ impl Reader<'_> {
             let begun = Life { at: entry.at, entry: entry.seq, why: None, blueprint: None, by: None };
             self.lives.push(begun);
         }
-        let heard = Heard { seq: entry.seq, at: entry.at, from, has_value: entry.value.is_some() };
+        let (seq, at, process) = (entry.seq, entry.at, self.process);
+        let heard = Heard { seq, at, from, has_value: entry.value.is_some(), process };
         if let Some(life) = &mut self.life {
             life.hear(event.clone(), heard)?;
         }

@@ -43,6 +43,8 @@ pub struct StepStory {
     pub next_attempt_at: Option<Timestamp>,
     /// The number of the life that it was last heard of in, from 0.
     pub life: usize,
+    /// How many attempts of it were lost in a row by now.
+    pub losses: u16,
 }
 
 /// One attempt of a step.
@@ -63,6 +65,8 @@ pub struct AttemptStory {
     pub failure: Option<Failure>,
     /// Whether its code went on when it was over, since it could not be stopped.
     pub left_behind: bool,
+    /// The id of the process that it ran in, where the journal tells.
+    pub process: Option<u32>,
 }
 
 /// What was attempted.
@@ -98,7 +102,7 @@ pub enum Outcome {
     Timeout,
     /// It panicked.
     Panic,
-    /// The process died while it ran.
+    /// The process died while it ran, or before it began.
     Lost,
     /// The engine shut down while it ran.
     Interrupted,
@@ -158,6 +162,13 @@ pub enum Operated {
 }
 
 impl StepStory {
+    /// The attempts that were lost in a row by now, the first one first.
+    pub fn lost(&self) -> impl Iterator<Item = &AttemptStory> {
+        let lost = || self.attempts.iter().filter(|attempt| attempt.outcome == Outcome::Lost);
+        let earlier = lost().count().saturating_sub(usize::from(self.losses));
+        lost().skip(earlier)
+    }
+
     /// Whether it may still begin, or is under way.
     pub(super) fn is_open(&self) -> bool {
         !self.state.is_ended() || self.state == StepState::OutcomeUnknown

@@ -92,7 +92,7 @@ fn what_is_left_of_a_step_follows_from_its_state() {
         .add(json!({ "event": "wait_decided", "step": [0, 0, 7], "until": 77 }))
         .add(json!({ "event": "wait_decided", "step": [0, 0, 8], "until": 88 }))
         .read(graph);
-    let backoff = |until| StoredRecalled::Backoff { attempts: 1, until, failure: failure() };
+    let backoff = |until| StoredRecalled::Backoff { attempts: 1, until, failure: failure(), losses: 0 };
     assert_eq!(
         left(&history),
         [

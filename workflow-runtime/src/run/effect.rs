@@ -65,14 +65,23 @@ pub enum Action {
         /// When the step's deadline ends the attempt.
         deadline: Option<Timestamp>,
     },
-    /// Ask the task's limits for room and report it with
-    /// [`Event::Granted`](super::Event::Granted). The room is given back when
-    /// the attempt of this epoch ends or the request is withdrawn.
+    /// Ask for what an attempt needs before it begins, and report that it has
+    /// it with [`Event::Granted`](super::Event::Granted). What it has is given
+    /// back when the attempt of this epoch ends or the request is withdrawn.
+    ///
+    /// The attempt is one of the step's task, or of its undo or reconciliation,
+    /// as the step's state says.
     Acquire {
         /// The step.
         key: Key,
         /// The request's epoch.
         epoch: u32,
+        /// Whether it needs room under the task's limits.
+        limited: bool,
+        /// How many attempts were lost in a row before this one. Above 0 it
+        /// needs its turn: few such attempts begin at a time, so that the one
+        /// that ends its process is found.
+        losses: u16,
     },
     /// Withdraw a request for room that is not needed any more.
     Release {

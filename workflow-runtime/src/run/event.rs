@@ -70,16 +70,16 @@ pub enum Event {
         key: Key,
     },
     /// An operator has settled a task, signal or sleep that waits, for
-    /// anything but other steps, or whose outcome is unknown: the driver has
-    /// its value. A step that is being undone has been undone by hand, and
-    /// there is no value.
+    /// anything but other steps, is suspected, or whose outcome is unknown: the
+    /// driver has its value. A step that is being undone has been undone by
+    /// hand, and there is no value.
     Set {
         /// The step.
         key: Key,
     },
     /// An operator wants the step's next attempt now: one that waits for its
-    /// backoff, or whose outcome is unknown. Of a step that is being undone:
-    /// the next attempt of that.
+    /// backoff, is suspected, or whose outcome is unknown. Of a step that is
+    /// being undone: the next attempt of that. Losses are counted anew.
     RetryRequested {
         /// The step.
         key: Key,
@@ -95,7 +95,8 @@ pub enum Event {
     Paused,
     /// An operator let the run go on: what was held begins, in order.
     Resumed,
-    /// Someone asked the run to stop.
+    /// Someone asked the run to stop. Asked once more, only what is suspected
+    /// is given up.
     CancelRequested,
     /// The grace time of a cancelled run is over.
     GraceOver,
@@ -114,10 +115,17 @@ pub enum AttemptEnd {
     /// Not well, and what the error says about another attempt. Timeouts and
     /// panics say [`Retryability::Retry`].
     Failed(Failure, Retryability),
-    /// The process died while it ran: does not use up a retry.
+    /// The process died while it ran: uses up no retry. The next one waits
+    /// longer each time, and in the end for an operator.
     Lost,
-    /// The engine shut down while it ran: does not use up a retry.
+    /// The engine shut down while it ran: uses up no retry, and is no loss.
     Interrupted,
+    /// A loss or an interruption in the journal of an earlier version: the
+    /// next one begins at once, and the third loss in a row is a failure.
+    Legacy {
+        /// Whether it was lost, and not interrupted.
+        lost: bool,
+    },
     /// It was decided and never began: the driver that heard so only noted
     /// what somebody wanted. Whether it begins is decided again.
     NotBegun,
@@ -150,9 +158,20 @@ pub enum Recalled {
         until: Timestamp,
         /// Why the last one failed.
         failure: Failure,
+        /// How many were lost in a row since.
+        losses: u16,
     },
     /// An `at_most_once` attempt of it was lost.
     Unknown,
+    /// It was lost too often in a row, and waits for an operator.
+    Suspected {
+        /// Attempts made, those that were lost left out.
+        attempts: u32,
+        /// Why the last one did not end well.
+        failure: Failure,
+        /// How many were lost in a row.
+        losses: u16,
+    },
     /// Another arm of its `select!` was faster: it does nothing until that one
     /// is recalled.
     Lost,

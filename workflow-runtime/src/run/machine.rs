@@ -4,9 +4,11 @@
 //! steps, [`attempt`] hears how they went, [`region`] opens and ends frames,
 //! [`halt`] stops what has failed or was cancelled, [`undo`] takes back what
 //! was finished, [`signal`] brings waiting steps and signals together,
-//! [`recall`] keeps what earlier lives of the run have left, [`reconcile`]
-//! finds out what became of a lost attempt, [`pause`] and [`operator`] do what
-//! people want, as far as it is [`allowed`]. All of them work on a [`Transition`].
+//! [`recall`] keeps what earlier lives of the run have left, [`loss`] says
+//! what follows where a process ended ([`legacy`], what followed in earlier
+//! versions), [`reconcile`] finds out what became of a lost attempt, [`pause`]
+//! and [`operator`] do what people want, as far as it is [`allowed`]. All of
+//! them work on a [`Transition`].
 
 mod allowed;
 mod anew;
@@ -14,6 +16,8 @@ mod attempt;
 mod begin;
 mod frame;
 mod halt;
+mod legacy;
+mod loss;
 mod operator;
 mod pause;
 mod recall;
@@ -62,6 +66,8 @@ pub struct Machine {
     /// Steps that lost a `select!` in an earlier life, whose winner has not
     /// been recalled yet.
     lost: Vec<Key>,
+    /// How many steps are suspected.
+    suspected: u32,
     /// The number of the next undoable step to finish.
     finished: u64,
     /// What follows from the current event and is not done yet. Empty between
@@ -88,6 +94,7 @@ impl Machine {
             paused: false,
             held: Vec::new(),
             lost: Vec::new(),
+            suspected: 0,
             finished: 0,
             work: Vec::new(),
             walk: Vec::new(),

@@ -72,6 +72,9 @@ pub enum StepState {
     Cancelled,
     /// An `at_most_once` attempt was lost; an operator decides.
     OutcomeUnknown,
+    /// Its attempts, or those of its undo, were lost so often in a row that it
+    /// may be what ends the process; an operator decides.
+    Suspected,
     /// Its undo is under way.
     Undoing,
     /// It was undone.
@@ -86,7 +89,8 @@ pub enum Wait {
     Dependencies,
     /// A place under a `concurrency` or `rate` limit.
     Slot,
-    /// Its turn: the attempt is decided, and no engine has begun it yet.
+    /// Its turn: the attempt is decided, and no engine has begun it yet. What
+    /// follows a loss waits so, as few such attempts are begun at a time.
     Turn,
     /// A time.
     Timer {
@@ -108,10 +112,14 @@ pub enum Wait {
 }
 
 impl StepState {
-    /// Whether nothing more happens to the step by itself.
+    /// Whether the step has come to an end, one way or the other. One that is
+    /// suspected has not: it waits for an operator.
     #[must_use]
     pub fn is_ended(self) -> bool {
-        !matches!(self, StepState::Waiting(_) | StepState::Running | StepState::Undoing)
+        !matches!(
+            self,
+            StepState::Waiting(_) | StepState::Running | StepState::Undoing | StepState::Suspected
+        )
     }
 }
 
@@ -183,6 +191,7 @@ impl fmt::Display for StepState {
             StepState::UpstreamFailed => "upstream failed",
             StepState::Cancelled => "cancelled",
             StepState::OutcomeUnknown => "outcome unknown",
+            StepState::Suspected => "suspected",
             StepState::Undoing => "undoing",
             StepState::Undone => "undone",
         })

@@ -36,9 +36,10 @@ type Check = (&'static str, fn(&Bench<'_>));
 
 const KEYS: &str = "keys are replaced together";
 
-const CHECKS: [Check; 48] = [
+const CHECKS: [Check; 49] = [
     ("a run is found as it was created", runs::created_is_found),
     ("a run knows what it was made of", runs::parents_are_kept),
+    ("runs with suspected steps are found", runs::suspected_runs_are_found),
     ("a key names one run", runs::a_key_names_one_run),
     ("an id names one run", runs::an_id_names_one_run),
     ("a key names one run under concurrency", runs::a_key_under_concurrency),

@@ -212,6 +212,7 @@ fn lets_through(filter: &RunFilter, run: &StoredRun) -> bool {
         && filter.key.as_ref().is_none_or(|key| run.key.as_ref() == Some(key))
         && filter.key_prefix.as_ref().is_none_or(|prefix| begins(run.key.as_ref(), prefix))
         && (filter.states.is_empty() || filter.states.contains(&run.state))
+        && (!filter.suspected || run.suspected > 0)
         && filter.before.is_none_or(|before| run.run < before)
 }
 

@@ -114,6 +114,9 @@ pub struct Batch {
     /// Whether the run has fallen asleep. An ended run does not sleep, and one
     /// that is taken up again is awake.
     pub sleep: Sleep,
+    /// How many steps of the run are suspected from now on, where that has
+    /// changed. None is of a run that has ended.
+    pub suspected: Option<u32>,
     /// Results that later runs may use.
     pub remember: Vec<Remembered>,
     /// The request that wants this, and its answer: given with the same
@@ -288,6 +291,8 @@ pub struct StoredRun {
     /// Whether it has fallen asleep and was not said to be awake since,
     /// whatever the time.
     pub asleep: bool,
+    /// How many of its steps are suspected to end the process.
+    pub suspected: u32,
     /// How it ended, if it has.
     pub end: Option<RunEnd>,
 }
@@ -318,6 +323,8 @@ pub struct RunFilter {
     pub key_prefix: Option<String>,
     /// Runs in one of these states; in any when empty.
     pub states: Vec<RunState>,
+    /// Only runs with steps that are suspected to end the process.
+    pub suspected: bool,
     /// Runs that were created before this one: for the next page.
     pub before: Option<RunRef>,
     /// How many.
@@ -332,6 +339,7 @@ impl Default for RunFilter {
             key: None,
             key_prefix: None,
             states: Vec::new(),
+            suspected: false,
             before: None,
             at_most: 100,
         }

@@ -43,6 +43,7 @@ fn step_state_name(state: StepState) -> &'static str {
         StepState::UpstreamFailed => "upstream_failed",
         StepState::Cancelled => "cancelled",
         StepState::OutcomeUnknown => "outcome_unknown",
+        StepState::Suspected => "suspected",
         StepState::Undoing => "undoing",
         StepState::Undone => "undone",
     }

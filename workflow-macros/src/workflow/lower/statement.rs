@@ -187,7 +187,12 @@ impl Lower<'_> {
         let call = matches!(&statement.value, Value::Call(_))
             || matches!(&statement.value, Value::Ok(inner) if matches!(**inner, Value::Call(_)));
         if let Some(span) = options.policy_span.filter(|_| !call) {
-            self.error(span, "retries and time limits belong on a step that calls a task\nhelp: move it to the steps inside");
+            let what =
+                if options.step.policy.is_only_losses() { "losses" } else { "retries and time limits" };
+            self.error(
+                span,
+                format_args!("{what} belong on a step that calls a task\nhelp: move it to the steps inside"),
+            );
         }
     }
 

@@ -17,7 +17,8 @@ use crate::diagnostics::Errors;
 const NUMBERED: &str = "__workflow_attribute";
 
 /// The attributes that a statement may have.
-pub(super) const KNOWN: [&str; 7] = ["after", "limit", "name", "always", "retry", "timeout", "deadline"];
+pub(super) const KNOWN: [&str; 8] =
+    ["after", "limit", "name", "always", "retry", "timeout", "deadline", "losses"];
 
 /// All attributes of a workflow but those above its `fn`.
 #[derive(Default)]

@@ -149,7 +149,7 @@ pub(super) fn options(attrs: Vec<Attribute>, errors: &mut Errors) -> Options {
         };
         let span = path.span();
         if options.step.read(&attr, errors) {
-            if matches!(name.as_str(), "retry" | "timeout" | "deadline") {
+            if matches!(name.as_str(), "retry" | "timeout" | "deadline" | "losses") {
                 options.policy_span.get_or_insert(span);
             }
             continue;

@@ -121,6 +121,7 @@ fn tell(report: &Report, damage: Option<&[String]>, output: &mut Output<'_>) {
             output.line(&if number == 0 { output.paint.text(Style::Bad, &line) } else { line });
         }
     };
+    report.suspected.iter().for_each(|step| found(&step.to_string()));
     damage.unwrap_or_default().iter().for_each(|damage| found(damage));
     report.findings.iter().for_each(|finding| found(&finding.to_string()));
     for run in &report.not_followed {

@@ -7,13 +7,14 @@ use super::super::ids::Runs;
 use super::super::output::Output;
 use super::super::problem::{Code, Problem};
 use super::super::program::Program;
-use super::super::short::{local, now, short, utc};
+use super::super::short::{count, local, now, short, utc};
 use super::super::style::{Style, plain};
 use super::super::suggest::similar;
 use crate::run::RunState;
 use crate::store::{RunFilter, StoredRun};
 
-/// Lists runs, the newest first.
+/// Lists runs, the newest first, but for those with steps that are suspected to
+/// end the process: they wait for an operator, and come before all others.
 pub(super) fn ls(program: &Program, matches: &ArgMatches, output: &mut Output<'_>) -> Result<Code, Problem> {
     let states = matches.get_many::<String>("state").unwrap_or_default();
     let filter = RunFilter {
@@ -22,7 +23,11 @@ pub(super) fn ls(program: &Program, matches: &ArgMatches, output: &mut Output<'_
         at_most: matches.get_one::<usize>("limit").copied().unwrap_or(20),
         ..RunFilter::default()
     };
-    let runs = program.reader()?.list(&filter)?;
+    let reader = program.reader()?;
+    let mut runs = reader.list(&RunFilter { suspected: true, ..filter.clone() })?;
+    let suspected = runs.len();
+    runs.extend(reader.list(&filter)?.into_iter().filter(|run| run.suspected == 0));
+    runs.truncate(filter.at_most.max(suspected));
     if output.json {
         runs.iter().for_each(|run| output.json(&json(run)));
         return Ok(Code::Fine);
@@ -42,6 +47,12 @@ pub(super) fn ls(program: &Program, matches: &ArgMatches, output: &mut Output<'_
             about.unwrap_or_default()
         ));
     }
+    if let Some(run) = runs.iter().find(|run| run.suspected > 0) {
+        let show = program.command(&["show", &run.id]);
+        output.say(&format!(
+            "what is suspected waits for an operator; when it was lost, and what to do: `{show}`"
+        ));
+    }
     if let Some(blocked) = runs.iter().find(|run| run.state == RunState::Blocked) {
         let show = program.command(&["show", &blocked.id]);
         output.say(&format!("why a run is blocked, and what can be done: `{show}`"));
@@ -57,6 +68,9 @@ pub(super) fn ls(program: &Program, matches: &ArgMatches, output: &mut Output<'_
 /// What else there is to say of a run, in short.
 fn about(run: &StoredRun) -> Option<String> {
     let mut parts = Vec::new();
+    if run.suspected > 0 {
+        parts.push(format!("suspected: {}", count(run.suspected as usize, "step")));
+    }
     match &run.end {
         Some(end) => parts.push(short(end.at.since(run.created_at))),
         None => parts.push(format!("for {}", short(now().since(run.created_at)))),
@@ -84,6 +98,7 @@ pub(super) fn json(run: &StoredRun) -> Json {
         "workflow": run.workflow,
         "key": run.key,
         "state": run.state,
+        "suspected": run.suspected,
         "created_at": utc(run.created_at),
         "ended_at": end.map(|end| utc(end.at)),
         "error": end.and_then(|end| end.error.as_ref()),

@@ -13,12 +13,13 @@ use super::super::reader::Reader;
 use super::super::short::{local, now, short, utc};
 use super::super::story::{self, Story};
 use super::super::style::{Style, plain};
+use super::super::suspected;
 use super::super::tree::{Fold, rows};
 use super::ending::{readable, value};
 use super::{ls, text};
 use crate::engine::Outlook;
 use crate::exact::Exact;
-use crate::history::{AttemptKind, AttemptStory, History, Life, StepStory};
+use crate::history::{AttemptKind, AttemptStory, History, Life, Outcome, StepStory};
 use crate::run::RunState;
 use crate::secret::{redact_exact, redacted};
 use crate::store::{StoredRequest, StoredRun};
@@ -51,6 +52,9 @@ pub(super) async fn show(
             &requests,
         ));
         return Ok(Code::Fine);
+    }
+    if let Ok(history) = &history {
+        suspected::tell(program, &run, history, output);
     }
     header(program, &run, &snapshot, output);
     let fold = if all { Fold::Nothing } else { Fold::Done };
@@ -98,10 +102,14 @@ fn told(attempt: &AttemptStory) -> String {
     let took = attempt.ended_at.map(|ended| format!(" after {}", short(ended.since(attempt.started_at))));
     let left = if attempt.left_behind && attempt.failure.is_none() { ", its code went on" } else { "" };
     let why = attempt.failure.as_ref().map(|failure| format!(": {}", plain(&failure.to_string())));
+    // Of what went with its process, which one it was.
+    let lost = attempt.process.filter(|_| attempt.outcome == Outcome::Lost);
+    let process = lost.map(|process| format!(" with process {process}"));
     format!(
-        "{what} {} at {}: {outcome}{}{left}{}",
+        "{what} {} at {}: {outcome}{}{}{left}{}",
         attempt.number,
         local(attempt.started_at),
+        process.unwrap_or_default(),
         took.unwrap_or_default(),
         why.unwrap_or_default()
     )
@@ -307,6 +315,9 @@ fn document(
         Some(history) => history.steps.iter().map(step).collect(),
         None => Json::Null,
     };
+    document["suspected"] = history
+        .map(|history| suspected::suspected(history).map(suspected::json).collect())
+        .unwrap_or_default();
     document["lives"] = history.map(|history| history.lives.iter().map(life).collect()).unwrap_or_default();
     let mut document = Exact::from(&document);
     document.set("params", Exact::Object(params(program, run)));
@@ -327,6 +338,7 @@ fn step(step: &StepStory) -> Json {
         "failure": step.failure,
         "items": step.items,
         "next_attempt_at": step.next_attempt_at.map(utc),
+        "losses": step.losses,
         "attempts": step.attempts.iter().map(attempt).collect::<Vec<_>>(),
     })
 }
@@ -338,6 +350,7 @@ fn attempt(attempt: &AttemptStory) -> Json {
         "started_at": utc(attempt.started_at),
         "ended_at": attempt.ended_at.map(utc),
         "outcome": attempt.outcome,
+        "process": attempt.process,
         "failure": attempt.failure,
         "left_behind": attempt.left_behind,
     })

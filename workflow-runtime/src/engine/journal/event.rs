@@ -4,6 +4,8 @@
 //! to a fresh machine they give the same run. They are written for people
 //! too, as small JSON objects.
 
+use std::fmt::Write as _;
+
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -72,10 +74,17 @@ pub(crate) enum StoredEvent {
     AttemptLost {
         step: StoredKey,
         epoch: u32,
+        /// For the wait that follows. Versions that wrote none counted losses
+        /// otherwise.
+        #[serde(default, deserialize_with = "number_or_none", skip_serializing_if = "Option::is_none")]
+        roll: Option<f64>,
     },
     AttemptInterrupted {
         step: StoredKey,
         epoch: u32,
+        /// As above: without one, it was written by an earlier version.
+        #[serde(default, deserialize_with = "number_or_none", skip_serializing_if = "Option::is_none")]
+        roll: Option<f64>,
     },
     AttemptCancelled {
         step: StoredKey,
@@ -230,10 +239,24 @@ impl Holds {
 pub(crate) enum StoredRecalled {
     Nothing,
     Value,
-    Failed { attempts: u32, failure: Failure },
+    Failed {
+        attempts: u32,
+        failure: Failure,
+    },
     Until(Timestamp),
-    Backoff { attempts: u32, until: Timestamp, failure: Failure },
+    Backoff {
+        attempts: u32,
+        until: Timestamp,
+        failure: Failure,
+        #[serde(default, skip_serializing_if = "is_zero")]
+        losses: u16,
+    },
     Unknown,
+    Suspected {
+        attempts: u32,
+        failure: Failure,
+        losses: u16,
+    },
     Lost,
 }
 
@@ -298,8 +321,12 @@ impl StoredEvent {
                     AttemptEnd::Reused => Self::AttemptReused { step, epoch },
                     AttemptEnd::NotBegun => Self::AttemptNotBegun { step, epoch },
                     AttemptEnd::NotDone => Self::AttemptNotDone { step, epoch },
-                    AttemptEnd::Lost => Self::AttemptLost { step, epoch },
-                    AttemptEnd::Interrupted => Self::AttemptInterrupted { step, epoch },
+                    AttemptEnd::Lost => Self::AttemptLost { step, epoch, roll: Some(*roll) },
+                    AttemptEnd::Interrupted => Self::AttemptInterrupted { step, epoch, roll: Some(*roll) },
+                    AttemptEnd::Legacy { lost: true } => Self::AttemptLost { step, epoch, roll: None },
+                    AttemptEnd::Legacy { lost: false } => {
+                        Self::AttemptInterrupted { step, epoch, roll: None }
+                    }
                     AttemptEnd::Cancelled => Self::AttemptCancelled { step, epoch },
                 }
             }
@@ -338,11 +365,11 @@ impl StoredEvent {
         match self {
             Self::AttemptSucceeded { step, epoch }
             | Self::AttemptFailed { step, epoch, .. }
-            | Self::AttemptLost { step, epoch }
+            | Self::AttemptLost { step, epoch, .. }
             | Self::AttemptReused { step, epoch }
             | Self::AttemptNotDone { step, epoch }
             | Self::AttemptNotBegun { step, epoch }
-            | Self::AttemptInterrupted { step, epoch }
+            | Self::AttemptInterrupted { step, epoch, .. }
             | Self::AttemptCancelled { step, epoch } => Some((*step, *epoch)),
             _ => None,
         }
@@ -353,6 +380,11 @@ impl StoredEvent {
     pub(crate) fn event(self, graph: &'static Graph) -> Option<Event> {
         let answered = |step, answer| Some(Event::Answered { key: key(step), answer });
         let ended = |step, epoch, end| Some(Event::AttemptEnded { key: key(step), epoch, end, roll: 0.5 });
+        let unfinished = |step, epoch, end: AttemptEnd, roll: Option<f64>| {
+            let legacy = AttemptEnd::Legacy { lost: end == AttemptEnd::Lost };
+            let (end, roll) = roll.map_or((legacy, 0.5), |roll| (end, roll));
+            Some(Event::AttemptEnded { key: key(step), epoch, end, roll })
+        };
         match self {
             Self::Begun => Some(Event::Begun),
             Self::Evaluated { step } => answered(step, Ok(Answer::Value)),
@@ -378,8 +410,10 @@ impl StoredEvent {
                 let end = AttemptEnd::Failed(failure, retry);
                 Some(Event::AttemptEnded { key: key(step), epoch, end, roll })
             }
-            Self::AttemptLost { step, epoch } => ended(step, epoch, AttemptEnd::Lost),
-            Self::AttemptInterrupted { step, epoch } => ended(step, epoch, AttemptEnd::Interrupted),
+            Self::AttemptLost { step, epoch, roll } => unfinished(step, epoch, AttemptEnd::Lost, roll),
+            Self::AttemptInterrupted { step, epoch, roll } => {
+                unfinished(step, epoch, AttemptEnd::Interrupted, roll)
+            }
             Self::AttemptCancelled { step, epoch } => ended(step, epoch, AttemptEnd::Cancelled),
             Self::TimerFired { step, epoch } => Some(Event::TimerFired { key: key(step), epoch }),
             Self::Signalled { name, .. } => {
@@ -415,8 +449,13 @@ impl StoredRecalled {
             Recalled::Value => Self::Value,
             Recalled::Failed { attempts, failure } => Self::Failed { attempts, failure },
             Recalled::Until(until) => Self::Until(until),
-            Recalled::Backoff { attempts, until, failure } => Self::Backoff { attempts, until, failure },
+            Recalled::Backoff { attempts, until, failure, losses } => {
+                Self::Backoff { attempts, until, failure, losses }
+            }
             Recalled::Unknown => Self::Unknown,
+            Recalled::Suspected { attempts, failure, losses } => {
+                Self::Suspected { attempts, failure, losses }
+            }
             Recalled::Lost => Self::Lost,
         }
     }
@@ -427,8 +466,13 @@ impl StoredRecalled {
             Self::Value => Recalled::Value,
             Self::Failed { attempts, failure } => Recalled::Failed { attempts, failure },
             Self::Until(until) => Recalled::Until(until),
-            Self::Backoff { attempts, until, failure } => Recalled::Backoff { attempts, until, failure },
+            Self::Backoff { attempts, until, failure, losses } => {
+                Recalled::Backoff { attempts, until, failure, losses }
+            }
             Self::Unknown => Recalled::Unknown,
+            Self::Suspected { attempts, failure, losses } => {
+                Recalled::Suspected { attempts, failure, losses }
+            }
             Self::Lost => Recalled::Lost,
         }
     }
@@ -438,6 +482,37 @@ impl StoredRecalled {
 fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
     let number = serde_json::Number::deserialize(deserializer)?;
     number.as_f64().ok_or_else(|| D::Error::custom(format_args!("`{number}` is out of range")))
+}
+
+/// The same where there may be none.
+fn number_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
+    number(deserializer).map(Some)
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
+fn is_zero(number: &u16) -> bool {
+    *number == 0
+}
+
+/// The text of an entry, with the process that writes it: the first entry of
+/// each process in a run's journal says which it was, so that it can be told
+/// which process an attempt was lost with.
+pub(crate) fn signed(text: &mut String, process: u32) {
+    if text.pop() == Some('}') {
+        let _ = write!(text, ",\"process\":{process}}}");
+    }
+}
+
+/// The process that signed an entry.
+pub(crate) fn signer(text: &str) -> Option<u32> {
+    #[derive(Deserialize)]
+    struct Signed {
+        process: u32,
+    }
+    // Seldom there, and then the last thing in the text.
+    let place = text.rfind(",\"process\":")?;
+    let signed: Signed = serde_json::from_str(&format!("{{{}", &text[place + 1..])).ok()?;
+    Some(signed.process)
 }
 
 /// Every stored event is made of numbers and texts, which JSON can write.

@@ -44,12 +44,12 @@ pub(super) async fn to_live(
         }
         ExactOperation::Set { step, value } => {
             let event = |inner: &Inner| {
-                let (key, state) = open_step(host, inner, step)?;
+                let (key, _) = open_step(host, inner, step)?;
                 inner.machine.may_set(key).map_err(|refusal| {
                     let what = "wait until it has ended, or cancel";
                     refused(&host.id, format!("cannot set `{step}`: it {refusal}; {what}"))
                 })?;
-                if state == StepState::Undoing {
+                if inner.machine.is_undo(key) {
                     return match value.get() == "null" {
                         true => Ok((Event::Set { key }, None)),
                         false => Err(refused(

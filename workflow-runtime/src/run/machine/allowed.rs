@@ -47,7 +47,7 @@ impl Machine {
         let step = self.step(key).ok_or(Refusal::Closed)?;
         let is_task = matches!(step.kind, Kind::Task(_));
         match node.state {
-            StepState::Waiting(Wait::Backoff { .. }) if is_task => Ok(()),
+            StepState::Waiting(Wait::Backoff { .. }) | StepState::Suspected if is_task => Ok(()),
             // A failed run may still wait for what a reconciliation says.
             StepState::OutcomeUnknown if node.unresolved => {
                 let halted = self.frames.at(key.frame.index).halted && !step.always;
@@ -77,7 +77,7 @@ impl Machine {
             _ if !has_own_value => Err(Refusal::OfOthers),
             // It may never begin, and nothing asks for its value yet.
             state @ StepState::Waiting(Wait::Dependencies) => Err(Refusal::State(state)),
-            StepState::Waiting(_) => Ok(()),
+            StepState::Waiting(_) | StepState::Suspected => Ok(()),
             StepState::Undoing if node.activity == Activity::Idle => Ok(()),
             StepState::Undoing => Err(Refusal::UndoRuns),
             StepState::OutcomeUnknown if node.unresolved => Ok(()),
@@ -92,6 +92,7 @@ impl Machine {
     pub fn may_give_up(&self, key: Key) -> Result<(), Refusal> {
         match self.frames.node(key).ok_or(Refusal::Closed)?.state {
             StepState::Undoing => Ok(()),
+            StepState::Suspected if self.is_undo(key) => Ok(()),
             state => Err(Refusal::State(state)),
         }
     }

@@ -10,13 +10,6 @@ use crate::run::event::{AttemptEnd, Refused};
 use crate::run::state::{Key, StepState, Timestamp, Wait};
 use crate::task::Retryability;
 
-/// Attempts lost one after the other before the step fails: a task that kills
-/// its process would otherwise do so for ever.
-pub(super) const LOSSES: u8 = 3;
-
-/// Why an attempt failed that was lost.
-pub(super) const LOST: &str = "the process ended while the attempt ran";
-
 impl Transition<'_> {
     /// An attempt of a task, of its undo or of its reconciliation has ended.
     #[inline]
@@ -50,16 +43,18 @@ impl Transition<'_> {
         }
         match end {
             AttemptEnd::Ok => {
-                self.node_mut(key).losses = 0;
+                self.forget_losses(key);
                 self.succeed(key);
             }
             // The other end that is not of an attempt was refused above.
             AttemptEnd::Reused | AttemptEnd::NotDone => self.succeed_with(key, true),
             AttemptEnd::Failed(failure, retryability) => {
-                self.node_mut(key).losses = 0;
+                self.forget_losses(key);
                 self.attempt_failed(key, task, failure, retryability, roll);
             }
-            AttemptEnd::Lost | AttemptEnd::Interrupted => self.attempt_lost(key, task, &end),
+            AttemptEnd::Lost => self.attempt_lost(key, task, roll),
+            AttemptEnd::Interrupted => self.attempt_interrupted(key, task),
+            AttemptEnd::Legacy { lost } => self.legacy_attempt(key, task, lost),
             AttemptEnd::NotBegun | AttemptEnd::Cancelled if self.is_halted(key) => self.cancel_step(key),
             AttemptEnd::NotBegun => {
                 self.node_mut(key).attempt -= 1;
@@ -95,32 +90,6 @@ impl Transition<'_> {
                 self.await_time(key, Wait::Backoff { until }, until);
             }
             None => self.fail(key, failure, None),
-        }
-    }
-
-    /// The attempt did not end by itself: the next one has its number.
-    fn attempt_lost(&mut self, key: Key, task: &TaskStep, end: &AttemptEnd) {
-        let node = self.node_mut(key);
-        // An engine that shuts down says nothing about the task.
-        node.losses += u8::from(*end == AttemptEnd::Lost);
-        if task.task.at_most_once {
-            self.lose_track(key, task);
-            return;
-        }
-        let failure = match end {
-            AttemptEnd::Lost => Failure::new(Cause::Lost, LOST),
-            _ => Failure::new(Cause::Interrupted, "the engine shut down while the attempt ran"),
-        };
-        if self.node(key).losses >= LOSSES {
-            self.fail(key, failure, None);
-        } else if self.is_halted(key) {
-            self.node_mut(key).failure = Some(Box::new(failure));
-            self.cancel_step(key);
-        } else {
-            let node = self.node_mut(key);
-            node.failure = Some(Box::new(failure));
-            node.attempt -= 1;
-            self.attempt_again(key, task);
         }
     }
 

@@ -113,9 +113,11 @@ impl Transition<'_> {
     #[inline]
     pub fn begin_attempt(&mut self, key: Key, task: &TaskStep) {
         let epoch = self.next_epoch(key);
-        if task.task.concurrency.is_some() || task.task.rate.is_some() {
-            self.set(key, StepState::Waiting(Wait::Slot));
-            self.act(Action::Acquire { key, epoch });
+        let limited = task.task.concurrency.is_some() || task.task.rate.is_some();
+        let losses = self.losses_to_tell(key, task.policy);
+        if limited || losses > 0 {
+            self.set(key, StepState::Waiting(if limited { Wait::Slot } else { Wait::Turn }));
+            self.act(Action::Acquire { key, epoch, limited, losses });
         } else {
             self.start_attempt(key, task);
         }
@@ -138,14 +140,16 @@ impl Transition<'_> {
         self.act(Action::Start { key, epoch, attempt, last, deadline });
     }
 
-    /// A limit has room.
+    /// A limit has room, or the turn of an attempt has come.
     pub fn granted(&mut self, key: Key, epoch: u32) -> Result<(), Refused> {
         let node = self.expect(key)?;
         if node.epoch != epoch {
             return Err(Refused::Stale);
         }
         match (node.state, &self.step(key).kind) {
-            (StepState::Waiting(Wait::Slot), Kind::Task(task)) => self.start_attempt(key, task),
+            (StepState::Waiting(Wait::Slot | Wait::Turn), Kind::Task(task)) => self.start_attempt(key, task),
+            (StepState::Undoing, _) if node.asks => self.undo_now(key),
+            (StepState::OutcomeUnknown, _) if node.asks => self.reconcile_now(key),
             _ => return Err(Refused::Unexpected),
         }
         Ok(())

@@ -64,8 +64,13 @@ pub(super) struct Node {
     /// Needs that have not ended.
     pub pending: u16,
     /// Attempts lost in a row.
-    pub losses: u8,
+    pub losses: u16,
     pub activity: Activity,
+    /// An attempt was lost, so the next one says that it has begun before it
+    /// does: what was only decided is no further loss.
+    pub guarded: bool,
+    /// Its undo or its reconciliation has asked for its turn.
+    pub asks: bool,
     /// The latest attempt has begun, and was not only decided.
     pub begun: bool,
     /// Its slot has a value: it succeeded, or its failure is a value.
@@ -207,6 +212,8 @@ impl Node {
             pending,
             losses: 0,
             activity: Activity::Idle,
+            guarded: false,
+            asks: false,
             begun: false,
             valued: false,
             asked: false,

@@ -132,9 +132,11 @@ impl Transition<'_> {
         let node = self.node(key);
         let epoch = node.epoch;
         match (node.state, node.activity) {
-            (StepState::Waiting(Wait::Slot), _) => self.act(Action::Release { key, epoch }),
+            (StepState::Waiting(Wait::Slot | Wait::Turn), _) => self.act(Action::Release { key, epoch }),
             (StepState::Waiting(_), Activity::Recall) => self.set_activity(key, Activity::Idle),
             (StepState::Waiting(_), _) => {}
+            (StepState::Suspected, _) if self.machine.is_undo(key) => return,
+            (StepState::Suspected, _) => {}
             (StepState::Running, Activity::Asked) => self.set_activity(key, Activity::Idle),
             (StepState::Running, Activity::Attempt) if attempts == Attempts::Abandon => {
                 self.set_activity(key, Activity::Idle);
@@ -200,11 +202,12 @@ impl Transition<'_> {
         }
     }
 
-    /// Someone asked the run to stop. Asked once more, nothing happens. A run
-    /// that has failed already still stops what runs, but stays failed.
+    /// Someone asked the run to stop. Asked once more, only what is suspected
+    /// is given up. A run that has failed already still stops what runs, but
+    /// stays failed.
     pub fn cancel_requested(&mut self) {
         if std::mem::replace(&mut self.machine.cancelling, true) {
-            return;
+            return self.give_up_suspected();
         }
         self.halt(FrameId::ROOT.index, Attempts::Finish);
         let unresolved = self.machine.steps().filter(|view| view.unresolved);
@@ -213,6 +216,7 @@ impl Transition<'_> {
                 self.resolve(key);
             }
         }
+        self.give_up_suspected();
         let stopped = self.each_cancelled_attempt(|key, epoch| Action::Stop { key, epoch });
         if stopped {
             self.machine.in_grace = true;

@@ -15,15 +15,16 @@ impl Transition<'_> {
         let (state, epoch) = (node.state, node.epoch);
         self.machine.may_set(key).map_err(|_| Refused::Unexpected)?;
         match state {
-            StepState::Waiting(Wait::Slot) => self.act(Action::Release { key, epoch }),
+            StepState::Waiting(Wait::Slot | Wait::Turn) => self.act(Action::Release { key, epoch }),
             StepState::OutcomeUnknown => self.reopen(key),
-            StepState::Undoing => {
+            _ if self.machine.is_undo(key) => {
                 self.end_undo(key, StepState::Undone);
                 return Ok(());
             }
             _ => {}
         }
         self.next_epoch(key);
+        self.forget_losses(key);
         self.succeed(key);
         Ok(())
     }
@@ -42,8 +43,16 @@ impl Transition<'_> {
                 node.losses = 0;
                 self.attempt_again(key, task);
             }
-            (StepState::Undoing, _) => self.start_undo(key),
-            (_, Kind::Task(task)) => self.attempt_again(key, task),
+            (StepState::Suspected, Kind::Task(task)) => self.retry_suspected(key, task),
+            (StepState::Undoing, _) => {
+                self.withdraw(key);
+                self.node_mut(key).losses = 0;
+                self.start_undo(key);
+            }
+            (_, Kind::Task(task)) => {
+                self.node_mut(key).losses = 0;
+                self.attempt_again(key, task);
+            }
             _ => return Err(Refused::Unexpected),
         }
         Ok(())
@@ -67,9 +76,19 @@ impl Transition<'_> {
             self.set_activity(key, Activity::Idle);
             self.act(Action::Abort { key, epoch, graceful: true });
         }
+        self.withdraw(key);
         self.next_epoch(key);
         self.set(key, state);
         self.undo_concluded(key);
+    }
+
+    /// An undo asks for its turn no more.
+    fn withdraw(&mut self, key: Key) {
+        let node = self.node(key);
+        if node.asks {
+            let epoch = node.epoch;
+            self.act(Action::Release { key, epoch });
+        }
     }
 
     /// A step whose outcome was unknown goes on after all.

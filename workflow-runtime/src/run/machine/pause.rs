@@ -17,12 +17,29 @@ impl Transition<'_> {
             return Err(Refused::Unexpected);
         }
         // Nobody else should wait for a place that a paused run has asked for.
-        let asked = self.machine.steps().filter(|view| view.state == StepState::Waiting(Wait::Slot));
-        for key in asked.map(|view| view.key).collect::<Vec<_>>() {
-            if self.holds(key) {
-                let epoch = self.node(key).epoch;
-                self.act(Action::Release { key, epoch });
-                self.hold(key);
+        let asks = |key| {
+            let node = self.node(key);
+            matches!(node.state, StepState::Waiting(Wait::Slot | Wait::Turn)) || node.asks
+        };
+        let asked = self.machine.steps().map(|view| view.key).filter(|key| asks(*key));
+        for key in asked.collect::<Vec<_>>() {
+            if !self.holds(key) {
+                continue;
+            }
+            let node = self.node(key);
+            let (state, epoch) = (node.state, node.epoch);
+            match state {
+                StepState::Waiting(_) => {
+                    self.act(Action::Release { key, epoch });
+                    self.hold(key);
+                }
+                StepState::OutcomeUnknown => {
+                    self.act(Action::Release { key, epoch });
+                    self.next_epoch(key);
+                    self.machine.held.push(key);
+                }
+                // What has to be undone is undone in a pause too.
+                _ => {}
             }
         }
         Ok(())

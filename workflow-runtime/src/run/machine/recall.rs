@@ -36,7 +36,9 @@ impl Machine {
             (Recalled::Nothing | Recalled::Value, _) => true,
             (Recalled::Failed { .. }, _) => matches!(step.on_failure, OnFailure::Value(_)),
             (Recalled::Until(_), kind) => matches!(kind, Kind::Sleep(_) | Kind::Signal { .. }),
-            (Recalled::Backoff { .. } | Recalled::Unknown, kind) => matches!(kind, Kind::Task(_)),
+            (Recalled::Backoff { .. } | Recalled::Suspected { .. } | Recalled::Unknown, kind) => {
+                matches!(kind, Kind::Task(_))
+            }
             (Recalled::Lost, _) => self.races_around(key).next().is_some(),
         }
     }
@@ -155,7 +157,10 @@ impl Transition<'_> {
                 return Ok(());
             }
             Recalled::Value | Recalled::Failed { .. } => {}
-            Recalled::Until(_) | Recalled::Backoff { .. } | Recalled::Unknown => self.run_anew(key),
+            Recalled::Until(_)
+            | Recalled::Backoff { .. }
+            | Recalled::Suspected { .. }
+            | Recalled::Unknown => self.run_anew(key),
         }
         self.start_clock(key);
         let node = self.node_mut(key);
@@ -167,13 +172,18 @@ impl Transition<'_> {
                 node.failure = Some(Box::new(failure));
                 self.conclude_failure(key);
             }
-            (Recalled::Backoff { attempts, until, failure }, _) => {
-                node.attempt = attempts;
+            (Recalled::Backoff { attempts, until, failure, losses }, _) => {
+                (node.attempt, node.losses, node.guarded) = (attempts, losses, losses > 0);
                 node.failure = Some(Box::new(failure));
                 self.await_time(key, Wait::Backoff { until }, until);
             }
+            (Recalled::Suspected { attempts, failure, losses }, _) => {
+                (node.attempt, node.losses, node.guarded) = (attempts, losses, true);
+                node.failure = Some(Box::new(failure));
+                self.suspect(key);
+            }
             (Recalled::Until(until), kind) => self.wait_on(key, kind, until),
-            (_, Kind::Task(task)) => self.lose_track(key, task),
+            (_, Kind::Task(task)) => self.lose_track(key, task, None),
             _ => {}
         }
         Ok(())

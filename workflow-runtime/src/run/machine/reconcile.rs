@@ -1,51 +1,82 @@
 //! Finding out what became of an `at_most_once` attempt that was lost: by the
 //! task's `reconcile`, or else by an operator.
 
-use super::attempt::{LOSSES, LOST, next_attempt};
+use super::attempt::next_attempt;
 use super::frame::Activity;
+use super::legacy::LOSSES;
+use super::loss::{Next, lost};
 use super::transition::Transition;
 use crate::definition::TaskStep;
-use crate::error::{Cause, Failure};
+use crate::policy::Policy;
 use crate::run::effect::Action;
 use crate::run::event::AttemptEnd;
 use crate::run::state::{Key, StepState, Timestamp};
 use crate::task::Retryability;
 
 impl Transition<'_> {
-    /// Nobody knows how an attempt of the step has ended.
-    pub fn lose_track(&mut self, key: Key, task: &TaskStep) {
+    /// Nobody knows how an attempt of the step has ended. The random number is
+    /// that of its loss, where another one comes the later for it.
+    pub fn lose_track(&mut self, key: Key, task: &TaskStep, roll: Option<f64>) {
         let node = self.node_mut(key);
         node.unresolved = true;
         (node.next, node.total) = (0, 0);
+        let losses = node.losses;
         self.set(key, StepState::OutcomeUnknown);
         // A run that has failed or was cancelled ends nevertheless.
         if self.gives_up(key) || self.is_halted(key) {
             self.resolve(key);
         } else if task.task.reconcile.is_some() {
-            self.reconcile(key);
+            // Once it is known the next attempt follows at once, so this waits.
+            let delay = roll.map(|roll| Policy::after_losses(losses, roll)).unwrap_or_default();
+            self.reconcile_at(key, self.now.after(delay));
         }
     }
 
-    /// Starts the next reconciliation, unless the run is paused.
+    fn reconcile_at(&mut self, key: Key, at: Timestamp) {
+        if at <= self.now {
+            return self.reconcile(key);
+        }
+        let epoch = self.next_epoch(key);
+        self.act(Action::Timer { key, epoch, at });
+    }
+
+    /// The next reconciliation, unless the run is paused: at once, or when its
+    /// turn comes.
     pub fn reconcile(&mut self, key: Key) {
         let epoch = self.next_epoch(key);
         if self.holds(key) {
             self.machine.held.push(key);
             return;
         }
+        if self.node(key).guarded {
+            let node = self.node_mut(key);
+            node.asks = true;
+            let losses = u16::try_from(node.total).unwrap_or(u16::MAX).max(1);
+            self.act(Action::Acquire { key, epoch, limited: false, losses });
+        } else {
+            self.reconcile_now(key);
+        }
+    }
+
+    /// Starts the reconciliation under the current epoch.
+    pub fn reconcile_now(&mut self, key: Key) {
         let node = self.node_mut(key);
+        node.asks = false;
         node.next += 1;
-        let attempt = node.next;
+        let (attempt, epoch) = (node.next, node.epoch);
         self.set_activity(key, Activity::Attempt);
         self.act(Action::Reconcile { key, epoch, attempt });
     }
 
     /// Gives up a reconciliation, or the wait for the next one.
     pub fn stop_reconciling(&mut self, key: Key) {
-        if self.node(key).activity == Activity::Attempt {
-            let epoch = self.node(key).epoch;
+        let node = self.node(key);
+        let (epoch, asks) = (node.epoch, node.asks);
+        if node.activity == Activity::Attempt {
             self.set_activity(key, Activity::Idle);
             self.act(Action::Abort { key, epoch, graceful: true });
+        } else if asks {
+            self.act(Action::Release { key, epoch });
         }
         self.next_epoch(key);
     }
@@ -57,7 +88,7 @@ impl Transition<'_> {
             // The other end that is of no reconciliation was refused.
             AttemptEnd::Ok | AttemptEnd::Reused => {
                 self.reopen(key);
-                self.node_mut(key).losses = 0;
+                self.forget_losses(key);
                 return self.succeed(key);
             }
             AttemptEnd::NotDone => return self.not_done(key, task),
@@ -72,11 +103,30 @@ impl Transition<'_> {
                 self.node_mut(key).next -= 1;
                 Some(self.now)
             }
-            AttemptEnd::Lost | AttemptEnd::Interrupted => {
+            AttemptEnd::Lost => {
+                let policy =
+                    task.task.reconcile.map_or(&task.task.policy, |reconcile| &reconcile.task.policy);
+                let now = self.now;
                 let node = self.node_mut(key);
-                node.total += u32::from(end == AttemptEnd::Lost);
-                let again = node.total < u32::from(LOSSES) && !once;
+                node.total += 1;
+                node.guarded = true;
                 // As for attempts, the next one has its number.
+                match Next::after(u16::try_from(node.total).unwrap_or(u16::MAX), policy, now, roll) {
+                    Next::At(at) if !once => {
+                        node.next -= 1;
+                        Some(at)
+                    }
+                    _ => None,
+                }
+            }
+            AttemptEnd::Interrupted => {
+                self.node_mut(key).next -= u32::from(!once);
+                (!once).then_some(self.now)
+            }
+            AttemptEnd::Legacy { lost } => {
+                let node = self.node_mut(key);
+                node.total += u32::from(lost);
+                let again = node.total < u32::from(LOSSES) && !once;
                 node.next -= u32::from(again);
                 again.then_some(self.now)
             }
@@ -86,11 +136,7 @@ impl Transition<'_> {
             return self.resolve(key);
         }
         match next {
-            Some(at) if at <= self.now => self.reconcile(key),
-            Some(at) => {
-                let epoch = self.next_epoch(key);
-                self.act(Action::Timer { key, epoch, at });
-            }
+            Some(at) => self.reconcile_at(key, at),
             // An operator decides.
             None => {
                 self.next_epoch(key);
@@ -101,12 +147,20 @@ impl Transition<'_> {
     /// The lost attempt has done nothing.
     fn not_done(&mut self, key: Key, task: &TaskStep) {
         self.reopen(key);
-        if self.node(key).losses >= LOSSES {
-            self.fail(key, Failure::new(Cause::Lost, LOST), None);
-        } else if self.is_halted(key) {
-            self.cancel_step(key);
+        let node = self.node(key);
+        let (losses, limit) = (node.losses, task.policy.losses);
+        if !node.guarded && losses >= LOSSES {
+            return self.fail(key, lost("attempt"), None);
+        }
+        if self.is_halted(key) {
+            return self.cancel_step(key);
+        }
+        let node = self.node_mut(key);
+        node.attempt -= 1;
+        if node.guarded && limit != 0 && losses >= limit {
+            node.failure = Some(Box::new(lost("attempt")));
+            self.suspect(key);
         } else {
-            self.node_mut(key).attempt -= 1;
             self.attempt_again(key, task);
         }
     }

@@ -5,6 +5,7 @@ mod graph;
 mod harness;
 
 mod attempts;
+mod losses;
 mod operator;
 mod pause;
 mod random;

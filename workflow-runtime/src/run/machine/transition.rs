@@ -128,15 +128,20 @@ impl Transition<'_> {
     pub fn set(&mut self, key: Key, state: StepState) {
         let now = self.now;
         let node = &mut self.machine.frames.at_mut(key.frame.index).nodes[key.step as usize];
-        node.state = state;
+        let before = std::mem::replace(&mut node.state, state);
         if state == StepState::Running {
             (node.since, node.begun) = (now, false);
         }
         if node.ended == NEVER && state.is_ended() {
             node.ended = now;
         }
+        self.machine.suspected += u32::from(state == StepState::Suspected);
+        self.machine.suspected -= u32::from(before == StepState::Suspected);
         if self.effects.observed {
-            let is_failure = matches!(state, StepState::Failed | StepState::Waiting(Wait::Backoff { .. }));
+            let is_failure = matches!(
+                state,
+                StepState::Failed | StepState::Waiting(Wait::Backoff { .. }) | StepState::Suspected
+            );
             let failure = if is_failure { node.failure.clone() } else { None };
             self.effects.changes.push(Change::Step { key, state, attempt: node.attempt, failure });
         }
@@ -154,6 +159,7 @@ impl Transition<'_> {
     #[inline]
     pub fn next_epoch(&mut self, key: Key) -> u32 {
         let node = self.node_mut(key);
+        node.asks = false;
         node.epoch = node.epoch.wrapping_add(1);
         node.epoch
     }

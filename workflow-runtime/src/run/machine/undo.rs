@@ -2,10 +2,11 @@
 //! time, the last one first.
 
 use super::Machine;
-use super::attempt::{LOSSES, next_attempt};
+use super::attempt::next_attempt;
 use super::frame::{Activity, NEVER};
+use super::loss::{Next, interrupted, lost};
 use super::transition::{Transition, Work};
-use crate::definition::TaskStep;
+use crate::definition::{Kind, TaskStep};
 use crate::error::{Cause, Failure};
 use crate::run::effect::Action;
 use crate::run::event::AttemptEnd;
@@ -71,20 +72,35 @@ impl Transition<'_> {
         let Some((_, key)) = body.undoable.pop() else { return false };
         body.undoing = Some(key);
         (body.undo_since, body.undo_due) = (now, NEVER);
-        let node = self.node_mut(key);
-        node.attempt = 0;
-        node.losses = 0;
+        self.node_mut(key).attempt = 0;
+        self.forget_losses(key);
         self.set(key, StepState::Undoing);
         self.start_undo(key);
         true
     }
 
-    /// Starts the next attempt of an undo.
+    /// The next attempt of an undo: at once, or when its turn comes.
     pub fn start_undo(&mut self, key: Key) {
         let epoch = self.next_epoch(key);
+        let undo = match &self.step(key).kind {
+            Kind::Task(task) => task.task.undo,
+            _ => None,
+        };
+        let losses = undo.map_or(0, |undo| self.losses_to_tell(key, &undo.task.policy));
+        if losses > 0 {
+            self.node_mut(key).asks = true;
+            self.act(Action::Acquire { key, epoch, limited: false, losses });
+        } else {
+            self.undo_now(key);
+        }
+    }
+
+    /// Starts the attempt under the current epoch.
+    pub fn undo_now(&mut self, key: Key) {
         let node = self.node_mut(key);
+        node.asks = false;
         node.attempt += 1;
-        let attempt = node.attempt;
+        let (attempt, epoch) = (node.attempt, node.epoch);
         self.set_activity(key, Activity::Attempt);
         self.act(Action::Undo { key, epoch, attempt });
     }
@@ -98,7 +114,7 @@ impl Transition<'_> {
                 return self.undo_concluded(key);
             }
             AttemptEnd::Failed(failure, retryability) => {
-                self.node_mut(key).losses = 0;
+                self.forget_losses(key);
                 (failure, retryability)
             }
             AttemptEnd::NotBegun => {
@@ -106,16 +122,13 @@ impl Transition<'_> {
                 return self.start_undo(key);
             }
             AttemptEnd::Lost | AttemptEnd::Interrupted => {
-                let node = self.node_mut(key);
-                node.losses += u8::from(end == AttemptEnd::Lost);
-                let once = task.task.undo.is_some_and(|undo| undo.task.at_most_once);
-                // As for attempts: an undo that kills its process is given up.
-                if node.losses < LOSSES && !once {
-                    node.attempt -= 1;
-                    return self.start_undo(key);
+                return self.undo_lost(key, task, end == AttemptEnd::Lost, roll);
+            }
+            AttemptEnd::Legacy { lost: was_lost } => {
+                if self.legacy_undo(key, task, was_lost) {
+                    return;
                 }
-                let words = "the process ended while the undo ran";
-                (Failure::new(Cause::Lost, words), Retryability::Fatal)
+                (lost("undo"), Retryability::Fatal)
             }
             // An undo is never cancelled; if one ends so, it has failed.
             AttemptEnd::Cancelled => {
@@ -147,6 +160,29 @@ impl Transition<'_> {
             body.undo_due = at;
         }
         self.act(Action::Timer { key, epoch, at });
+    }
+
+    /// The process ended while the undo ran: as for attempts.
+    fn undo_lost(&mut self, key: Key, task: &TaskStep, was_lost: bool, roll: f64) {
+        let Some(undo) = task.task.undo else { return };
+        if was_lost {
+            self.count_loss(key);
+        }
+        let now = self.now;
+        let node = self.node_mut(key);
+        node.attempt -= 1;
+        node.failure = Some(Box::new(if was_lost { lost("undo") } else { interrupted("undo") }));
+        let next = match was_lost {
+            // Nobody knows what it has done, and it must not be repeated.
+            _ if undo.task.at_most_once => Next::Suspected,
+            true => Next::after(node.losses, &undo.task.policy, now, roll),
+            false => Next::At(now),
+        };
+        match next {
+            Next::Suspected => self.suspect(key),
+            Next::At(at) if at <= now => self.start_undo(key),
+            Next::At(at) => self.await_undo(key, at),
+        }
     }
 
     /// The undo is over, one way or the other: on to the next.
@@ -184,11 +220,17 @@ impl Machine {
         }
     }
 
+    /// Whether what a step does, or waits for, is its undo.
+    #[must_use]
+    pub fn is_undo(&self, key: Key) -> bool {
+        self.undoing_scope(key).is_some()
+    }
+
     /// When the next attempt to undo a step is due, where it waits for that.
     #[must_use]
     pub fn undo_due(&self, key: Key) -> Option<Timestamp> {
         let node = self.frames.node(key)?;
-        let waits = node.state == StepState::Undoing && node.activity == Activity::Idle;
+        let waits = node.state == StepState::Undoing && node.activity == Activity::Idle && !node.asks;
         let body = self.frames.at(self.undoing_scope(key).filter(|_| waits)?).body.as_ref()?;
         (body.undo_due != NEVER).then_some(body.undo_due)
     }

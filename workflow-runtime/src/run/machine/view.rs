@@ -2,7 +2,7 @@
 //! for people.
 
 use super::Machine;
-use super::frame::{NEVER, Node};
+use super::frame::{Activity, NEVER, Node};
 use crate::definition::{Graph, Kind, Region, Step};
 use crate::error::Failure;
 use crate::run::state::{FrameId, Key, RunState, StepState, Timestamp};
@@ -33,6 +33,8 @@ pub struct StepView<'a> {
     /// Whether its outcome is unknown and the run waits for it to be settled,
     /// by its `reconcile` or by an operator.
     pub unresolved: bool,
+    /// How many attempts of it, or of its undo, were lost in a row.
+    pub losses: u16,
 }
 
 /// The steps of a frame that is closed.
@@ -85,6 +87,20 @@ impl Machine {
     #[must_use]
     pub fn is_idle(&self) -> bool {
         self.busy == 0
+    }
+
+    /// How many steps are suspected, and wait for an operator.
+    #[must_use]
+    pub fn suspected(&self) -> u32 {
+        self.suspected
+    }
+
+    /// Whether the end of an attempt is awaited: of a task, an undo or a
+    /// reconciliation.
+    #[must_use]
+    pub fn has_attempts(&self) -> bool {
+        let mut nodes = self.frames.iter().flat_map(|(_, frame)| &frame.nodes);
+        nodes.any(|node| node.activity == Activity::Attempt)
     }
 
     /// Whether an operator has paused the run. A paused run that has failed or
@@ -218,5 +234,6 @@ fn view<'a>(key: Key, step: &'static Step, node: &'a Node) -> StepView<'a> {
         ended: time(node.ended),
         failure: node.failure.as_deref(),
         unresolved: node.unresolved,
+        losses: node.losses,
     }
 }

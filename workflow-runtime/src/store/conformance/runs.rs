@@ -24,12 +24,33 @@ pub(super) fn created_is_found(bench: &Bench<'_>) {
         created_at: new.created_at,
         state: new.state,
         asleep: false,
+        suspected: 0,
         end: None,
     };
     assert_eq!(only(&*store, "0-a"), expected);
     assert_eq!(store.by_key("a key").unwrap(), Some(expected));
     assert_eq!(store.by_key("another key").unwrap(), None);
     assert_eq!(store.journal(run).unwrap(), [stored(0), stored(1)]);
+}
+
+pub(super) fn suspected_runs_are_found(bench: &Bench<'_>) {
+    let store = bench.open();
+    let runs = ["a", "b", "c"].map(|id| create(&*store, new_run(id)));
+    let found = |store: &dyn crate::store::Store| {
+        let wanted = RunFilter { suspected: true, ..RunFilter::default() };
+        let found = store.list(&wanted).unwrap().into_iter();
+        found.map(|run| (run.run, run.suspected)).collect::<Vec<_>>()
+    };
+    assert_eq!(found(&*store), []);
+    append(&*store, Batch { suspected: Some(2), ..batch(runs[0], 0, 1) }).unwrap();
+    append(&*store, Batch { suspected: Some(1), ..batch(runs[2], 0, 1) }).unwrap();
+    append(&*store, batch(runs[0], 1, 1)).unwrap();
+    assert_eq!(found(&*store), [(runs[2], 1), (runs[0], 2)]);
+    append(&*store, Batch { suspected: Some(1), ..batch(runs[0], 2, 1) }).unwrap();
+    append(&*store, Batch { suspected: Some(0), ..batch(runs[2], 1, 1) }).unwrap();
+    assert_eq!(found(&*store), [(runs[0], 1)]);
+    append(&*store, ending(runs[0], 3, 1)).unwrap();
+    assert_eq!(found(&*store), []);
 }
 
 pub(super) fn parents_are_kept(bench: &Bench<'_>) {

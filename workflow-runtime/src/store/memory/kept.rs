@@ -71,6 +71,7 @@ impl Kept {
             created_at,
             state,
             asleep: false,
+            suspected: 0,
             end: None,
         };
         let mut kept = KeptRun {
@@ -109,9 +110,11 @@ impl Kept {
         if let Some(state) = batch.state {
             (kept.run.state, kept.run.end) = (state, None);
         }
+        kept.run.suspected = batch.suspected.unwrap_or(kept.run.suspected);
         if let Some(end) = batch.end {
             (kept.run.state, kept.run.end) = (end.state, Some(end));
             (kept.asleep, kept.backoff_since) = (None, None);
+            kept.run.suspected = 0;
         }
         kept.run.asleep = kept.asleep.is_some();
         if let Some((hash, blueprint)) = batch.blueprint {

@@ -122,7 +122,8 @@ impl<'c> Tables<'c> {
             )?,
             update_end: conn.prepare(
                 "UPDATE runs SET state = ?2, ended_at = ?3, result = ?4, result_type = ?5, \
-                 result_file = ?6, error = ?7, wake_at = NULL, backoff_since = NULL WHERE run = ?1",
+                 result_file = ?6, error = ?7, wake_at = NULL, backoff_since = NULL, suspected = 0 \
+                 WHERE run = ?1",
             )?,
             update_wake: conn.prepare("UPDATE runs SET wake_at = ?2, backoff_since = ?3 WHERE run = ?1")?,
             disk: Disk::of(conn)?,

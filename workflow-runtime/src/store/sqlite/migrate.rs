@@ -7,8 +7,12 @@ pub(super) const APPLICATION_ID: i64 = u32::from_be_bytes(*b"Wkfl") as i64;
 
 /// What takes a database from version `n` to `n + 1`, from version 0, which
 /// is empty. A step that was released is never changed again.
-pub(super) const STEPS: &[&str] =
-    &[include_str!("schema1.sql"), include_str!("schema2.sql"), include_str!("schema3.sql")];
+pub(super) const STEPS: &[&str] = &[
+    include_str!("schema1.sql"),
+    include_str!("schema2.sql"),
+    include_str!("schema3.sql"),
+    include_str!("schema4.sql"),
+];
 
 pub(super) fn latest() -> i64 {
     STEPS.len() as i64

@@ -18,7 +18,7 @@ use crate::store::{
 
 /// The columns that [`run`] reads.
 pub(super) const RUN_COLUMNS: &str = "run, id, workflow, key, fingerprint, params, state, created_at, ended_at, \
-     error, parent, parent_how, wake_at, result, result_type, result_file";
+     error, parent, parent_how, wake_at, suspected, result, result_type, result_file";
 
 /// The columns that [`entry`] reads.
 pub(super) const ENTRY_COLUMNS: &str = "position, seq, at, event, value, value_type, value_file";
@@ -59,6 +59,9 @@ pub(super) fn run(values: &Values, row: &Row<'_>) -> Result<StoredRun, StoreErro
     let error = cells.text_or_null("error")?;
     let (parent, how) = (cells.text_or_null("parent")?, cells.text_or_null("parent_how")?);
     let asleep = cells.time_or_null("wake_at")?.is_some();
+    let suspected = cells.int("suspected")?;
+    let suspected =
+        u32::try_from(suspected).map_err(|_| cells.damaged(&format!("`suspected` is {suspected}")))?;
     if state.is_ended() != ended_at.is_some() {
         return Err(cells.damaged("`state` and `ended_at` do not agree"));
     }
@@ -76,7 +79,20 @@ pub(super) fn run(values: &Values, row: &Row<'_>) -> Result<StoredRun, StoreErro
     };
     let result = cells.payload("result", || format!("the result of run {id}"))?;
     let end = ended_at.map(|at| RunEnd { state, at, result, error });
-    Ok(StoredRun { run, id, workflow, key, fingerprint, params, parent, created_at, state, asleep, end })
+    Ok(StoredRun {
+        run,
+        id,
+        workflow,
+        key,
+        fingerprint,
+        params,
+        parent,
+        created_at,
+        state,
+        asleep,
+        suspected,
+        end,
+    })
 }
 
 /// An entry of a run, which has to be the one that follows those before it.

@@ -1,4 +1,4 @@
-//! Steps and their attempts: order, retries, limits, losses.
+//! Steps and their attempts: order, retries, limits.
 
 use super::graph::*;
 use super::harness::*;
@@ -145,34 +145,6 @@ fn room_keeps_the_epoch_of_its_request_for_the_attempt() {
     assert_eq!(again, Err(Refused::Unexpected));
     let end = AttemptEnd::Ok;
     machine.apply(Timestamp(0), Event::AttemptEnded { key, epoch: 1, end, roll: 0.0 }, &mut effects).unwrap();
-}
-
-#[test]
-fn a_lost_or_interrupted_attempt_does_not_use_up_a_retry() {
-    for end in [AttemptEnd::Lost, AttemptEnd::Interrupted] {
-        let mut run = Run::begin(flat(vec![task("a").attempts(2)]));
-        run.end("a", end.clone());
-        run.end("a", end);
-        assert_eq!(run.log(), ["start a 1 of more", "start a 1 of more", "start a 1 of more"]);
-        run.ok("a");
-        assert_eq!(run.run_state(), RunState::Succeeded);
-    }
-}
-
-#[test]
-fn three_losses_in_a_row_fail_the_step() {
-    let mut run = Run::begin(flat(vec![task("a").attempts(9)]));
-    run.end("a", AttemptEnd::Lost);
-    run.end("a", AttemptEnd::Lost);
-    // An error is an answer: the row starts anew.
-    run.fail("a");
-    run.timer("a");
-    run.end("a", AttemptEnd::Lost);
-    run.end("a", AttemptEnd::Interrupted);
-    run.end("a", AttemptEnd::Lost);
-    run.log();
-    run.end("a", AttemptEnd::Lost);
-    assert_eq!(run.log(), ["finish failed: a 2 the process ended while the attempt ran"]);
 }
 
 #[test]

@@ -19,6 +19,8 @@ pub struct Spec {
     pub concurrency: Option<u32>,
     pub at_most_once: bool,
     pub undo: Option<Policy>,
+    /// An attempt to undo it must not be repeated.
+    pub undo_once: bool,
     pub reconcile: Option<Policy>,
     pub child: Option<&'static Graph>,
     pub value: bool,
@@ -44,6 +46,7 @@ fn spec(name: &'static str, make: Make) -> Spec {
         concurrency: None,
         at_most_once: false,
         undo: None,
+        undo_once: false,
         reconcile: None,
         child: None,
         value: false,
@@ -121,6 +124,13 @@ impl Spec {
         self
     }
 
+    /// Suspected after so many losses in a row, and so are its undo and its
+    /// reconciliation.
+    pub fn losses(mut self, losses: u16) -> Self {
+        self.policy.losses = losses;
+        self
+    }
+
     pub fn limited(mut self) -> Self {
         self.concurrency = Some(1);
         self
@@ -159,10 +169,12 @@ impl Spec {
             let Make::Kind(kind) = self.make else { unreachable!() };
             return kind;
         };
-        let undo = self.undo.map(|policy| UndoDef { task: leak(TaskDef { policy, ..plain("undo") }) });
-        let reconcile = self
-            .reconcile
-            .map(|policy| ReconcileDef { task: leak(TaskDef { policy, ..plain("reconcile") }) });
+        let partner = |policy: Policy, name| {
+            let policy = Policy { losses: self.policy.losses, ..policy };
+            leak(TaskDef { policy, at_most_once: self.undo_once && name == "undo", ..plain(name) })
+        };
+        let undo = self.undo.map(|policy| UndoDef { task: partner(policy, "undo") });
+        let reconcile = self.reconcile.map(|policy| ReconcileDef { task: partner(policy, "reconcile") });
         let task = leak(TaskDef {
             at_most_once: self.at_most_once,
             concurrency: self.concurrency,

@@ -188,9 +188,10 @@ impl Run {
                 let last = if *last { "" } else { " of more" };
                 format!("start {} {attempt}{last}", self.path(*key))
             }
-            Action::Acquire { key, epoch } => {
+            Action::Acquire { key, epoch, losses, .. } => {
                 self.told.insert(*key, (*epoch, self.now));
-                format!("acquire {}", self.path(*key))
+                let losses = if *losses > 0 { format!(" after {losses}") } else { String::new() };
+                format!("acquire {}{losses}", self.path(*key))
             }
             Action::Release { key, .. } => format!("release {}", self.path(*key)),
             Action::Timer { key, epoch, at } => {
@@ -261,6 +262,18 @@ impl Run {
         let key = self.key(path);
         let (epoch, _) = self.told[&key];
         self.event(Event::AttemptEnded { key, epoch, end, roll: 0.5 })
+    }
+
+    /// The same with another random number than one half.
+    pub fn end_with(&mut self, path: &str, end: AttemptEnd, roll: f64) {
+        let key = self.key(path);
+        let (epoch, _) = self.told[&key];
+        self.event(Event::AttemptEnded { key, epoch, end, roll }).expect("an attempt is under way");
+    }
+
+    /// Whether what the machine wanted last begins with a word.
+    pub fn log_ends_with(&self, word: &str) -> bool {
+        self.log.last().is_some_and(|line| line.starts_with(word))
     }
 
     pub fn end(&mut self, path: &str, end: AttemptEnd) {

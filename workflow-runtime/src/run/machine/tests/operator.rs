@@ -117,7 +117,8 @@ fn an_unknown_outcome_is_attempted_again_when_an_operator_wants_it() {
     run.end("a", AttemptEnd::Lost);
     run.log();
     run.retry("a").unwrap();
-    assert_eq!(run.log(), ["start a 1 of more"]);
+    run.grant("a");
+    assert_eq!(run.log(), ["acquire a after 1", "start a 1 of more"]);
     let view = run.machine.view(run.key("a")).unwrap();
     assert_eq!((view.state, view.ended, view.unresolved), (StepState::Running, None, false));
     run.ok("a");

@@ -53,7 +53,7 @@ fn waits_end_and_the_next_attempt_is_held() {
     assert_eq!(run.log(), ["deliver c go"]);
     assert_eq!(run.states(), "a paused, b succeeded, c succeeded, d paused, after paused");
     run.resume();
-    assert_eq!(run.log(), ["start a 2", "start after 1", "start d 1"], "in the order they were held");
+    assert_eq!(run.log(), ["start a 2", "start after 1", "acquire d after 1"], "in the order they were held");
 }
 
 #[test]
@@ -161,6 +161,7 @@ fn what_lost_a_race_cleans_up_in_a_paused_run() {
 fn reconciliations_are_held() {
     let mut run = Run::begin(flat(vec![task("a").reconciled(2), task("b").reconciled(2)]));
     run.end("b", AttemptEnd::Lost);
+    run.grant("b");
     run.fail("b");
     run.pause();
     run.log();
@@ -169,6 +170,13 @@ fn reconciliations_are_held() {
     assert_eq!(run.log(), [""; 0]);
     assert_eq!(run.states(), "a outcome unknown, b outcome unknown");
     run.resume();
+    assert_eq!(run.log(), ["acquire a after 1", "acquire b after 1"]);
+    run.pause();
+    assert_eq!(run.log(), ["release a", "release b"]);
+    run.resume();
+    run.log();
+    run.grant("a");
+    run.grant("b");
     assert_eq!(run.log(), ["reconcile a 1", "reconcile b 2"]);
 }
 

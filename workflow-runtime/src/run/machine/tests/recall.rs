@@ -150,7 +150,7 @@ fn a_signal_that_is_kept_goes_to_a_wait_that_goes_on() {
 fn an_attempt_that_has_its_time_is_waited_for() {
     let steps = vec![task("a").attempts(3)];
     let until = Timestamp(5);
-    let left = Recalled::Backoff { attempts: 1, until, failure: failure("no luck") };
+    let left = Recalled::Backoff { attempts: 1, until, failure: failure("no luck"), losses: 0 };
     let mut run = Run::resuming(flat(steps), &[("a", left)]);
     assert_eq!(run.state("a"), StepState::Waiting(Wait::Backoff { until }));
     assert_eq!(run.log(), ["recall a", "timer a +5ns"]);
@@ -308,7 +308,8 @@ fn a_question_is_given_up_by_a_cancel_and_by_a_failure() {
 
 #[test]
 fn an_answer_that_does_not_fit_is_refused() {
-    let backoff = || Recalled::Backoff { attempts: 1, until: Timestamp(1), failure: failure("no luck") };
+    let backoff =
+        || Recalled::Backoff { attempts: 1, until: Timestamp(1), failure: failure("no luck"), losses: 0 };
     let steps = vec![task("a"), sleep("b"), signal("c", "go"), compute("d")];
     let mut run = Run::resuming_without(flat(steps), &[], &["a", "b", "c"]);
     let before = format!("{:?}", run.machine);

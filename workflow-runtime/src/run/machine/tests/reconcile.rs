@@ -8,7 +8,8 @@ use crate::run::{AttemptEnd, Refused, RunState, StepState};
 fn lost(attempts: u32) -> Run {
     let mut run = Run::begin(flat(vec![task("a").reconciled(attempts), task("b").needs(&["a"])]));
     run.end("a", AttemptEnd::Lost);
-    assert_eq!(run.log(), ["start a 1 of more", "reconcile a 1"]);
+    run.grant("a");
+    assert_eq!(run.log(), ["start a 1 of more", "acquire a after 1", "reconcile a 1"]);
     assert_eq!(run.states(), "a outcome unknown, b waiting for other steps");
     assert_eq!(run.run_state(), RunState::Running);
     run
@@ -26,22 +27,11 @@ fn an_attempt_that_turns_out_well_has_succeeded() {
 fn an_attempt_that_has_done_nothing_is_made_again() {
     let mut run = lost(1);
     run.end("a", AttemptEnd::NotDone);
-    assert_eq!(run.log(), ["start a 1 of more"]);
+    run.grant("a");
+    assert_eq!(run.log(), ["acquire a after 1", "start a 1 of more"]);
     assert_eq!(run.try_end("a", AttemptEnd::NotDone), Err(Refused::Unexpected), "it is an attempt");
     run.ok("a");
     assert_eq!(run.log(), ["start b 1"]);
-}
-
-#[test]
-fn a_task_that_kills_its_process_is_given_up() {
-    let mut run = lost(1);
-    run.end("a", AttemptEnd::NotDone);
-    run.end("a", AttemptEnd::Lost);
-    run.end("a", AttemptEnd::NotDone);
-    run.end("a", AttemptEnd::Lost);
-    run.log();
-    run.end("a", AttemptEnd::NotDone);
-    assert_eq!(run.log(), ["finish failed: a 1 the process ended while the attempt ran"]);
 }
 
 #[test]
@@ -51,7 +41,8 @@ fn a_reconciliation_is_retried_by_its_own_policy_and_left_to_an_operator_at_last
     assert_eq!(run.log(), ["timer a +1s"]);
     assert_eq!(run.run_state(), RunState::Waiting);
     run.timer("a");
-    assert_eq!(run.log(), ["reconcile a 2"]);
+    run.grant("a");
+    assert_eq!(run.log(), ["acquire a after 1", "reconcile a 2"]);
     run.fail("a");
     assert_eq!((run.log(), run.run_state()), (Vec::new(), RunState::Waiting));
     let view = run.machine.view(run.key("a")).unwrap();
@@ -59,21 +50,6 @@ fn a_reconciliation_is_retried_by_its_own_policy_and_left_to_an_operator_at_last
     assert_eq!(view.failure.unwrap().to_string(), "no luck");
     run.set("a").unwrap();
     assert_eq!(run.log(), ["start b 1"]);
-}
-
-#[test]
-fn a_reconciliation_that_is_lost_three_times_is_left_to_an_operator() {
-    let mut run = lost(9);
-    run.end("a", AttemptEnd::Lost);
-    run.end("a", AttemptEnd::Interrupted);
-    run.end("a", AttemptEnd::Lost);
-    assert_eq!(run.log(), ["reconcile a 1", "reconcile a 1", "reconcile a 1"]);
-    run.end("a", AttemptEnd::Lost);
-    assert_eq!((run.log(), run.run_state()), (Vec::new(), RunState::Waiting));
-    run.retry("a").unwrap();
-    assert_eq!(run.log(), ["start a 1 of more"]);
-    run.end("a", AttemptEnd::Lost);
-    assert_eq!(run.log(), ["reconcile a 1"], "it counts from the start");
 }
 
 #[test]
@@ -87,7 +63,14 @@ fn an_operator_forestalls_a_reconciliation() {
     run.fail("a");
     run.log();
     run.retry("a").unwrap();
-    assert_eq!(run.log(), ["start a 1 of more"]);
+    assert_eq!(run.log(), ["acquire a after 1"]);
+
+    let mut run = lost(2);
+    run.fail("a");
+    run.timer("a");
+    run.log();
+    run.set("a").unwrap();
+    assert_eq!(run.log(), ["release a", "start b 1"], "it had asked for its turn");
 }
 
 #[test]
@@ -104,6 +87,7 @@ fn a_failing_run_waits_for_what_a_reconciliation_says() {
     ] {
         let mut run = Run::begin(flat(steps()));
         run.end("a", AttemptEnd::Lost);
+        run.grant("a");
         run.fail("boom");
         run.log();
         assert_eq!(run.retry("a"), Err(Refused::Unexpected), "nothing more starts");
@@ -140,6 +124,7 @@ fn a_race_that_is_decided_gives_up_a_reconciliation() {
     );
     let mut run = Run::begin(graph);
     run.end("s/x", AttemptEnd::Lost);
+    run.grant("s/x");
     run.log();
     run.ok("s/y");
     assert_eq!(run.log(), ["give up s/x", "finish succeeded"]);

@@ -55,19 +55,6 @@ fn an_undo_is_retried_by_its_own_policy_and_given_up_at_last() {
 }
 
 #[test]
-fn an_undo_that_is_lost_three_times_is_given_up() {
-    let mut run = Run::begin(flat(vec![task("a").undo(1), task("boom").needs(&["a"])]));
-    run.ok("a");
-    run.fail("boom");
-    run.log();
-    run.end("a", AttemptEnd::Lost);
-    run.end("a", AttemptEnd::Lost);
-    run.end("a", AttemptEnd::Lost);
-    assert_eq!(run.log(), ["undo a 1", "undo a 1", "finish failed: boom 1 no luck"]);
-    assert_eq!(run.state("a"), StepState::Failed);
-}
-
-#[test]
 fn a_cancel_does_not_abort_an_undo() {
     let mut run = Run::begin(flat(vec![task("a").undo(1), task("boom").needs(&["a"])]));
     run.ok("a");

@@ -102,6 +102,10 @@ impl Work for Append {
             let updated = tables.update_wake.execute(params![run.0, wake_at, since]);
             updated.map_err(|error| tables.failed(&error))?;
         }
+        if let Some(suspected) = self.batch.suspected {
+            let sql = "UPDATE runs SET suspected = ?2 WHERE run = ?1";
+            tables.conn.execute(sql, params![run.0, suspected]).map_err(|error| tables.failed(&error))?;
+        }
         if cursor.ended {
             forget_end(tables, run).map_err(|error| tables.failed(&error))?;
         }

@@ -38,6 +38,9 @@ pub(in crate::store::sqlite) fn statement(filter: &RunFilter) -> (String, Vec<Va
         let names = filter.states.iter().map(|state| run_state_name(*state).to_owned());
         question.values.extend(names.map(Value::Text));
     }
+    if filter.suspected {
+        question.wheres.push("suspected > 0".to_owned());
+    }
     if let Some(before) = filter.before {
         question.is("run < ?", Value::Integer(before.0));
     }

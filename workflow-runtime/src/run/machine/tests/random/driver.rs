@@ -127,8 +127,13 @@ impl Driver {
         };
         let signal = self.machine.steps().find_map(|view| waits(&view));
         let unknown = self.machine.steps().any(|view| view.unresolved);
+        let suspected = self.machine.steps().find(|view| view.state == StepState::Suspected);
+        let suspected = suspected.map(|view| view.key);
         match signal {
             _ if self.machine.is_paused() => self.apply(Event::Resumed),
+            _ if suspected.is_some() => {
+                suspected.into_iter().for_each(|key| self.apply(Event::RetryRequested { key }));
+            }
             _ if unknown && self.chance.once_in(2) && self.settle_one() => {}
             Some(name) => {
                 self.apply(Event::Signalled { name });
@@ -305,7 +310,7 @@ impl Driver {
                 }
             }
             Action::OpenMore { key } => self.soon(Event::MoreWanted { key }),
-            Action::Acquire { key, epoch } => self.soon(Event::Granted { key, epoch }),
+            Action::Acquire { key, epoch, .. } => self.soon(Event::Granted { key, epoch }),
             Action::Timer { key, epoch, at } => {
                 let delay = at.since(self.now);
                 self.at(delay, Event::TimerFired { key, epoch });

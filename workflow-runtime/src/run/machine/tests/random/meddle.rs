@@ -22,13 +22,16 @@ fn is_own(view: &StepView<'_>) -> bool {
 }
 
 fn may_be_set(view: &StepView<'_>) -> bool {
-    let waits =
-        matches!(view.state, StepState::Waiting(wait) if wait != Wait::Dependencies) || view.unresolved;
+    let waits = match view.state {
+        StepState::Waiting(wait) => wait != Wait::Dependencies,
+        StepState::Suspected => true,
+        _ => view.unresolved,
+    };
     is_own(view) && waits
 }
 
 fn may_be_retried(view: &StepView<'_>) -> bool {
-    matches!(view.state, StepState::Waiting(Wait::Backoff { .. })) || view.unresolved
+    matches!(view.state, StepState::Waiting(Wait::Backoff { .. }) | StepState::Suspected) || view.unresolved
 }
 
 impl Driver {

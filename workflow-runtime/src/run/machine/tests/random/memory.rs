@@ -83,7 +83,7 @@ impl Memory {
             assert!(same, "{path} was made from other values");
             self.kept.insert(path.clone());
         }
-        if matches!(left.recalled, Recalled::Backoff { .. }) {
+        if matches!(left.recalled, Recalled::Backoff { .. } | Recalled::Suspected { .. }) {
             let drawn = self.failed[&path];
             self.drawn.insert(path.clone(), drawn);
             self.begun.insert(path.clone());
@@ -120,7 +120,8 @@ impl Memory {
             // What a loser has made is nobody's.
             self.values.retain(|other, _| !is_below(other, &path));
         }
-        if stopped && *attempt == 0 && !has_lost(machine, *key) {
+        let losses = machine.view(*key).unwrap().losses;
+        if stopped && *attempt == 0 && losses == 0 && !has_lost(machine, *key) {
             return;
         }
         let undone = self.undone.contains(&path);
@@ -141,11 +142,16 @@ impl Memory {
             StepState::Waiting(Wait::Backoff { until }) => {
                 self.failed.insert(path.clone(), self.drawn[&path]);
                 let failure = failure.clone().expect("a failed attempt says why");
-                Some(Recalled::Backoff { attempts: *attempt, until, failure: *failure })
+                Some(Recalled::Backoff { attempts: *attempt, until, failure: *failure, losses })
+            }
+            StepState::Suspected => {
+                self.failed.insert(path.clone(), self.drawn[&path]);
+                let failure = failure.clone().expect("what is suspected says why");
+                Some(Recalled::Suspected { attempts: *attempt, failure: *failure, losses })
             }
             // The attempt is made again, after those that failed.
-            StepState::Running if *attempt > 1 => self.again(&path, *attempt - 1, now),
-            StepState::Waiting(_) if *attempt > 0 => self.again(&path, *attempt, now),
+            StepState::Running if *attempt > 1 || losses > 0 => self.again(&path, *attempt - 1, losses, now),
+            StepState::Waiting(_) if *attempt > 0 || losses > 0 => self.again(&path, *attempt, losses, now),
             _ => None,
         };
         if *state == StepState::Undoing {
@@ -160,10 +166,13 @@ impl Memory {
         }
     }
 
-    fn again(&self, path: &str, attempts: u32, until: Timestamp) -> Option<Recalled> {
+    fn again(&self, path: &str, attempts: u32, losses: u16, until: Timestamp) -> Option<Recalled> {
         match &self.left.get(path)?.recalled {
-            Recalled::Backoff { failure, attempts: made, .. } if *made == attempts => {
-                Some(Recalled::Backoff { attempts, until, failure: failure.clone() })
+            Recalled::Backoff { failure, attempts: made, .. }
+            | Recalled::Suspected { failure, attempts: made, .. }
+                if *made == attempts =>
+            {
+                Some(Recalled::Backoff { attempts, until, failure: failure.clone(), losses })
             }
             _ => None,
         }
@@ -203,7 +212,9 @@ impl Memory {
         loop {
             for &need in machine.step(key).unwrap().needs {
                 let need = machine.path(Key { frame: key.frame, step: need }).unwrap();
-                inputs = mix(inputs ^ self.values.get(&need).copied().unwrap_or_default());
+                // What was made in a region that was stopped since is nobody's,
+                // also to those that clean up there.
+                inputs = mix(inputs ^ self.values.get(&need)?);
             }
             let Some(parent) = machine.frame_parent(key.frame) else { return Some(inputs) };
             key = parent.key;

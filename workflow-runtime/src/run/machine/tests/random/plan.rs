@@ -109,6 +109,7 @@ impl Planner<'_> {
     fn task(&mut self, name: &'static str) -> Spec {
         let chance = &mut *self.chance;
         let mut step = task(name).attempts(1 + chance.below(3) as u32);
+        step = step.losses(chance.below(4) as u16);
         if chance.once_in(4) {
             step = step.limited();
         }

@@ -159,25 +159,19 @@ impl Reference<'_> {
     }
 
     fn task(&self, task: &TaskStep, path: &str) -> Result<(), Reach> {
-        let (mut attempt, mut losses) = (1, 0);
+        let mut attempt = 1;
         for number in 0.. {
             match self.fate.attempt(path, number) {
                 AttemptEnd::Ok | AttemptEnd::Reused | AttemptEnd::NotDone => return Ok(()),
-                AttemptEnd::Lost => {
-                    losses += 1;
-                    if losses == 3 {
-                        break;
-                    }
-                }
-                AttemptEnd::Interrupted | AttemptEnd::NotBegun => {}
+                // However often: an operator has it go on where it is suspected.
+                AttemptEnd::Lost | AttemptEnd::Interrupted | AttemptEnd::NotBegun => {}
                 AttemptEnd::Failed(_, retryability) => {
-                    losses = 0;
                     attempt += 1;
                     if retryability == Retryability::Fatal || attempt > task.policy.retry.attempts {
                         break;
                     }
                 }
-                AttemptEnd::Cancelled => unreachable!("nobody cancels"),
+                AttemptEnd::Cancelled | AttemptEnd::Legacy { .. } => unreachable!("nobody cancels"),
             }
         }
         Err(Reach::Step)

@@ -13,6 +13,8 @@ pub struct Watch {
     states: BTreeMap<Key, StepState>,
     /// The highest epoch told for each step.
     epochs: BTreeMap<Key, u32>,
+    /// Who has asked for room or a turn, with the epoch of that.
+    asked: BTreeSet<(Key, u32)>,
     open: BTreeSet<FrameId>,
     /// The body frames of workflows in which a step has failed.
     failed: BTreeSet<FrameId>,
@@ -74,7 +76,8 @@ impl Watch {
             assert!(undo || settled, "{path} was {before} and is {state}");
         }
         if before == StepState::Undoing {
-            assert!(matches!(state, StepState::Undone | StepState::Failed), "{path} undo became {state}");
+            let fits = matches!(state, StepState::Undone | StepState::Failed | StepState::Suspected);
+            assert!(fits, "{path} undo became {state}");
         }
         let step = machine.step(key).unwrap();
         let Kind::Task(task) = step.kind else { return self.ended(machine, key, before, state, path) };
@@ -113,21 +116,21 @@ impl Watch {
                 }
             }
             Action::Start { key, epoch, .. } => {
-                let granted = matches!(machine.step(key).unwrap().kind,
-                    Kind::Task(task) if task.task.concurrency.is_some());
-                self.epoch(key, epoch, granted);
+                self.attempt(machine, key, epoch);
                 self.may_start(machine, key);
             }
-            Action::Acquire { key, epoch } | Action::Timer { key, epoch, .. } => {
+            Action::Acquire { key, epoch, .. } => {
                 self.epoch(key, epoch, false);
+                self.asked.insert((key, epoch));
             }
+            Action::Timer { key, epoch, .. } => self.epoch(key, epoch, false),
             Action::Reconcile { key, epoch, .. } => {
-                self.epoch(key, epoch, false);
+                self.attempt(machine, key, epoch);
                 assert_eq!(machine.state(key), Some(StepState::OutcomeUnknown));
                 assert!(machine.view(key).unwrap().unresolved);
             }
             Action::Undo { key, epoch, attempt } => {
-                self.epoch(key, epoch, false);
+                self.attempt(machine, key, epoch);
                 if attempt == 1 {
                     self.in_reverse(machine, key);
                 }
@@ -168,16 +171,26 @@ impl Watch {
         else {
             return;
         };
+        // What has to be undone is undone in a pause too.
+        let undo = machine.state(*key) == Some(StepState::Undoing);
         assert!(
-            self.is_ending() || !machine.is_paused(),
+            undo || self.is_ending() || !machine.is_paused(),
             "{} starts in a pause",
             machine.path(*key).unwrap()
         );
     }
 
+    /// An attempt has the epoch of its request, where it has one. What was lost
+    /// before has had to ask.
+    fn attempt(&mut self, machine: &Machine, key: Key, epoch: u32) {
+        let asked = self.asked.contains(&(key, epoch));
+        let losses = machine.view(key).unwrap().losses;
+        assert!(asked || losses == 0, "{} begins unasked", machine.path(key).unwrap());
+        self.epoch(key, epoch, asked);
+    }
+
     fn epoch(&mut self, key: Key, epoch: u32, granted: bool) {
         let highest = self.epochs.entry(key).or_default();
-        // An attempt has the epoch of its request for room, where it has one.
         assert!(epoch > *highest || (granted && epoch == *highest), "epoch {epoch} after {highest}");
         *highest = epoch;
     }
