@@ -559,6 +559,45 @@ fn the_engine_shuts_down_though_polls_do_not_return() {
     }
 }
 
+/// What an expression of the test below calls.
+trait Stubborn {
+    fn until_it_may(self) -> Self;
+}
+
+static MAY: AtomicBool = AtomicBool::new(false);
+static IN_IT: AtomicBool = AtomicBool::new(false);
+
+impl Stubborn for u64 {
+    fn until_it_may(self) -> Self {
+        IN_IT.store(true, Ordering::SeqCst);
+        while !MAY.load(Ordering::SeqCst) {
+            std::thread::yield_now();
+        }
+        self
+    }
+}
+
+workflow! {
+    fn stubborn(number: u64) -> Result<u64> {
+        let done = plain(number);
+        Ok(done.until_it_may())
+    }
+}
+
+#[test]
+fn an_expression_that_does_not_return_holds_up_its_run_alone() {
+    in_time(2, async {
+        let (world, _, _) = world();
+        let engine = spinning_engine(world).await;
+        let run = engine.start(stubborn(1)).await.unwrap();
+        until("it is evaluated", || IN_IT.load(Ordering::SeqCst)).await;
+        assert_eq!(engine.start(asks(1)).await.unwrap().await.unwrap(), 2);
+        engine.shutdown().await;
+        MAY.store(true, Ordering::SeqCst);
+        assert_eq!(run.await.unwrap(), 1);
+    });
+}
+
 #[test]
 fn a_poll_that_does_not_return_holds_nothing_else() {
     in_time(2, async {

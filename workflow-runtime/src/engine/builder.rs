@@ -278,7 +278,7 @@ impl<R: Resources> EngineBuilder<R> {
             layer(store).map(Some)
         };
         let clock = Arc::new(settings.test.wall.map_or_else(Clock::start, Clock::starting_at));
-        let pools = Pools::start(&runtime, &clock)?;
+        let pools = Arc::new(Pools::start(&runtime, &clock)?);
         let store: Result<_, StoreError> = pools.run_ours(open).await.map_err(|_| Error::ShutDown)?;
         let store = store?;
         let timers = Arc::new(Timers::new(clock.clone()));

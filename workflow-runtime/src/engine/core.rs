@@ -38,7 +38,7 @@ pub(crate) struct Core {
     pub(crate) parallelism: usize,
     pub(crate) clock: Arc<Clock>,
     /// Threads for what blocks.
-    pub(crate) pools: Pools,
+    pub(crate) pools: Arc<Pools>,
     /// How many attempts are over whose code goes on all the same.
     pub(crate) left_behind: AtomicUsize,
     pub(crate) random: Random,
@@ -115,5 +115,6 @@ impl Core {
 impl Drop for Core {
     fn drop(&mut self) {
         self.timers.close();
+        self.pools.close();
     }
 }

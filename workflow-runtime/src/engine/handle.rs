@@ -28,6 +28,9 @@ use crate::workflow::{Invocation, Workflow};
 /// dropped, which takes until their current poll returns.
 const DROP_TIME: Duration = Duration::from_secs(1);
 
+/// How often it looks whether a run can be asked.
+const LOCK_TIME: Duration = Duration::from_millis(10);
+
 /// How long it waits at least for the store to write what is queued.
 const CLOSE_TIME: Duration = Duration::from_secs(5);
 
@@ -130,15 +133,24 @@ impl<R: Resources> Engine<R> {
         // Both over all runs, not for each: the time is common to all.
         let mut over = pin!(self.core.reach(grace_over));
         for host in self.registry.live() {
+            if !self.can_be_asked(&host, grace_over).await {
+                continue;
+            }
             tokio::select! {
                 biased;
                 () = until(&host, |host| !host.is_busy_until(grace_over)) => {}
                 () = &mut over => break,
             }
         }
-        let left = self.registry.live();
-        for host in &left {
-            host.interrupt();
+        let (mut left, asked_by) = (Vec::new(), Instant::now() + DROP_TIME);
+        for host in self.registry.live() {
+            if self.can_be_asked(&host, asked_by).await {
+                host.interrupt();
+                left.push(host);
+            } else {
+                let what = "an expression of the workflow does not return, and its run was left behind";
+                tracing::warn!(parent: &host.span, "{what}");
+            }
         }
         let mut dropped = pin!(self.core.reach(Instant::now() + DROP_TIME));
         let mut is_late = false;
@@ -159,6 +171,18 @@ impl<R: Resources> Engine<R> {
         self.close_store().await;
         // A store that has closed answers nothing more.
         left.iter().for_each(|host| host.abandon());
+    }
+
+    /// Whether a run can be asked anything by then: an expression that does not
+    /// return has its lock.
+    async fn can_be_asked(&self, host: &RunHost, by: Instant) -> bool {
+        while host.is_locked() {
+            if Instant::now() >= by {
+                return false;
+            }
+            self.core.reach(Instant::now() + LOCK_TIME).await;
+        }
+        true
     }
 
     /// Waits for what is queued; not for a transaction that does not return.

@@ -152,6 +152,12 @@ impl Poll {
     }
 }
 
+/// Whether anything is polled in this process.
+pub(super) fn are_under_way() -> bool {
+    let places = PLACES.lock().unwrap_or_else(PoisonError::into_inner);
+    places.iter().filter_map(Weak::upgrade).any(|place| place.since.load(Ordering::Relaxed) > 0)
+}
+
 /// The polls of this process that began before then, of whatever engine.
 pub(super) fn since_before(then: Timestamp) -> Vec<Poll> {
     let places = PLACES.lock().unwrap_or_else(PoisonError::into_inner);

@@ -17,6 +17,8 @@ use super::host::{Inner, RunHost};
 use super::left_behind::Stray;
 use super::polls::{self, How, Poll};
 use super::registry::Registry;
+use super::threads::Pools;
+use super::timers::Timers;
 use crate::definition::{Kind, TaskStep};
 use crate::run::{AttemptEnd, Event, Timestamp};
 use crate::view::Stuck;
@@ -39,18 +41,26 @@ pub(super) fn start(core: &Arc<Core>, registry: &Arc<Registry>) -> io::Result<()
     if core.clock.is_steered() {
         return Ok(());
     }
+    let (pools, timers) = (core.pools.clone(), core.timers.clone());
     let (core, registry) = (Arc::downgrade(core), Arc::downgrade(registry));
     let thread = std::thread::Builder::new().name("workflow-watch".to_owned());
-    thread.spawn(move || watch(&core, &registry)).map(drop)
+    thread.spawn(move || watch(&core, &registry, &pools, &timers)).map(drop)
 }
 
-fn watch(core: &Weak<Core>, registry: &Weak<Registry>) {
+fn watch(core: &Weak<Core>, registry: &Weak<Registry>, pools: &Arc<Pools>, timers: &Timers) {
     let mut long = Vec::new();
     loop {
         std::thread::sleep(EVERY);
+        if core.strong_count() == 0 {
+            return;
+        }
+        pools.staff();
+        timers.catch_up(LATE);
+        if long.is_empty() && !polls::are_under_way() {
+            continue;
+        }
+        // Only now: whoever holds it last closes the store.
         let (Some(core), Some(registry)) = (core.upgrade(), registry.upgrade()) else { return };
-        core.pools.staff();
-        core.timers.catch_up(LATE);
         // Which also has it noticed where the wall clock was set.
         let now = core.clock.steady_of(core.clock.now());
         long.retain(|(host, poll): &(Weak<RunHost>, Poll)| {

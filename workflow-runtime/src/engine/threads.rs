@@ -95,6 +95,12 @@ impl Pools {
         self.steered.store(false, Ordering::Relaxed);
     }
 
+    /// Has the threads end once they have done what is queued.
+    pub(super) fn close(&self) {
+        self.users.close();
+        self.ours.close();
+    }
+
     /// Has threads for what could not have one before.
     pub(super) fn staff(&self) {
         self.users.staff();
@@ -104,8 +110,8 @@ impl Pools {
 
 impl Drop for Pools {
     fn drop(&mut self) {
-        self.users.close();
-        self.ours.close();
+        // Also where no engine has come of them.
+        self.close();
     }
 }
 
