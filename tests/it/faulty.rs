@@ -41,6 +41,10 @@ struct Plan {
     writes: Vec<Option<Fault>>,
     /// For all others.
     others: Option<Fault>,
+    /// What a write that fails is told; [`broken`] where nothing is said.
+    error: Option<StoreError>,
+    /// How many writes were asked for.
+    asked: usize,
     held: Vec<Box<dyn FnOnce() + Send>>,
     unfinished_fails: bool,
     answers_fail: bool,
@@ -88,6 +92,16 @@ impl Faulty {
     /// Every write meets this.
     pub fn always(&self, fault: Option<Fault>) {
         self.plan.lock().unwrap().others = fault;
+    }
+
+    /// What a write that fails is told from now on.
+    pub fn fail_with(&self, error: StoreError) {
+        self.plan.lock().unwrap().error = Some(error);
+    }
+
+    /// How many writes were asked for.
+    pub fn asked(&self) -> usize {
+        self.plan.lock().unwrap().asked
     }
 
     /// Answers what was held back, and returns how much that was.
@@ -195,6 +209,7 @@ impl Faulty {
 
     fn next(&self) -> Option<Fault> {
         let mut plan = self.plan.lock().unwrap();
+        plan.asked += 1;
         if plan.writes.is_empty() { plan.others } else { plan.writes.remove(0) }
     }
 
@@ -203,10 +218,11 @@ impl Faulty {
         done: Done<Result<T, StoreError>>,
         write: impl FnOnce(Done<Result<T, StoreError>>),
     ) {
+        let error = self.plan.lock().unwrap().error.clone().unwrap_or_else(broken);
         match self.next() {
             None => write(done),
-            Some(Fault::Fail) => done(Err(broken())),
-            Some(Fault::WriteAndFail) => write(Box::new(move |_| done(Err(broken())))),
+            Some(Fault::Fail) => done(Err(error)),
+            Some(Fault::WriteAndFail) => write(Box::new(move |_| done(Err(error)))),
             Some(Fault::Vanish) => drop(done),
             Some(Fault::Hold) => {
                 let answer = Arc::new(Mutex::new(None));

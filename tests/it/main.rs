@@ -29,6 +29,7 @@ mod logs;
 mod once;
 mod operated;
 mod operator;
+mod passing;
 mod patterns;
 mod power;
 mod promises;

@@ -232,13 +232,29 @@ pub enum Error {
         /// What does not fit.
         reason: String,
     },
-    /// The store has failed to write what the run decided, so the run does not
-    /// go on in this engine.
+    /// The store has failed to write what the run decided, so the run has
+    /// stopped. Where that may pass, it is read back after a while, and goes
+    /// on.
     #[error(
-        "run {id} of `{workflow}` has stopped: {error}; nothing that is committed is lost, and the next engine \
-         that opens the store goes on with it"
+        "run {id} of `{workflow}` has stopped: {error}; nothing that is committed is lost: it goes on once the store \
+         can be written again, or with the next engine that opens the store"
     )]
     Stopped {
+        /// The workflow's name.
+        workflow: String,
+        /// The run.
+        id: String,
+        /// What the store said.
+        #[source]
+        error: crate::store::StoreError,
+    },
+    /// A run has heard what was asked of it, and its store cannot keep that
+    /// for now.
+    #[error(
+        "run {id} of `{workflow}` has heard it, and it is not kept yet: {error}; it is kept once that is over, unless the \
+         process ends before"
+    )]
+    Unconfirmed {
         /// The workflow's name.
         workflow: String,
         /// The run.
@@ -282,6 +298,17 @@ pub enum Error {
 impl Error {
     pub(crate) fn no_thread(error: &std::io::Error) -> Self {
         Self::NoThread { reason: error.to_string() }
+    }
+
+    /// Whether a store has failed in a way that may pass, so that the same may
+    /// be done later.
+    pub(crate) fn may_pass(&self) -> bool {
+        match self {
+            Self::Store(error) | Self::Stopped { error, .. } | Self::Unconfirmed { error, .. } => {
+                error.is_passing()
+            }
+            _ => false,
+        }
     }
 }
 

@@ -86,7 +86,9 @@ impl Events {
     /// The next event, or `None` once the run has ended and all were told.
     pub async fn next(&mut self) -> Option<RunEvent> {
         loop {
-            let host = self.host.clone();
+            // It tells the same from its beginning, and goes on.
+            let host = self.host.current().0.clone();
+            self.host = host.clone();
             let mut changed = pin!(host.changed.notified());
             host.watch(changed.as_mut());
             match self.try_next() {
@@ -101,7 +103,7 @@ impl Events {
     pub(crate) fn try_next(&mut self) -> Result<RunEvent, bool> {
         let inner = self.host.lock();
         match inner.log.get(self.next) {
-            None => Err(inner.end.is_some()),
+            None => Err(self.host.is_over(&inner)),
             Some(Err(missing)) => {
                 self.next += missing;
                 Ok(RunEvent { at: self.lagged_at, kind: RunEventKind::Lagged(missing) })

@@ -27,6 +27,10 @@ pub struct RunSnapshot {
     pub started_at: Timestamp,
     /// When it ended.
     pub ended_at: Option<Timestamp>,
+    /// Why it does not go on for now, where what it has decided cannot be
+    /// stored: it goes on by itself once that can be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<String>,
     /// Its steps in the order they are written, each followed by the steps of
     /// the regions it opened. Of a run with very many, the oldest that lie in
     /// finished regions are left out.
@@ -119,7 +123,7 @@ pub struct Progress {
 
 impl RunSnapshot {
     pub(crate) fn of(host: &RunHost) -> Self {
-        let state = host.state();
+        let (state, stopped) = (host.state(), host.why_stopped());
         let inner = host.lock();
         let open = inner.frames.iter().map(|frame| {
             let steps = inner.machine.steps_of(frame.id);
@@ -147,6 +151,7 @@ impl RunSnapshot {
             state,
             started_at,
             ended_at,
+            stopped,
             steps: Tree::of(regions, open_steps).steps(),
             stuck,
         }

@@ -77,7 +77,9 @@ impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         let code = match &error {
             Error::Failed { .. } | Error::Cancelled { .. } => Code::RunFailed,
-            Error::Store(_) | Error::Stopped { .. } | Error::NoThread { .. } => Code::Store,
+            Error::Store(_) | Error::Stopped { .. } | Error::Unconfirmed { .. } | Error::NoThread { .. } => {
+                Code::Store
+            }
             Error::Codec(_) | Error::TwoWorkflows { .. } | Error::UnknownSignal { .. } => Code::Usage,
             _ => Code::Refused,
         };

@@ -42,6 +42,8 @@ pub(super) fn read(
         },
         started_at: run.created_at,
         ended_at: run.end.as_ref().map(|end| end.at),
+        // Only its owner knows.
+        stopped: None,
         steps: steps.unwrap_or_default(),
         // Only its process knows what has not returned yet.
         stuck: Vec::new(),

@@ -9,6 +9,7 @@ use super::news::Reporter;
 use super::problem::Code;
 use super::screen::Screen;
 use super::short::now;
+use super::style::plain;
 use crate::codec::Durable;
 use crate::engine::{AnyRun, Run};
 use crate::error::Result;
@@ -64,12 +65,14 @@ pub(super) struct Follower<'a> {
     pub(super) screen: Screen<'a>,
     /// What happened before was told by an earlier process.
     from: Timestamp,
+    /// Whether it was told that the run has stopped for now.
+    stopped: bool,
 }
 
 impl<'a> Follower<'a> {
     pub(super) fn of(run: AnyRun, err: &'a mut dyn Write, live: bool, from: Timestamp) -> Self {
         let screen = Screen::of(err, live);
-        Self { events: run.events(), run, reporter: Reporter::default(), screen, from }
+        Self { events: run.events(), run, reporter: Reporter::default(), screen, from, stopped: false }
     }
 
     /// Shows what happens until the run ends. May be called again after an
@@ -91,9 +94,26 @@ impl<'a> Follower<'a> {
                         return Followed::Ended;
                     }
                 },
-                _ = frames.tick(), if moves => self.screen.draw(&self.run.snapshot(), now()),
+                _ = frames.tick() => {
+                    self.tell_stop();
+                    if moves {
+                        self.screen.draw(&self.run.snapshot(), now());
+                    }
+                }
                 () = interrupts.next() => return Followed::Interrupted,
             }
+        }
+    }
+
+    /// Says once that the run has stopped for now, and once that it goes on.
+    fn tell_stop(&mut self) {
+        let why = self.run.why_stopped();
+        if std::mem::replace(&mut self.stopped, why.is_some()) == why.is_some() {
+            return;
+        }
+        match why {
+            Some(why) => self.screen.say(&format!("stopped for now: {}", plain(&why))),
+            None => self.screen.say("the store is well again, and the run goes on"),
         }
     }
 

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::task::Waker;
 
+use super::again;
 use super::frames::Frame;
 use super::host::{Inner, RunHost};
 use super::limits::{self, Request};
@@ -38,6 +39,8 @@ pub(crate) struct Rare {
     pub(crate) turns: Vec<Request>,
     pub(crate) wakers: Vec<Waker>,
     pub(crate) values: Vec<Value>,
+    /// Whether a run that had to be read back has committed something.
+    pub(crate) came_back: bool,
 }
 
 impl After {
@@ -84,7 +87,10 @@ impl RunHost {
         }
         after.garbage.drain(..).for_each(crate::panics::discard);
         let (granted, turns) = after.rare.take().map_or_else(Default::default, |rare| {
-            let Rare { granted, turns, wakers, values } = *rare;
+            let Rare { granted, turns, wakers, values, came_back } = *rare;
+            if came_back {
+                again::is_well(&self.core, &self.id);
+            }
             wakers.into_iter().for_each(Waker::wake);
             values.into_iter().for_each(crate::panics::discard);
             (granted, turns)
@@ -92,6 +98,7 @@ impl RunHost {
         if std::mem::take(&mut after.ended) {
             if let Some(registry) = self.core.registry.upgrade() {
                 registry.forget(self);
+                again::stopped(&self.core, &registry, self);
             }
             std::mem::take(&mut after.awaiting).wake();
         }

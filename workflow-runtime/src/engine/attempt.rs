@@ -95,6 +95,8 @@ pub(super) enum End {
     DeadlineOver,
     /// It was asked to stop, and the grace is over.
     Dropped,
+    /// Nothing of what it did was kept, for no fault of its own.
+    Undone,
 }
 
 /// What the attempt has been given is gone once this ends: the next step may
@@ -178,6 +180,7 @@ impl Attempt {
             End::TimedOut => timed_out(self.timeout().unwrap_or_default(), left),
             End::DeadlineOver => deadline_over(left),
             End::Dropped => AttemptEnd::Cancelled,
+            End::Undone => AttemptEnd::NotBegun,
         };
         (end, None)
     }

@@ -16,6 +16,7 @@ use super::clock::Clock;
 use super::core::{Core, Witness};
 use super::ending::RuntimeEnd;
 use super::handle::Engine;
+use super::health::Health;
 use super::limits::Limits;
 use super::pace::Paces;
 use super::parts::Spares;
@@ -298,6 +299,7 @@ impl<R: Resources> EngineBuilder<R> {
             paces: Paces::default(),
             spares: Spares::default(),
             again: Again::default(),
+            health: Health::default(),
             operating: tokio::sync::Mutex::default(),
             grace: settings.grace,
             begins: settings.begins,
@@ -325,9 +327,7 @@ impl<R: Resources> EngineBuilder<R> {
                 if all { recovery::recover(&core_there, &registry_there, &store) } else { Ok(()) }
             };
             core.pools.run_ours(recover).await.map_err(|_| Error::ShutDown)??;
-            if settings.begins {
-                requests::watch(&core, &registry).map_err(|error| Error::no_thread(&error))?;
-            }
+            requests::watch(&core, &registry).map_err(|error| Error::no_thread(&error))?;
             if let Some(time) = settings.keep {
                 retention::keep(&core, time);
             }

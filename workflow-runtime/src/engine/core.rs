@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use super::again::Again;
 use super::cached::Results;
 use super::clock::Clock;
+use super::health::Health;
 use super::limits::Limits;
 use super::pace::Paces;
 use super::parts::Spares;
@@ -50,8 +51,10 @@ pub(crate) struct Core {
     pub(crate) paces: Paces,
     /// What ended runs have worked with.
     pub(crate) spares: Spares,
-    /// Runs whose store could not be read.
+    /// Runs whose store could not be read, or written.
     pub(crate) again: Again,
+    /// What keeps the store from being written.
+    pub(crate) health: Health,
     /// Held while something is done that an operator wants.
     pub(crate) operating: tokio::sync::Mutex<()>,
     pub(crate) grace: Duration,

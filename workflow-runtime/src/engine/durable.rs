@@ -7,13 +7,14 @@
 //! first steps.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 
 use tokio::sync::oneshot;
 
 use super::after::After;
 use super::clock::Hold;
-use super::host::{Inner, RunEnd, RunHost};
+use super::host::{Inner, RunEnd, RunHost, Stop};
 use super::journal::{self, StoredEvent};
 use super::record;
 use crate::error::{Failure, StepError};
@@ -63,6 +64,9 @@ pub(crate) struct Uncommitted {
     pub(super) unsure: bool,
     /// Whether the run may fall asleep, whatever else there is.
     pub(super) drowsy: bool,
+    /// Whether it was read back because its store had failed, and has
+    /// committed nothing since.
+    pub(super) came_back: bool,
     /// The state that the store was last told.
     pub(super) told: Option<RunState>,
     /// How many suspected steps the store was last told of.
@@ -285,6 +289,9 @@ impl RunHost {
     fn act_on(self: &Arc<Self>, inner: &mut Inner, after: &mut After, then: Then) {
         let Then { actions, end, waiters: _, state, told } = then;
         inner.uncommitted.committed = state.or(inner.uncommitted.committed);
+        if std::mem::take(&mut inner.uncommitted.came_back) {
+            after.rare().came_back = true;
+        }
         told.into_iter().for_each(|record::Entry { at, what }| inner.log.tell(at, what));
         self.act_committed(inner, after, actions);
         self.open_more(inner, after);
@@ -295,12 +302,21 @@ impl RunHost {
         after.asleep = self.is_asleep(inner);
     }
 
-    /// What the machine decided is not durable, so nothing of it may be acted
-    /// upon. The next engine goes on from what is. Gives back who waits for
+    /// What the machine decided is not known to be durable, so nothing of it
+    /// may be acted upon. The run is read back, later or by the next engine,
+    /// and goes on from what is. Gives back who waits for
     /// what is not even sent.
     fn give_up(self: &Arc<Self>, inner: &mut Inner, after: &mut After, error: &StoreError) -> Vec<Waiter> {
         if inner.end.is_none() {
-            tracing::error!(parent: &self.span, %error, "the run stops here: its store failed");
+            // One that was not created has nothing to be read back from.
+            let is_stored = self.journal.as_ref().is_some_and(|journal| journal.run.get().is_some());
+            let passes = is_stored && !error.is_final();
+            inner.stop = if passes { Stop::ForNow } else { Stop::ForGood };
+            if passes {
+                tracing::debug!(parent: &self.span, %error, "the run stops: its store failed");
+            } else {
+                tracing::error!(parent: &self.span, %error, "the run stops here: its store failed");
+            }
             self.finish(inner, after, RunEnd::Unstored(error.clone()));
             self.stop_all(inner, after);
         }
@@ -364,6 +380,34 @@ impl RunHost {
                 self.finish(inner, after, RunEnd::Interrupted);
             }
         });
+        self.stop_for_good();
+    }
+
+    /// Whoever waits for a run that has stopped is not kept waiting: it is not
+    /// read back here.
+    pub(super) fn stop_for_good(&self) {
+        let mut inner = self.lock();
+        inner.stop = Stop::ForGood;
+        let waiting = std::mem::take(&mut inner.awaiting);
+        drop(inner);
+        waiting.wake();
+        self.changed.notify_waiters();
+    }
+
+    /// The run was read back, and goes on as another one, or has ended.
+    pub(super) fn succeeded_by(&self, successor: &Arc<RunHost>) {
+        let mut inner = self.lock();
+        inner.stop = Stop::Over;
+        let waiting = std::mem::take(&mut inner.awaiting);
+        drop(inner);
+        if self.handles.load(Ordering::Acquire) > 0 {
+            // For all of them. It does not sleep, then, nor is its result taken.
+            successor.handles.fetch_add(2, Ordering::AcqRel);
+        }
+        // Only ever read back once.
+        let _ = self.successor.set(successor.clone());
+        waiting.wake();
+        self.changed.notify_waiters();
     }
 }
 

@@ -29,5 +29,6 @@ impl Drop for RuntimeEnd {
         }
         // Nothing is written: what ran was not ended in good order.
         live.iter().for_each(|host| host.abandon());
+        registry.stopped().iter().for_each(|host| host.stop_for_good());
     }
 }

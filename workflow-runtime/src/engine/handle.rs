@@ -171,6 +171,7 @@ impl<R: Resources> Engine<R> {
         self.close_store().await;
         // A store that has closed answers nothing more.
         left.iter().for_each(|host| host.abandon());
+        self.registry.stopped().iter().for_each(|host| host.stop_for_good());
     }
 
     /// Whether a run can be asked anything by then: an expression that does not

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -59,6 +59,8 @@ pub(crate) struct RunHost {
     inner: Mutex<Inner>,
     /// Where the run is kept; `None` in memory.
     pub(crate) journal: Option<Journal>,
+    /// The same run, read back after it had to stop here.
+    pub(super) successor: OnceLock<Arc<RunHost>>,
 }
 
 /// The part of a run that changes.
@@ -117,8 +119,22 @@ pub(crate) struct Inner {
     /// Set by the action that ends the run, until the run has ended.
     pub(crate) ending: Option<RunEnd>,
     pub(crate) end: Option<RunEnd>,
+    /// What becomes of a run whose end is none: its store has failed.
+    pub(super) stop: Stop,
     pub(crate) started_at: Timestamp,
     pub(crate) ended_at: Option<Timestamp>,
+}
+
+/// What becomes of a run that has stopped because its store failed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Stop {
+    /// The next engine goes on with it.
+    #[default]
+    ForGood,
+    /// It is read back here some time later.
+    ForNow,
+    /// It is being read back, and whoever asks for it reads it, too.
+    Over,
 }
 
 /// Which run it is.
@@ -235,6 +251,7 @@ impl RunHost {
             uncommitted: Uncommitted::default(),
             ending: None,
             end: None,
+            stop: Stop::default(),
             started_at,
             ended_at: None,
         };
@@ -250,6 +267,7 @@ impl RunHost {
             changed: Notify::new(),
             inner: Mutex::new(inner),
             journal,
+            successor: OnceLock::new(),
         })
     }
 
@@ -327,7 +345,12 @@ impl RunHost {
         asker: Asker,
         event: impl FnOnce(&Inner) -> Result<(Event, Option<Value>), Error>,
     ) -> Result<(), Error> {
+        // Before the run has heard of it, so that it can be asked again.
+        if let Some(error) = self.journal.as_ref().and_then(|_| self.core.health.lasts()) {
+            return Err(Error::Store(error));
+        }
         let (committed, hear) = tokio::sync::oneshot::channel();
+        let is_request = asker.request.is_some();
         self.with(|inner, after| {
             self.check_open(inner)?;
             let (event, mut value) = event(inner)?;
@@ -352,7 +375,18 @@ impl RunHost {
         if self.journal.is_none() {
             return Ok(());
         }
-        hear.await.unwrap_or(Err(StoreError::Closed)).map_err(Error::Store)
+        // What another process has asked for would be looked for again, and
+        // done twice.
+        if is_request {
+            return hear.await.unwrap_or(Err(StoreError::Closed)).map_err(Error::Store);
+        }
+        tokio::select! {
+            biased;
+            committed = hear => committed.unwrap_or(Err(StoreError::Closed)).map_err(Error::Store),
+            error = self.core.health.lasting() => {
+                Err(Error::Unconfirmed { workflow: self.graph.name.to_owned(), id: self.id.clone(), error })
+            }
+        }
     }
 
     /// The answer to a request, once what it wants of this run is done.
@@ -418,6 +452,15 @@ impl RunHost {
         }
     }
 
+    /// The run as it goes on now, and how often it was read back since.
+    pub(crate) fn current(self: &Arc<Self>) -> (&Arc<Self>, usize) {
+        let (mut host, mut depth) = (self, 0);
+        while let Some(next) = host.successor.get() {
+            (host, depth) = (next, depth + 1);
+        }
+        (host, depth)
+    }
+
     pub(super) fn check_open(&self, inner: &Inner) -> Result<(), Error> {
         match &inner.end {
             // The machine is ahead of the store by what is not committed yet.
@@ -434,7 +477,53 @@ impl RunHost {
     /// Whether the run has come to its end, and not only to that of this
     /// engine.
     pub(super) fn has_ended(&self) -> bool {
-        matches!(self.lock().end, Some(RunEnd::Succeeded | RunEnd::Failed(_) | RunEnd::Cancelled))
+        let inner = self.lock();
+        matches!(inner.end, Some(RunEnd::Succeeded | RunEnd::Failed(_) | RunEnd::Cancelled))
+            || inner.stop == Stop::Over
+    }
+
+    /// Whether the run has stopped because its store failed.
+    pub(super) fn is_stopped(&self) -> bool {
+        matches!(self.lock().end, Some(RunEnd::Unstored(_)))
+    }
+
+    /// Why the run does not go on for now, if it does not: what it has decided
+    /// is not stored.
+    pub(crate) fn why_stopped(&self) -> Option<String> {
+        let inner = self.lock();
+        match &inner.end {
+            Some(RunEnd::Unstored(error)) => return Some(error.to_string()),
+            None if inner.uncommitted.is_pending() => {}
+            _ => return None,
+        }
+        drop(inner);
+        let run = *self.journal.as_ref()?.run.get()?;
+        let trouble = self.core.store.as_ref()?.trouble().filter(|trouble| trouble.concerns(run))?;
+        Some(format!("{}; tried again in {:.0?}", trouble.error, trouble.again_in))
+    }
+
+    /// Whether it has, and is to be read back here.
+    pub(super) fn is_stopped_for_now(&self) -> bool {
+        let inner = self.lock();
+        matches!(inner.end, Some(RunEnd::Unstored(_))) && inner.stop != Stop::ForGood
+    }
+
+    /// Whether it is being read back.
+    pub(super) fn is_replaceable(&self) -> bool {
+        self.lock().stop == Stop::Over && self.successor.get().is_none()
+    }
+
+    /// Whether whoever waits for the run is to wait no more: it has ended, or
+    /// so has the engine. What is known to pass is waited for; what nobody
+    /// knows is told, though the run may go on.
+    pub(crate) fn is_over(&self, inner: &Inner) -> bool {
+        match &inner.end {
+            None => false,
+            Some(RunEnd::Unstored(error)) => {
+                inner.stop == Stop::ForGood || !error.is_passing() || self.core.registry.strong_count() == 0
+            }
+            Some(_) => true,
+        }
     }
 
     /// Whether the run may still end by itself until then: something is under

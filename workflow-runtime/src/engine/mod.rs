@@ -5,7 +5,8 @@
 //! and its values; [`driver`] is the one loop that feeds the machine and
 //! performs what it decides, with [`values`] over [`frames`]; what follows is
 //! done [`after`] the lock is released. [`durable`] hands it to a store as a
-//! [`journal`], and [`recovery`] reads it back ([`again`], where that failed).
+//! [`journal`], and [`recovery`] reads it back ([`again`], where either failed).
+//! [`health`] tells whoever waits for a commit that the store is in trouble.
 //! [`worker`]s poll [`attempt`]s, alone where that is quick ([`pace`]);
 //! [`controls`] can stop them. `blocking` ones have [`threads`] of their own;
 //! the [`supervisor`] sees which [`polls`] do not return, and what is
@@ -22,6 +23,7 @@ mod app;
 mod backfill;
 mod builder;
 mod handle;
+mod health;
 mod run;
 
 mod registry;

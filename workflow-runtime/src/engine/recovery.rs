@@ -94,7 +94,14 @@ fn read(
         }
         Error::Blocked { workflow: stored.workflow.clone(), id: stored.id.clone(), reason }
     };
-    let (host, go_on) = RunHost::read_back(core, known, store, stored, journal).map_err(not_read)?;
+    let (host, mut go_on) = RunHost::read_back(core, known, store, stored, journal).map_err(not_read)?;
+    if core.again.has_stopped(&stored.id) {
+        host.lock().uncommitted.came_back = true;
+        // By this process, which goes on.
+        if let GoOn::From(open) = &mut go_on {
+            open.interrupted = true;
+        }
+    }
     let done = match &go_on {
         GoOn::From(open) => host.transacted(open),
         _ => Done::default(),
@@ -105,6 +112,9 @@ fn read(
 fn go_on(registry: &Arc<Registry>, read: Read) -> Result<Arc<RunHost>, Error> {
     let Read { host, go_on, done } = read;
     if let GoOn::Ended = go_on {
+        if let Some(stopped) = registry.take_stopped(&host.id) {
+            stopped.succeeded_by(&host);
+        }
         return Ok(host);
     }
     // Whoever finds it from now on waits until it has gone on.
@@ -254,7 +264,15 @@ fn told<T>(
         again::later(core, registry, known, id, error);
         return None;
     }
-    core.again.over(id);
+    match &restored {
+        Ok(_) => core.again.read(registry, id),
+        Err(_) => {
+            core.again.over(registry, id);
+            if let Some(stopped) = registry.take_stopped(id) {
+                stopped.stop_for_good();
+            }
+        }
+    }
     match restored {
         Ok(restored) => restored,
         // The next engine goes on with it.

@@ -9,7 +9,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::Instant;
 
 use super::core::Core;
-use super::host::{RunEnd, RunHost};
+use super::host::RunHost;
 use super::key;
 use super::params::{encode_params, same_arguments};
 use super::run::AnyRun;
@@ -44,6 +44,10 @@ pub(crate) enum Passing {
     Ended(AnyRun),
     /// One cannot go on.
     Stuck { id: String, workflow: String, why: Error },
+    /// The store cannot be written or read just now, and runs wait.
+    Trouble { error: StoreError },
+    /// It can be again, and they go on.
+    Well,
 }
 
 /// Nobody else reads this run back.
@@ -209,13 +213,31 @@ impl Registry {
             return Adopted::Closed;
         }
         table.live.insert(address(host), host.clone());
-        table.stored.insert(host.id.clone(), host.clone());
+        let before = table.stored.insert(host.id.clone(), host.clone());
+        drop(table);
+        // It had stopped: whoever holds it holds this one from now on.
+        if let Some(before) = before.filter(|before| before.is_replaceable()) {
+            before.succeeded_by(host);
+        }
         Adopted::New
     }
 
     /// A run is here to stay: its store has it.
     pub(super) fn came(&self, host: &RunHost) {
         self.tell(|| Passing::Came { id: host.id.clone(), workflow: host.graph.name });
+    }
+
+    /// Lets go of a run that had stopped and is being read back.
+    pub(super) fn take_stopped(&self, id: &str) -> Option<Arc<RunHost>> {
+        let mut table = self.lock();
+        table.stored.get(id).filter(|host| host.is_replaceable())?;
+        table.stored.remove(id)
+    }
+
+    /// The runs that have stopped because their store failed.
+    pub(super) fn stopped(&self) -> Vec<Arc<RunHost>> {
+        let runs: Vec<_> = self.lock().stored.values().cloned().collect();
+        runs.into_iter().filter(|host| host.is_stopped()).collect()
     }
 
     /// Lets go of a run that its store has not created.
@@ -314,7 +336,7 @@ impl Registry {
     pub(crate) fn forget(&self, host: &Arc<RunHost>) {
         // A run whose store has failed stops here, also for whoever asks for it
         // again. The next engine goes on with it.
-        let stopped = matches!(host.lock().end, Some(RunEnd::Unstored(_)));
+        let stopped = host.is_stopped();
         let mut table = self.lock();
         table.live.remove(&address(host));
         let is_it = |known: &Arc<RunHost>| Arc::ptr_eq(known, host);
@@ -322,7 +344,13 @@ impl Registry {
             table.stored.remove(&host.id);
         }
         drop(table);
-        self.tell(|| Passing::Ended(AnyRun::new(host.clone())));
+        let never_began = host.journal.as_ref().is_some_and(|journal| journal.run.get().is_none());
+        if never_began {
+            return;
+        }
+        if !host.is_stopped_for_now() {
+            self.tell(|| Passing::Ended(AnyRun::new(host.clone())));
+        }
         if host.key.as_deref().is_some_and(is_scheduled) {
             self.scheduled.notify_one();
         }

@@ -1,5 +1,6 @@
 //! Requests that other processes have left in the store: looked for now and
-//! then, done in order, and answered.
+//! then, done in order, and answered. Another thread sees what keeps the store
+//! from being written.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,19 +18,37 @@ use crate::store::{StoreError, StoredRequest};
 /// How often the store is asked whether another process has written to it.
 const EVERY: Duration = Duration::from_millis(200);
 
-/// Starts to look for requests, for as long as the engine is there.
+/// Starts to look after the store, for as long as the engine is there: for
+/// requests, where the engine does what they want, and for what keeps it from
+/// being written.
 ///
 /// On a thread of its own, which sleeps in real time: what another process
 /// does has nothing to do with the engine's clock, which a test may steer.
 pub(super) fn watch(core: &Arc<Core>, registry: &Arc<Registry>) -> io::Result<()> {
     let (core_there, registry_there) = (Arc::downgrade(core), Arc::downgrade(registry));
     let thread = std::thread::Builder::new().name("workflow-requests".to_owned());
-    thread.spawn(move || look(&core_there, &registry_there)).map(drop)
+    thread.spawn(move || look(&core_there, &registry_there))?;
+    // Not the same one, which waits for the store while it sees to a request.
+    let (core_there, registry_there) = (Arc::downgrade(core), Arc::downgrade(registry));
+    let thread = std::thread::Builder::new().name("workflow-health".to_owned());
+    thread.spawn(move || look_after(&core_there, &registry_there)).map(drop)
+}
+
+/// Sees what keeps the store from being written.
+fn look_after(core: &Weak<Core>, registry: &Weak<Registry>) {
+    loop {
+        {
+            let (Some(core), Some(registry)) = (core.upgrade(), registry.upgrade()) else { return };
+            let Some(store) = core.store.as_ref().filter(|_| !registry.is_closed()) else { return };
+            core.health.look(&registry, store.trouble());
+        }
+        std::thread::sleep(EVERY);
+    }
 }
 
 fn look(core: &Weak<Core>, registry: &Weak<Registry>) {
     let mut seen = None;
-    let failed = Arc::new(AtomicBool::new(false));
+    let (waits, failed) = (Arc::new(Waits::default()), Arc::new(AtomicBool::new(false)));
     loop {
         {
             let (Some(core), Some(registry)) = (core.upgrade(), registry.upgrade()) else { return };
@@ -38,15 +57,15 @@ fn look(core: &Weak<Core>, registry: &Weak<Registry>) {
                 seen = None;
             }
             match store.foreign_writes() {
+                Ok(_) if !core.begins => {}
                 Ok(now) if seen != Some(now) => {
                     seen = Some(now);
-                    let failed = failed.clone();
+                    let (failed, waits) = (failed.clone(), waits.clone());
                     let (runtime, steered) = (core.runtime.clone(), core.clock.is_steered());
                     let see_to_them = async move {
-                        if let Err(error) = see_to_all(&core, &registry).await {
-                            tracing::warn!(%error, "requests of other processes wait");
-                            failed.store(true, Ordering::Release);
-                        }
+                        let seen_to = see_to_all(&core, &registry).await;
+                        failed.store(seen_to.is_err(), Ordering::Release);
+                        waits.tell(seen_to);
                     };
                     if steered {
                         // Its clock must not go on meanwhile.
@@ -60,10 +79,26 @@ fn look(core: &Weak<Core>, registry: &Weak<Registry>) {
                 Ok(_) => {}
                 // And with it the engine.
                 Err(StoreError::Closed) => return,
-                Err(error) => tracing::warn!(%error, "requests of other processes wait"),
+                Err(error) => waits.tell(Err(error.into())),
             }
         }
         std::thread::sleep(EVERY);
+    }
+}
+
+/// Whether it was told that requests wait: once, and not whenever the store is
+/// asked again.
+#[derive(Default)]
+struct Waits(AtomicBool);
+
+impl Waits {
+    fn tell(&self, seen_to: Result<()>) {
+        let told = self.0.swap(seen_to.is_err(), Ordering::AcqRel);
+        match seen_to {
+            Err(error) if !told => tracing::warn!(%error, "requests of other processes wait"),
+            Ok(()) if told => tracing::info!("requests of other processes are seen to again"),
+            _ => {}
+        }
     }
 }
 
@@ -85,7 +120,11 @@ async fn see_to_all(core: &Arc<Core>, registry: &Arc<Registry>) -> Result<()> {
                 reason: format!("was asked for something that this program does not know: {error}"),
             }),
         };
-        answer(core, &store, number, &result).await?;
+        match result {
+            // The next look finds it again.
+            Err(error) if error.may_pass() => return Err(error),
+            result => answer(core, &store, number, &result).await?,
+        }
     }
     Ok(())
 }

@@ -63,7 +63,7 @@ impl AnyRun {
     }
 
     pub(super) fn host(&self) -> &Arc<RunHost> {
-        &self.host
+        self.host.current().0
     }
 
     /// The run's id, a UUID.
@@ -88,7 +88,7 @@ impl AnyRun {
     /// store. A run that its engine's shutdown interrupted counts as cancelled.
     #[must_use]
     pub fn state(&self) -> RunState {
-        self.host.state()
+        self.host().state()
     }
 
     /// The run and all its steps as they are now.
@@ -102,14 +102,14 @@ impl AnyRun {
     /// If the process dies before the commit, the next engine decides again.
     #[must_use]
     pub fn snapshot(&self) -> RunSnapshot {
-        RunSnapshot::of(&self.host)
+        RunSnapshot::of(self.host())
     }
 
     /// Everything that happens to the run, from its start on, in the same
     /// order for everyone who asks.
     #[must_use]
     pub fn events(&self) -> Events {
-        Events::of(self.host.clone())
+        Events::of(self.host().clone())
     }
 
     /// The same run, for whoever knows what type its result is of. `None` when
@@ -117,7 +117,13 @@ impl AnyRun {
     #[must_use]
     pub fn typed<T: Durable>(&self) -> Option<Run<T>> {
         let is_it = (self.host.graph.output.type_name)() == std::any::type_name::<T>();
-        is_it.then(|| Run::new(self.host.clone()))
+        is_it.then(|| Run::new(self.host().clone()))
+    }
+
+    /// Why the run does not go on for now, as in its snapshot.
+    #[cfg(feature = "app")]
+    pub(crate) fn why_stopped(&self) -> Option<String> {
+        self.host().why_stopped()
     }
 
     /// When the runtime's clock shows a time of the run's.
@@ -128,33 +134,43 @@ impl AnyRun {
     /// What has happened so far, for a test to assert on.
     #[must_use]
     pub fn trace(&self) -> Trace {
-        Trace::of(&self.host)
+        Trace::of(self.host())
     }
 
     /// Waits until the run has ended, however it does. Await a [`Run`] itself
     /// for its result.
     pub async fn wait(&self) {
-        let mut waiting = Waiting { run: self, number: None };
-        poll_fn(|cx| waiting.run.poll_end(&mut waiting.number, cx)).await;
+        let mut waiting = Waiting { run: self, place: Place::default() };
+        poll_fn(|cx| waiting.run.poll_end(&mut waiting.place, cx)).await;
     }
 
     /// Whether the run has ended. If not, `cx` is woken when it does; it is
-    /// known by a number until then.
-    fn poll_end(&self, number: &mut Option<u64>, cx: &TaskContext<'_>) -> Poll<()> {
-        let mut inner = self.host.lock();
-        if inner.end.is_some() {
+    /// known by its place until then.
+    fn poll_end(&self, place: &mut Place, cx: &TaskContext<'_>) -> Poll<()> {
+        let (host, depth) = self.host.current();
+        if depth != place.depth {
+            // It was woken where it has waited before.
+            *place = Place { depth, number: None };
+        }
+        let mut inner = host.lock();
+        if host.is_over(&inner) {
             return Poll::Ready(());
         }
-        let replaced = inner.awaiting.register(number, cx.waker());
+        let replaced = inner.awaiting.register(&mut place.number, cx.waker());
         drop(inner);
         drop(replaced);
+        // Read back meanwhile.
+        if host.successor.get().is_some() {
+            return self.poll_end(place, cx);
+        }
         Poll::Pending
     }
 
-    /// Nobody is to be woken any more who has this number.
-    fn stop_waiting(&self, number: Option<u64>) {
-        if let Some(number) = number {
-            let gone = self.host.lock().awaiting.forget(number);
+    /// Nobody is to be woken any more who has this place.
+    fn stop_waiting(&self, place: Place) {
+        let (host, depth) = self.host.current();
+        if let Some(number) = place.number.filter(|_| depth == place.depth) {
+            let gone = host.lock().awaiting.forget(number);
             drop(gone);
         }
     }
@@ -166,11 +182,12 @@ impl AnyRun {
     /// be written.
     #[must_use]
     pub fn result(&self) -> Option<Result<Vec<u8>>> {
-        let inner = self.host.lock();
+        let host = self.host();
+        let inner = host.lock();
         let end = inner.end.as_ref()?;
-        let result = self.host.outcome(end).and_then(|()| {
+        let result = host.outcome(end).and_then(|()| {
             let value = inner.result.clone().unwrap_or_else(|| Value::new(()));
-            (self.host.graph.output.encode)(&value).map_err(|error| Error::Codec(Arc::new(error)))
+            (host.graph.output.encode)(&value).map_err(|error| Error::Codec(Arc::new(error)))
         });
         Some(result)
     }
@@ -182,7 +199,7 @@ impl AnyRun {
     /// # Errors
     /// When the run has ended.
     pub async fn cancel(&self) -> Result<()> {
-        self.host.cancel(None).await
+        self.host().cancel(None).await
     }
 
     /// Sends the run a signal: `run.signal(nightly::review, verdict)`. A
@@ -202,7 +219,7 @@ impl AnyRun {
             let (workflow, signal) = (graph.name.to_owned(), signal.name().to_owned());
             return Err(Error::UnknownSignal { workflow, signal });
         };
-        self.host.signal(name, Value::new(value), None).await
+        self.host().signal(name, Value::new(value), None).await
     }
 }
 
@@ -211,19 +228,27 @@ impl<T: Durable> IntoFuture for Run<T> {
     type IntoFuture = RunResult<T>;
 
     fn into_future(self) -> RunResult<T> {
-        RunResult { run: Some(self), number: None }
+        RunResult { run: Some(self), place: Place::default() }
     }
 }
 
 /// Somebody who waits for a run to end, or has stopped to.
 struct Waiting<'a> {
     run: &'a AnyRun,
+    place: Place,
+}
+
+/// Where somebody waits for the end of a run.
+#[derive(Clone, Copy, Default)]
+struct Place {
+    /// How often the run was read back before.
+    depth: usize,
     number: Option<u64>,
 }
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        self.run.stop_waiting(self.number);
+        self.run.stop_waiting(self.place);
     }
 }
 
@@ -232,7 +257,7 @@ impl Drop for Waiting<'_> {
 pub struct RunResult<T> {
     /// `None` once it was ready.
     run: Option<Run<T>>,
-    number: Option<u64>,
+    place: Place,
 }
 
 impl<T: Durable> Future for RunResult<T> {
@@ -241,8 +266,8 @@ impl<T: Durable> Future for RunResult<T> {
     /// # Panics
     /// When it is polled again after it was ready.
     fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Result<T>> {
-        let Self { run, number } = self.get_mut();
-        if run.as_ref().is_some_and(|run| run.poll_end(number, cx).is_pending()) {
+        let Self { run, place } = self.get_mut();
+        if run.as_ref().is_some_and(|run| run.poll_end(place, cx).is_pending()) {
             return Poll::Pending;
         }
         match run.take() {
@@ -255,7 +280,7 @@ impl<T: Durable> Future for RunResult<T> {
 impl<T> Drop for RunResult<T> {
     fn drop(&mut self) {
         if let Some(run) = &self.run {
-            run.stop_waiting(self.number);
+            run.stop_waiting(self.place);
         }
     }
 }
@@ -268,7 +293,7 @@ impl<T> fmt::Debug for RunResult<T> {
 
 impl<T: Durable> Run<T> {
     pub(crate) fn take_result(self) -> Result<T> {
-        let host = &self.any.host;
+        let host = self.any.host();
         // Whoever has the key may ask again, and so may another handle.
         let only = host.key.is_none() && host.handles.load(Ordering::Acquire) == 1;
         let mut inner = host.lock();
@@ -317,7 +342,7 @@ impl<T> Clone for Run<T> {
 
 impl Clone for AnyRun {
     fn clone(&self) -> Self {
-        Self::new(self.host.clone())
+        Self::new(self.host().clone())
     }
 }
 

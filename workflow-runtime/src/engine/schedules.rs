@@ -154,6 +154,8 @@ struct Entry {
     next: Option<Zoned>,
     /// Whether a tick waits for something other than its time.
     waits: bool,
+    /// Until when it waits after its run could not be started.
+    patience: Patience,
     /// The keys of the latest runs, in memory.
     keys: VecDeque<String>,
 }
@@ -169,6 +171,7 @@ impl Entry {
             rule: start.rule,
             next: None,
             waits: false,
+            patience: Patience::default(),
             keys: VecDeque::new(),
         }
     }
@@ -180,15 +183,31 @@ impl Entry {
 
     /// When to look at it again.
     fn due(&self) -> Option<Timestamp> {
+        if let Some(until) = self.patience.until {
+            return Some(until);
+        }
         self.next.as_ref().filter(|_| !self.waits).map(Zoned::timestamp)
     }
 
     /// Deals with the ticks up to `now`.
     async fn see_to(&mut self, world: &World, now: Timestamp, away: bool) {
+        if self.patience.until.is_some_and(|until| until > now && now >= self.patience.since) {
+            return;
+        }
         let waited = std::mem::take(&mut self.waits);
-        if let Err(error) = self.try_to(world, now, away, waited).await {
-            tracing::error!(workflow = self.graph.name, %error, "a tick waits: its run could not be started");
-            self.waits = true;
+        let workflow = self.graph.name;
+        match self.try_to(world, now, away, waited).await {
+            // Once, and not at each try.
+            Err(error) => {
+                if self.patience.fails(now) {
+                    tracing::error!(workflow, %error, "a tick waits: its run could not be started; it is tried again");
+                }
+                self.waits = true;
+            }
+            Ok(()) if self.patience.ends() => {
+                tracing::info!(workflow, "ticks that could not be seen to were seen to");
+            }
+            Ok(()) => {}
         }
     }
 
@@ -322,6 +341,34 @@ impl Entry {
                 world.registry.free_key(&key);
             }
         }
+    }
+}
+
+/// How long a schedule waits that could not be seen to: twice as long each
+/// time.
+#[derive(Default)]
+struct Patience {
+    failed: u32,
+    since: Timestamp,
+    until: Option<Timestamp>,
+}
+
+impl Patience {
+    const FIRST: SignedDuration = SignedDuration::from_secs(1);
+
+    /// Waits longer from now on, and says whether this is the first time.
+    fn fails(&mut self, now: Timestamp) -> bool {
+        let longest = SignedDuration::try_from(LONGEST_WAIT).unwrap_or(Self::FIRST);
+        let doubled = Self::FIRST.checked_mul(1 << self.failed.min(16)).unwrap_or(longest);
+        self.failed = self.failed.saturating_add(1);
+        (self.since, self.until) = (now, now.checked_add(doubled.min(longest)).ok());
+        self.failed == 1
+    }
+
+    /// All is well, and was not before.
+    fn ends(&mut self) -> bool {
+        self.until = None;
+        std::mem::take(&mut self.failed) > 0
     }
 }
 

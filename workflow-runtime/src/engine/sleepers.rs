@@ -1,7 +1,7 @@
 //! Runs that sleep: they wait, nobody here holds them, and all that is left of
 //! them is their rows. A time wakes them, or whoever asks for them.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
@@ -27,8 +27,10 @@ const PATIENCE: [Duration; 5] = [
     Duration::from_secs(1),
 ];
 
-/// How long until the store is asked again after it could not be read.
-const AGAIN: Duration = Duration::from_secs(5);
+/// How long until the store is asked again after it could not be read: twice
+/// as long each time.
+const AGAIN: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_secs(60);
 
 /// How many runs are woken at a time.
 const PAGE: usize = 256;
@@ -37,6 +39,8 @@ const PAGE: usize = 256;
 #[derive(Default)]
 pub(crate) struct Sleepers {
     next: Mutex<Option<(Timestamp, TimerId)>>,
+    /// How often the store could not be asked since it last could.
+    failed: AtomicU32,
 }
 
 impl Sleepers {
@@ -104,14 +108,28 @@ pub(super) fn wake(core: &Arc<Core>, registry: &Arc<Registry>) {
     let now = core.clock.now();
     // Asleep since a time to come: the clock was set back while no engine ran.
     let woken = wake_backing_off(core, registry, &store, now, Duration::ZERO);
-    match woken.and_then(|()| wake_due(core, registry, &store, now)) {
-        Ok(Some(next)) => core.sleepers.expect(core, registry, next),
-        Ok(None) => {}
+    let woken = woken.and_then(|()| wake_due(core, registry, &store, now));
+    let failed = match &woken {
+        Ok(_) => core.sleepers.failed.swap(0, Ordering::Relaxed),
+        Err(_) => core.sleepers.failed.fetch_add(1, Ordering::Relaxed),
+    };
+    match woken {
         Err(_) if registry.is_closed() => {}
         // Nobody else would ask again.
         Err(error) => {
-            tracing::error!(%error, "sleeping runs cannot be woken; trying again soon");
-            core.sleepers.expect(core, registry, now.after(AGAIN));
+            if failed == 0 {
+                tracing::error!(%error, "sleeping runs cannot be woken; trying again soon");
+            }
+            let doubled = AGAIN.saturating_mul(2_u32.saturating_pow(failed));
+            core.sleepers.expect(core, registry, now.after(doubled.min(LONGEST)));
+        }
+        Ok(next) => {
+            if failed > 0 {
+                tracing::info!("sleeping runs are woken again");
+            }
+            if let Some(next) = next {
+                core.sleepers.expect(core, registry, next);
+            }
         }
     }
 }

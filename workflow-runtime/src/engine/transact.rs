@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context as TaskContext, Poll, Waker};
 
@@ -102,11 +102,13 @@ pub(super) async fn run(watch: &mut Watch<'_>, given: &mut Given) -> Option<End>
     };
     store.transact(work, Box::new(done));
     let end = poll_fn(|cx| watch.poll(cx, |cx| hear(&mut answered, cx, &call, task))).await;
-    if matches!(end, End::Ended(_)) || call.withdraw() {
-        return Some(end);
-    }
-    // It has begun, so what it does is real, whoever does not wait for it.
-    Some(End::Ended(poll_fn(|cx| hear(&mut answered, cx, &call, task)).await))
+    let end = if matches!(end, End::Ended(_)) || call.withdraw() {
+        end
+    } else {
+        // It has begun, so what it does is real, whoever does not wait for it.
+        End::Ended(poll_fn(|cx| hear(&mut answered, cx, &call, task)).await)
+    };
+    Some(if call.undone.load(Ordering::Acquire) { End::Undone } else { end })
 }
 
 /// The task's call, as both threads see it.
@@ -114,6 +116,8 @@ pub(super) async fn run(watch: &mut Watch<'_>, given: &mut Given) -> Option<End>
 struct Call {
     state: AtomicU8,
     ended: Mutex<Option<Result<Ended, Failure>>>,
+    /// Whether the store could not keep what it did, in a way that may pass.
+    undone: AtomicBool,
 }
 
 const QUEUED: u8 = 0;
@@ -221,6 +225,9 @@ fn end(answer: Answer, call: &Call, task: &'static TaskDef) -> Result<Ended, Fai
         Err(StoreError::Closed) => {
             Err(Failure::new(Cause::Interrupted, "the store was closed before the transaction was done"))
         }
-        Err(error) => Err(Failure::from_error(Cause::Error, &error)),
+        Err(error) => {
+            call.undone.store(error.is_passing(), Ordering::Release);
+            Err(Failure::from_error(Cause::Error, &error))
+        }
     }
 }

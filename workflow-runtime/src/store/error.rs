@@ -190,6 +190,28 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether what went wrong may be well again by itself, or once somebody
+    /// has seen to the machine: a full disk, an I/O error, a lock that another
+    /// program holds, too few file descriptors, missing rights. The same write
+    /// may succeed later. What is damaged, refused or unknown may not.
+    ///
+    /// ```
+    /// use workflow_runtime::store::StoreError;
+    ///
+    /// assert!(StoreError::Full { path: "runs.db".into() }.is_passing());
+    /// assert!(!StoreError::Closed.is_passing());
+    /// ```
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Full { .. } | Self::Io { .. } | Self::Busy { .. } | Self::ReadOnly { .. })
+    }
+
+    /// Whether it says something of the write, or of its store, that stays so
+    /// however often the write is tried.
+    pub(crate) fn is_final(&self) -> bool {
+        matches!(self, Self::Closed | Self::TooLarge { .. }) || self.is_damage()
+    }
+
     /// Whether what is stored is what is wrong: to read it again is of no use.
     pub(crate) fn is_damage(&self) -> bool {
         matches!(

@@ -3,7 +3,7 @@
 use super::{
     Answer, Batch, Created, Done, LogFilter, LogLine, NewRun, Payload, Request, RunFilter, RunRef, SealedKey,
     Store, StoreError, StoredEntry, StoredLine, StoredRequest, StoredRule, StoredRun, StoredSchedule, Tick,
-    Transact, Transacted,
+    Transact, Transacted, Trouble,
 };
 use crate::run::Timestamp;
 
@@ -97,6 +97,7 @@ layer! {
     fn put_keys(&self, keys: Vec<SealedKey>) -> Result<(), StoreError>;
     fn log(&self, lines: Vec<LogLine>, done: Done<Result<(), StoreError>>);
     fn logs(&self, run: RunRef, filter: &LogFilter) -> Result<Vec<StoredLine>, StoreError>;
+    fn trouble(&self) -> Option<Trouble>;
     fn answers_later(&self) -> bool;
     fn has_transactions(&self) -> bool;
     fn transact(&self, work: Transact, done: Done<Result<Transacted, StoreError>>);

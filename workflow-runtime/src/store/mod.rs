@@ -27,6 +27,7 @@ mod model;
 mod names;
 mod sqlite;
 mod transact;
+mod trouble;
 
 pub use clear::check_clear;
 #[cfg(feature = "encryption")]
@@ -41,6 +42,7 @@ pub use model::{
 };
 pub use sqlite::{Durability, Owner, Sqlite, SqliteOptions, Visitor};
 pub use transact::{Transact, Transacted};
+pub use trouble::Trouble;
 
 use crate::run::Timestamp;
 
@@ -304,6 +306,17 @@ pub trait Store: Send + Sync + 'static {
     /// When the store cannot be read.
     fn logs(&self, _run: RunRef, _filter: &LogFilter) -> Result<Vec<StoredLine>, StoreError> {
         Ok(Vec::new())
+    }
+
+    /// What keeps the store from being written just now, where it holds writes
+    /// back until that has passed instead of failing them.
+    ///
+    /// A store that does so keeps [`append`](Self::append) waiting for as long
+    /// as it takes, since nothing is acted upon before. Whatever else is
+    /// written has somebody who waits for it, and is given up, unwritten, when
+    /// the trouble has lasted for some time.
+    fn trouble(&self) -> Option<Trouble> {
+        None
     }
 
     /// Whether a thread of the store's own answers, which a test's steered

@@ -101,12 +101,34 @@ impl Told {
                 }
                 self.begun.remove(run.id());
             }
+            Passing::Trouble { error } => {
+                let why = plain(&error.to_string());
+                store(
+                    "store_in_trouble",
+                    "the store cannot be used just now, and what needs it waits",
+                    Some(&why),
+                    output,
+                );
+            }
+            Passing::Well => {
+                store("store_well", "the store is well again, and what waited goes on", None, output)
+            }
             Passing::Stuck { id, workflow, why } => {
                 let why = format!(": {}", plain(&why.to_string()));
                 line(&id, &workflow, "does not go on", Style::Bad, &why, output);
             }
         }
     }
+}
+
+/// What is told of the store itself.
+fn store(event: &str, what: &str, why: Option<&str>, output: &mut Output<'_>) {
+    if output.json {
+        return output.json(&json!({ "at": utc(now()), "event": event, "error": why }));
+    }
+    let style = if why.is_some() { Style::Bad } else { Style::Good };
+    let what = output.paint.text(style, what);
+    output.line(&format!("{what}{}", why.map(|why| format!(": {why}")).unwrap_or_default()));
 }
 
 fn ended(run: &AnyRun, output: &mut Output<'_>) {

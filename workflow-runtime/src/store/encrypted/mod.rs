@@ -29,7 +29,7 @@ pub use self::place::Place;
 use super::{
     Answer, Batch, Created, Done, EachJournal, LogFilter, LogLine, NewRun, Payload, Request, RunFilter,
     RunRef, SealedKey, Store, StoreError, StoredEntry, StoredLine, StoredRequest, StoredRule, StoredRun,
-    StoredSchedule, Tick, Transact, Transacted,
+    StoredSchedule, Tick, Transact, Transacted, Trouble,
 };
 use crate::run::Timestamp;
 
@@ -371,6 +371,10 @@ impl<S: Store + ?Sized> Store for Encrypted<S> {
     fn logs(&self, run: RunRef, filter: &LogFilter) -> Result<Vec<StoredLine>, StoreError> {
         let lines = self.store.logs(run, filter)?;
         if lines.is_empty() { Ok(lines) } else { self.cipher.open_lines(&self.id(run)?, lines) }
+    }
+
+    fn trouble(&self) -> Option<Trouble> {
+        self.store.trouble()
     }
 
     fn answers_later(&self) -> bool {

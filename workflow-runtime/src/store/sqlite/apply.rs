@@ -49,6 +49,17 @@ pub(super) trait Work: Send + 'static {
 
     fn apply(&self, tables: &mut Tables<'_>) -> Result<Self::Outcome, Trouble>;
 
+    /// The run whose writes have to keep their order.
+    fn run(&self) -> Option<RunRef> {
+        None
+    }
+
+    /// Whether it waits for as long as it takes until a fault has passed,
+    /// since nobody can want it again: it is what a run has decided.
+    fn is_patient(&self) -> bool {
+        false
+    }
+
     /// Roughly how many bytes it writes.
     fn size(&self) -> usize {
         0
@@ -144,6 +155,11 @@ impl<'c> Tables<'c> {
     /// or not.
     pub(super) fn wait_for_disk(&mut self, wait: bool) -> Result<(), StoreError> {
         self.disk.wait(self.values.database(), self.conn, wait)
+    }
+
+    /// A commit has failed: see [`Disk::doubt`].
+    pub(super) fn doubt(&mut self, error: &rusqlite::Error) {
+        self.disk.doubt(error);
     }
 
     /// The transaction is durable.

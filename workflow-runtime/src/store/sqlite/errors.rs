@@ -32,7 +32,9 @@ pub(super) fn sqlite_error(path: &Path, error: &rusqlite::Error) -> StoreError {
         ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::FileLockingProtocolFailed => {
             StoreError::Busy { path }
         }
-        ErrorCode::SystemIoFailure | ErrorCode::CannotOpen => StoreError::Io { path, message },
+        ErrorCode::SystemIoFailure | ErrorCode::CannotOpen | ErrorCode::OutOfMemory => {
+            StoreError::Io { path, message }
+        }
         _ => StoreError::Other { message: format!("`{}`: {message}", path.display()) },
     }
 }

@@ -35,7 +35,7 @@ use self::writer::Writer;
 use super::{
     Answer, Batch, Created, Done, EachJournal, LogFilter, LogLine, NewRun, Payload, Request, RunFilter,
     RunRef, SealedKey, Store, StoreError, StoredEntry, StoredLine, StoredRequest, StoredRule, StoredRun,
-    StoredSchedule, Tick, Transact, Transacted,
+    StoredSchedule, Tick, Transact, Transacted, Trouble,
 };
 use crate::run::Timestamp;
 
@@ -278,6 +278,10 @@ impl Store for Sqlite {
 
     fn logs(&self, run: RunRef, filter: &LogFilter) -> Result<Vec<StoredLine>, StoreError> {
         self.reader.logs(run, filter)
+    }
+
+    fn trouble(&self) -> Option<Trouble> {
+        self.writer.trouble()
     }
 
     fn answers_later(&self) -> bool {

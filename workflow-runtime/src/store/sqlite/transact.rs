@@ -27,11 +27,30 @@ impl Transacting {
         Self { work: Some(work), done: Some(done) }
     }
 
-    pub(super) fn perform(mut self, tables: &mut Tables<'_>, connection: &Rc<Connection>, guard: &Guard) {
-        if let Some(work) = self.work.take() {
-            let result = transact(tables, connection, guard, work);
-            self.finish(result);
+    /// Does it and answers, unless it meets a fault that may pass; then it is
+    /// given back.
+    pub(super) fn perform(
+        mut self,
+        tables: &mut Tables<'_>,
+        connection: &Rc<Connection>,
+        guard: &Guard,
+    ) -> Option<Untransacted> {
+        let result = transact(tables, connection, guard, &mut self.work);
+        match result {
+            Err(error) if error.is_passing() => {
+                let begun = self.work.is_none();
+                Some(Untransacted { transacting: self, error, begun })
+            }
+            result => {
+                self.finish(result);
+                None
+            }
         }
+    }
+
+    /// It is not done.
+    pub(super) fn fail(mut self, error: StoreError) {
+        self.finish(Err(error));
     }
 
     fn finish(&mut self, result: Result<Transacted, StoreError>) {
@@ -41,6 +60,15 @@ impl Transacting {
             tracing::error!("what heard the outcome of a transaction panicked");
         }
     }
+}
+
+/// What could not be done just now.
+pub(super) struct Untransacted {
+    pub(super) transacting: Transacting,
+    pub(super) error: StoreError,
+    /// Whether the task was called, which it is only once. What it did is
+    /// undone.
+    pub(super) begun: bool,
 }
 
 /// Everyone who asked is answered, also when the store is closed meanwhile.
@@ -91,7 +119,7 @@ fn transact(
     tables: &mut Tables<'_>,
     connection: &Rc<Connection>,
     guard: &Guard,
-    work: Transact,
+    work: &mut Option<Transact>,
 ) -> Result<Transacted, StoreError> {
     // Which the lines that were written before it did not.
     tables.wait_for_disk(true)?;
@@ -116,11 +144,13 @@ fn within(
     tables: &mut Tables<'_>,
     connection: &Rc<Connection>,
     guard: &Guard,
-    Transact { run, key, work }: Transact,
+    work: &mut Option<Transact>,
 ) -> Result<Transacted, StoreError> {
-    if let Some(before) = find(tables, &key)? {
+    let before = work.as_ref().map(|work| find(tables, &work.key)).transpose()?.flatten();
+    if let Some(before) = before {
         return Ok(Transacted::Before(before));
     }
+    let Some(Transact { run, key, work }) = work.take() else { return Err(StoreError::Closed) };
     let work = || std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).unwrap_or(None);
     let (given, ended) = guard.lend(connection, work);
     let Some(given) = given else { return Ok(Transacted::Nothing) };
@@ -134,7 +164,9 @@ fn within(
     let sql = "INSERT INTO effects (run, key, value, value_type, value_file) VALUES (?1, ?2, ?3, ?4, ?5)";
     let noted = connection.execute(sql, params![run.0, key, value, value_type, value_file]);
     let committed = noted.and_then(|_| connection.execute_batch("COMMIT"));
-    committed.map_err(|error| sqlite_error(tables.path(), &error))?;
+    committed
+        .inspect_err(|error| tables.doubt(error))
+        .map_err(|error| sqlite_error(tables.path(), &error))?;
     Ok(Transacted::Done)
 }
 

@@ -1,23 +1,32 @@
 //! The thread that owns the connection that writes.
 //!
 //! One writer, so that nobody waits for a lock of the database, and many
-//! writes share the one thing that takes long: waiting for the disk. What
-//! nobody waits for is written between them, and does not wait for the disk.
+//! writes share the one thing that takes long: waiting for the disk (`group`).
+//! What nobody waits for is written between them, and does not wait for the
+//! disk. What meets a fault that may pass waits until it has (`late`).
+
+mod group;
+mod job;
+mod late;
 
 use std::collections::VecDeque;
-use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Mutex, PoisonError};
 use std::thread::{JoinHandle, ThreadId};
 use std::time::{Duration, Instant};
 
-use super::apply::{Tables, Trouble, Work};
+use self::job::{Job, Pending};
+use self::late::{Late, Lent, Shown};
+use super::apply::{Tables, Work};
 use super::errors::sqlite_error;
 use super::open::Opened;
 use super::transact::{Guard, Transacting};
-use super::values::Values;
-use crate::store::{Done, StoreError, Transact, Transacted};
+use crate::store::{Done, StoreError, Transact, Transacted, Trouble};
+
+/// How long a write waits for a lock of another program. What is not written
+/// then is tried again.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long a line may wait for others that are written with it.
 const LINGER: Duration = Duration::from_millis(50);
@@ -39,6 +48,7 @@ const GROUP_BYTES: usize = 16 << 20;
 pub(super) struct Writer {
     queue: Sender<Message>,
     id: ThreadId,
+    fault: Shown,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -55,14 +65,21 @@ impl Writer {
         let path = opened.path.clone();
         // Checks the statements here, where a failure can be told.
         Tables::new(&path, &opened.conn).map_err(|error| sqlite_error(&path, &error))?;
+        let fault = Shown::default();
+        let late = Late::new(fault.clone());
         let thread = std::thread::Builder::new().name("workflow-store".to_owned());
-        let thread = thread.spawn(move || run(opened, &queued)).map_err(|error| {
+        let thread = thread.spawn(move || run(opened, &queued, late)).map_err(|error| {
             let message = format!(
                 "no thread can be started: {error}; raise the limit on processes and threads (`ulimit -u`)"
             );
             StoreError::Io { path, message }
         })?;
-        Ok(Self { queue, id: thread.thread().id(), thread: Mutex::new(Some(thread)) })
+        Ok(Self { queue, id: thread.thread().id(), fault, thread: Mutex::new(Some(thread)) })
+    }
+
+    /// What keeps writes waiting just now.
+    pub(super) fn trouble(&self) -> Option<Trouble> {
+        self.fault.trouble()
     }
 
     /// Queues a write. `work` is an error when it is known not to fit.
@@ -128,85 +145,17 @@ impl Writer {
     }
 }
 
-/// A write and whoever waits for it.
-trait Job: Send {
-    /// Writes what it keeps beside the database.
-    fn keep(&mut self, values: &mut Values);
-
-    /// Only an error that may have left something half written is one here; a
-    /// refusal is kept for the answer.
-    fn apply(&mut self, tables: &mut Tables<'_>) -> Result<(), StoreError>;
-
-    fn answer(self: Box<Self>, committed: Result<(), StoreError>);
-
-    fn size(&self) -> usize;
-}
-
-struct Pending<W: Work> {
-    work: W,
-    kept: Result<(), StoreError>,
-    outcome: Option<Result<W::Outcome, StoreError>>,
-    /// `None` once called.
-    done: Option<Done<Result<W::Outcome, StoreError>>>,
-}
-
-impl<W: Work> Pending<W> {
-    fn new(work: W, done: Done<Result<W::Outcome, StoreError>>) -> Self {
-        Self { work, kept: Ok(()), outcome: None, done: Some(done) }
-    }
-
-    fn finish(&mut self, result: Result<W::Outcome, StoreError>) {
-        let Some(done) = self.done.take() else { return };
-        // A caller's panic must not take the store with it.
-        if std::panic::catch_unwind(AssertUnwindSafe(|| done(result))).is_err() {
-            tracing::error!("what heard the outcome of a write panicked");
-        }
-    }
-}
-
-impl<W: Work> Job for Pending<W> {
-    fn keep(&mut self, values: &mut Values) {
-        self.kept = self.work.keep(values);
-    }
-
-    fn apply(&mut self, tables: &mut Tables<'_>) -> Result<(), StoreError> {
-        let applied = match &self.kept {
-            Ok(()) => self.work.apply(tables),
-            Err(error) => Err(Trouble::Refused(error.clone())),
-        };
-        self.outcome = Some(match applied {
-            Ok(outcome) => Ok(outcome),
-            Err(Trouble::Refused(error)) => Err(error),
-            Err(Trouble::Failed(error)) => return Err(error),
-        });
-        Ok(())
-    }
-
-    fn answer(mut self: Box<Self>, committed: Result<(), StoreError>) {
-        let outcome = self.outcome.take().unwrap_or(Err(StoreError::Closed));
-        self.finish(committed.and(outcome));
-    }
-
-    fn size(&self) -> usize {
-        self.work.size()
-    }
-}
-
-/// Everyone who asked is answered, also when the store is closed meanwhile.
-impl<W: Work> Drop for Pending<W> {
-    fn drop(&mut self) {
-        self.finish(Err(StoreError::Closed));
-    }
-}
-
 /// The life of the thread.
-fn run(opened: Opened, queued: &Receiver<Message>) {
+fn run(opened: Opened, queued: &Receiver<Message>, mut late: Late) {
     // The lock goes after the connection.
     let Opened { path, mut conn, _lock } = opened;
     let guard = Guard::default();
     if let Err(error) = guard.watch(&mut conn) {
         tracing::error!(%error, "the store's thread could not begin");
         return;
+    }
+    if let Err(error) = conn.busy_timeout(BUSY_TIMEOUT) {
+        tracing::warn!(%error, "how long the store waits for others is not set");
     }
     // Shared with the task that it is lent to.
     let conn = Rc::new(conn);
@@ -218,24 +167,27 @@ fn run(opened: Opened, queued: &Receiver<Message>) {
         }
     };
     tables.sweep();
+    let lent = Lent { conn: &conn, guard: &guard };
     let (mut group, mut lines) = (Vec::new(), Lines::default());
     let mut open = true;
     while open {
-        let next = collect(queued, &mut group, &mut lines);
-        commit(&mut tables, &mut group, true);
+        let next = collect(queued, &mut group, &mut lines, &late);
+        late.see_to(&mut tables, &lent);
+        group::commit(&mut tables, &mut group, &mut late);
         match next {
             Next::Group => {}
-            Next::Transact(transacting) => transacting.perform(&mut tables, &conn, &guard),
+            Next::Transact(transacting) => late.transact(&mut tables, &lent, transacting),
             Next::Closed => open = false,
         }
         // After them, so that no commit of a run waits for a line that came
         // before it.
-        if lines.are_due() {
-            commit(&mut tables, &mut lines.take(), false);
+        if lines.are_due() && !late.is_stalled() {
+            lines.write(&mut tables, &mut late);
         }
     }
-    while !lines.waiting.is_empty() {
-        commit(&mut tables, &mut lines.take(), false);
+    late.close(&mut tables, &lent);
+    while !lines.waiting.is_empty() && !late.is_stalled() {
+        lines.write(&mut tables, &mut late);
     }
 }
 
@@ -257,13 +209,14 @@ impl Lines {
         self.waiting.len() >= LINES || self.due.is_some_and(|due| due <= Instant::now())
     }
 
-    /// The first of them. What is left then is due as well.
-    fn take(&mut self) -> Vec<Box<dyn Job>> {
-        let some = self.waiting.drain(..self.waiting.len().min(LINES)).collect();
+    /// Writes the first of them. What is left then is due as well.
+    fn write(&mut self, tables: &mut Tables<'_>, late: &mut Late) {
+        let mut some = self.waiting.drain(..self.waiting.len().min(LINES)).collect();
+        group::say(tables, &mut some, late);
+        some.into_iter().rev().for_each(|job| self.waiting.push_front(job));
         if self.waiting.is_empty() {
             self.due = None;
         }
-        some
     }
 }
 
@@ -274,11 +227,21 @@ enum Next {
     Closed,
 }
 
-/// Waits for a write, or until lines are due, and takes what else is queued, up
-/// to what is a transaction by itself.
-fn collect(queued: &Receiver<Message>, group: &mut Vec<Box<dyn Job>>, lines: &mut Lines) -> Next {
+/// Waits for a write, or until lines or what is late are due, and takes what
+/// else is queued, up to what is a transaction by itself.
+fn collect(
+    queued: &Receiver<Message>,
+    group: &mut Vec<Box<dyn Job>>,
+    lines: &mut Lines,
+    late: &Late,
+) -> Next {
     let mut bytes = 0;
-    let mut next = match lines.due {
+    let lines_due = lines.due.filter(|_| !late.is_stalled());
+    let due = match (lines_due, late.due()) {
+        (Some(lines), Some(late)) => Some(lines.min(late)),
+        (lines, late) => lines.or(late),
+    };
+    let mut next = match due {
         None => queued.recv().ok(),
         Some(due) => match queued.recv_timeout(due.saturating_duration_since(Instant::now())) {
             Ok(message) => Some(message),
@@ -306,72 +269,4 @@ fn collect(queued: &Receiver<Message>, group: &mut Vec<Box<dyn Job>>, lines: &mu
         }
         next = queued.try_recv().ok();
     }
-}
-
-/// Makes a group durable and answers it.
-fn commit(tables: &mut Tables<'_>, group: &mut Vec<Box<dyn Job>>, durable: bool) {
-    match transact(tables, group, durable) {
-        Ok(()) => group.drain(..).for_each(|job| job.answer(Ok(()))),
-        // One of them may be to blame: each gets its own transaction, in order.
-        // (Savepoints would spare this, at a quarter of the throughput.)
-        Err(Failed::Write(_)) if group.len() > 1 => {
-            for mut job in group.drain(..) {
-                let committed = transact(tables, std::slice::from_mut(&mut job), durable);
-                job.answer(committed.map_err(Failed::into_error));
-            }
-        }
-        Err(failed) => {
-            let error = failed.into_error();
-            tracing::warn!(%error, writes = group.len(), "the store could not commit");
-            group.drain(..).for_each(|job| job.answer(Err(error.clone())));
-        }
-    }
-}
-
-enum Failed {
-    /// A statement did.
-    Write(StoreError),
-    /// The transaction as a whole did.
-    Commit(StoreError),
-}
-
-impl Failed {
-    fn into_error(self) -> StoreError {
-        match self {
-            Failed::Write(error) | Failed::Commit(error) => error,
-        }
-    }
-}
-
-fn transact(tables: &mut Tables<'_>, jobs: &mut [Box<dyn Job>], durable: bool) -> Result<(), Failed> {
-    if jobs.is_empty() {
-        return Ok(());
-    }
-    let result = attempt(tables, jobs, durable);
-    match &result {
-        Ok(()) => tables.committed(),
-        Err(_) => {
-            // After some errors SQLite has rolled back by itself.
-            if !tables.conn.is_autocommit()
-                && let Err(error) = tables.conn.execute_batch("ROLLBACK")
-            {
-                tracing::error!(%error, "the store could not roll back");
-            }
-            tables.rolled_back();
-        }
-    }
-    result
-}
-
-fn attempt(tables: &mut Tables<'_>, jobs: &mut [Box<dyn Job>], durable: bool) -> Result<(), Failed> {
-    let conn = tables.conn;
-    tables.wait_for_disk(durable).map_err(Failed::Commit)?;
-    // Not earlier: the write before this one may have removed such a file.
-    jobs.iter_mut().for_each(|job| job.keep(&mut tables.values));
-    let begun = conn.execute_batch("BEGIN IMMEDIATE");
-    begun.map_err(|error| Failed::Commit(sqlite_error(tables.path(), &error)))?;
-    for job in jobs {
-        job.apply(tables).map_err(Failed::Write)?;
-    }
-    conn.execute_batch("COMMIT").map_err(|error| Failed::Commit(sqlite_error(tables.path(), &error)))
 }

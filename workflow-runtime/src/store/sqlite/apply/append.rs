@@ -124,6 +124,14 @@ impl Work for Append {
         Ok(())
     }
 
+    fn run(&self) -> Option<RunRef> {
+        Some(self.batch.run)
+    }
+
+    fn is_patient(&self) -> bool {
+        true
+    }
+
     fn size(&self) -> usize {
         size_of(&self.entries) + self.result().map_or(0, |result| result.bytes.len())
     }

@@ -210,25 +210,3 @@ fn a_file_that_is_not_what_was_written_is_told_with_its_place() {
     append(&store, with_value(run, 3, payload(1, LARGE))).unwrap();
     assert!(store.journal(run).unwrap()[1].value == Some(payload(1, LARGE)));
 }
-
-#[test]
-fn a_value_that_cannot_be_written_is_refused_alone() {
-    let scratch = Scratch::new();
-    let store = open(&scratch);
-    let (run, other) = (create(&store, "a"), create(&store, "b"));
-    // Something else stands in its place.
-    std::fs::write(scratch.path("runs.db-values"), b"").unwrap();
-    let go = hold(&store);
-    let (sender, answers) = std::sync::mpsc::channel();
-    for batch in [with_value(run, 0, payload(1, LARGE)), batch(other, 0)] {
-        let sender = sender.clone();
-        store.append(batch, Box::new(move |result| sender.send(result).unwrap()));
-    }
-    go.send(()).unwrap();
-    let error = answers.recv().unwrap().unwrap_err();
-    assert!(error.to_string().contains("runs.db-values"), "{error}");
-    assert_eq!(answers.recv().unwrap(), Ok(()));
-    assert!(store.journal(run).unwrap().is_empty());
-    std::fs::remove_file(scratch.path("runs.db-values")).unwrap();
-    append(&store, with_value(run, 0, payload(1, LARGE))).unwrap();
-}
