@@ -10,6 +10,7 @@ use std::sync::Once;
 #[cfg(unix)]
 mod bounds;
 mod changed;
+mod clocks;
 mod encrypted;
 mod nightly;
 mod numbers;

@@ -324,3 +324,42 @@ fn a_wait_is_shown_as_long_as_it_is() {
         is_about(begun.elapsed() + SECOND, 2 * HOUR);
     });
 }
+
+static TRIED: AtomicU32 = AtomicU32::new(0);
+
+#[task(retry(attempts = 9, backoff = fixed("2s"), budget = "3s"))]
+async fn hopeless() -> io::Result<u32> {
+    TRIED.fetch_add(1, Ordering::Relaxed);
+    Err(io::Error::other("not yet"))
+}
+
+workflow! {
+    fn gives_up() -> Result<u32> {
+        let n = hopeless()?;
+        Ok(n)
+    }
+}
+
+#[test]
+fn no_attempt_is_made_after_a_crash_when_the_budget_is_over() {
+    for (down, attempts) in [(0, 2), (60, 1)] {
+        let store = Memory::new();
+        TRIED.store(0, Ordering::Relaxed);
+        block_on(async {
+            let start = async || {
+                let engine = Engine::with_store(Arc::new(store.clone()));
+                engine.register::<gives_up>().start().await.unwrap()
+            };
+            let first = start().await;
+            let id = first.start(gives_up()).await.unwrap().id().to_owned();
+            tokio::time::sleep(SECOND / 2).await;
+            first.shutdown().await;
+            tokio::time::sleep(SECOND * down).await;
+            let _second = start().await;
+            until_ended(&store, &id).await;
+            assert_eq!(TRIED.load(Ordering::Relaxed), attempts, "down for {down} s");
+            let end = store.find(&id).unwrap()[0].end.clone().unwrap();
+            assert_eq!((end.state, end.error.unwrap().attempts()), (RunState::Failed, attempts));
+        });
+    }
+}

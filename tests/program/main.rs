@@ -250,6 +250,47 @@ workflow! {
     }
 }
 
+/// Succeeds at its second attempt.
+#[task(retry(attempts = 2, backoff = fixed("2s")))]
+async fn second(#[context] cx: &Context) -> std::io::Result<u32> {
+    if cx.attempt() == 1 { Err(std::io::Error::other("not yet")) } else { Ok(cx.attempt()) }
+}
+
+workflow! {
+    /// Is tried again after two seconds.
+    pub fn again() -> Result<u32> {
+        let n = second()?;
+        Ok(n)
+    }
+}
+
+/// Appends a line when it begins and one when it ends.
+#[task]
+async fn hour_of(hour: i8) -> std::io::Result<i8> {
+    let note = |text: String| {
+        let mut file = std::fs::File::options().create(true).append(true).open("hours")?;
+        writeln!(file, "{text}")
+    };
+    note(format!("{hour} begins"))?;
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    note(format!("{hour} ends"))?;
+    Ok(hour)
+}
+
+fn not_nine(hour: i8) -> i8 {
+    assert!(hour != 9, "nothing is done at nine");
+    hour
+}
+
+workflow! {
+    /// Once an hour, but not at nine.
+    #[schedule(every = "1h", overlap = cancel_old, hour = not_nine(tick.hour()))]
+    pub fn hourly(hour: i8) -> Result<i8> {
+        let hour = hour_of(hour)?;
+        Ok(hour)
+    }
+}
+
 fn main() -> ExitCode {
     let mut app = App::new().configure(|engine| engine.grace(Duration::from_millis(200)));
     app = app.register::<login>().register::<transfer>().register::<siesta>().register::<diary>();
@@ -258,6 +299,7 @@ fn main() -> ExitCode {
         app = app.register::<abrupt>();
     }
     app = match std::env::var("PROGRAM_DAY").as_deref() {
+        Ok("clocks") => app.register::<again>().register::<hourly>(),
         Ok("tuesday") => app.register::<tuesday::nightly>(),
         Ok("wednesday") => app.register::<wednesday::nightly>(),
         Ok("thursday") => app.register::<thursday::nightly>(),

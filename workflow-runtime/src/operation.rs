@@ -20,7 +20,8 @@ pub type Operation = OperationOf<Json>;
 /// it, and as the command line hands it on.
 pub(crate) type ExactOperation = OperationOf<Box<RawValue>>;
 
-/// Something an operator wants of an engine. Everything but `Start` is about
+/// Something an operator wants of an engine. Everything but `Start` and
+/// `Backfill` is about
 /// one run.
 ///
 /// ```
@@ -41,6 +42,18 @@ pub enum OperationOf<V> {
         params: BTreeMap<String, V>,
         /// The run's key.
         key: Option<String>,
+    },
+    /// Create a run for a time of a schedule that has passed. It begins when
+    /// its turn comes.
+    Backfill {
+        /// The workflow's name.
+        workflow: String,
+        /// The parameters, by name.
+        params: BTreeMap<String, V>,
+        /// The run's key, which is that of its time.
+        key: String,
+        /// How many such runs of the workflow may be unfinished at a time.
+        at_a_time: usize,
     },
     /// Send the run a signal.
     Signal {
@@ -114,6 +127,10 @@ impl Operation {
             Of::Start { workflow, params, key } => {
                 let params = params.iter().map(|(name, value)| (name.clone(), raw(value))).collect();
                 Of::Start { workflow, params, key }
+            }
+            Of::Backfill { workflow, params, key, at_a_time } => {
+                let params = params.iter().map(|(name, value)| (name.clone(), raw(value))).collect();
+                Of::Backfill { workflow, params, key, at_a_time }
             }
             Of::Signal { name, value } => Of::Signal { name, value: raw(&value) },
             Of::Set { step, value } => Of::Set { step, value: raw(&value) },

@@ -131,9 +131,12 @@ fn starting(workflows: &[&'static Graph]) -> [Command; 3] {
     [
         start("run").about("Start a run and show it until it ends"),
         start("start").about("Start a run and print its id, without waiting for it"),
-        Command::new("work")
-            .about("Go on with unfinished runs and start scheduled ones, until stopped")
-            .arg(flag("drain", "Stop by itself once nothing is under way")),
+        Command::new("work").about("Go on with unfinished runs and start scheduled ones, until stopped").arg(
+            flag(
+                "drain",
+                "Stop by itself once every run has ended, or waits for somebody or for more than a minute",
+            ),
+        ),
     ]
 }
 
@@ -175,6 +178,10 @@ fn looking() -> [Command; 7] {
             .arg(option("to", "TIME", "The end; its time is left out").required(true))
             .arg(option("as", "NAME", "Who asks for them, if not the login name"))
             .arg(option("reason", "TEXT", "Why, for the record"))
+            .arg(
+                option("at-a-time", "N", "How many of them may be unfinished at a time, 1 if not given")
+                    .value_parser(at_least_one::<usize>),
+            )
             .arg(flag("dry-run", "Only say which runs would be started")),
     ]
 }

@@ -65,7 +65,7 @@
 //! | `logs` | for each line | `at`, `path`, `attempt`, `undo`, `level`, `line` |
 //! | `graph` | for the workflow | as [`blueprint`](crate::blueprint) writes it |
 //! | `next` | for each schedule | `workflow`, `when`, `timezone`, `missed`, `overlap`, `times` (each `local`, `utc`, and `run` where it has one), `ahead` |
-//! | `backfill` | for each tick | `tick`, `key`, `id`, `what` |
+//! | `backfill` | for each tick | `tick`, `key`, `id`, `what`, `why` |
 //! | `check` | for each unfinished run | `id`, `workflow`, `outlook`, `reason`, `changes`, `adopt` |
 //! | `lock` | for the file | `file`, `workflows`, `written` |
 //! | `doctor` | for the store | those of [`doctor::Report`](crate::doctor::Report), and `healthy`, `damage`, `unfinished`, `requests`, `owner` |

@@ -47,7 +47,7 @@ impl Params {
 
     /// A run with them.
     pub(super) fn wanted(self, graph: &'static Graph, key: Option<String>, by: By) -> Wanted {
-        Wanted { graph, params: self.values, json: self.json, key, by }
+        Wanted { graph, params: self.values, json: self.json, key, backfill: None, by }
     }
 }
 

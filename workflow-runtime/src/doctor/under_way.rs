@@ -60,7 +60,7 @@ impl UnderWay {
     pub(super) fn hear(&mut self, event: &Event) {
         match event {
             Event::AttemptEnded { key, epoch, .. } => self.end(*key, *epoch),
-            Event::TimerFired { key, .. } => _ = self.timers.remove(key),
+            Event::TimerFired { key, .. } | Event::TimerFiredLate { key, .. } => _ = self.timers.remove(key),
             Event::Granted { key, .. } => _ = self.rooms.remove(key),
             Event::Answered { key, .. } | Event::Recalled { key, .. } => _ = self.questions.remove(key),
             Event::Yielded { frame, .. } => _ = self.yields.remove(frame),

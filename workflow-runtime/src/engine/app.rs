@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde_json::value::RawValue;
 
 use super::advice::Advice;
+use super::backfills;
 use super::create::{self, Beginning};
 use super::handle::Engine;
 use super::host::RunHost;
@@ -22,6 +23,7 @@ use crate::error::{Error, Result};
 use crate::lookup::find_step;
 use crate::operation::{By, ExactOperation};
 use crate::resources::Resources;
+use crate::run::Timestamp;
 use crate::store::{Store, StoredRun};
 use crate::value::{Codec, Value};
 
@@ -55,21 +57,27 @@ pub(crate) struct Wanted {
     /// The same by name, as it is recorded.
     pub(crate) json: BTreeMap<String, Box<RawValue>>,
     pub(crate) key: Option<String>,
+    /// For a run that a backfill makes: how many of those may be unfinished at
+    /// a time.
+    pub(crate) backfill: Option<usize>,
     pub(crate) by: By,
 }
 
 impl Wanted {
     pub(crate) fn operation(&self) -> ExactOperation {
-        ExactOperation::Start {
-            workflow: self.graph.name.to_owned(),
-            params: self.json.clone(),
-            key: self.key.clone(),
+        let (workflow, params) = (self.graph.name.to_owned(), self.json.clone());
+        match (&self.key, self.backfill) {
+            (Some(key), Some(at_a_time)) => {
+                ExactOperation::Backfill { workflow, params, key: key.clone(), at_a_time }
+            }
+            (key, _) => ExactOperation::Start { workflow, params, key: key.clone() },
         }
     }
 
     fn beginning(self, noted: &Noted<'_>) -> (&'static Graph, Beginning) {
-        let Self { graph, params, key, .. } = self;
-        (graph, Beginning { key, params, request: Some(noted.number), ..Beginning::default() })
+        let Self { graph, params, key, backfill, .. } = self;
+        let parent = backfill.map(backfills::parent);
+        (graph, Beginning { key, params, parent, request: Some(noted.number), ..Beginning::default() })
     }
 }
 
@@ -130,6 +138,21 @@ impl<R: Resources> Engine<R> {
         Engine::new(core, registry, self.workflows().to_vec(), PhantomData)
     }
 
+    /// When the next run that sleeps goes on by itself.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub(crate) fn wakes_at(&self) -> Result<Option<Timestamp>> {
+        let Some(store) = &self.core().store else { return Ok(None) };
+        // One that is due is about to be woken.
+        Ok(store.next_wake(Timestamp(0))?)
+    }
+
+    /// Whether runs of backfills wait for their turn.
+    pub(crate) fn has_backfills_waiting(&self) -> bool {
+        self.core().backfills.any_wait(self.registry())
+    }
+
     /// The runs that are under way in this process.
     pub(crate) fn live(&self) -> Vec<AnyRun> {
         self.registry().live().into_iter().map(AnyRun::new).collect()
@@ -155,7 +178,7 @@ impl<R: Resources> Engine<R> {
         let store = core.store.as_ref().ok_or(Error::ShutDown)?;
         let noted = self.note(store, &wanted).await?;
         let (graph, beginning) = wanted.beginning(&noted);
-        let created = create::queue(core, registry, store, graph, beginning).await;
+        let created = create::queue(core, registry, store, graph, beginning).await.map(|queued| queued.id);
         noted.answer(&created).await;
         created
     }

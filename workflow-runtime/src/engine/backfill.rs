@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::handle::Engine;
-use super::schedules::{Outcome, World};
+use super::schedules::{Cause, Outcome, World};
 use crate::definition::{Graph, Schedule};
 use crate::error::{Error, Result};
 use crate::resources::Resources;
@@ -29,7 +29,31 @@ pub struct Backfill {
     graph: &'static Graph,
     schedule: &'static Schedule,
     ticks: Vec<Zoned>,
+    to_come: Option<Zoned>,
     at_a_time: NonZeroUsize,
+}
+
+/// The ticks of a span.
+pub(crate) struct Span {
+    /// Those that have passed.
+    pub(crate) ticks: Vec<Zoned>,
+    /// The first that is still to come: the schedule starts its run itself.
+    pub(crate) to_come: Option<Zoned>,
+}
+
+/// The ticks from `from` on and before `to`, as it is now; `None` where more
+/// than `most` of them have passed.
+pub(crate) fn span(
+    ticks: &Ticks,
+    from: Timestamp,
+    to: Timestamp,
+    now: Timestamp,
+    most: usize,
+) -> Option<Span> {
+    let before = |instant: Timestamp| instant.checked_sub(SignedDuration::from_nanos(1)).unwrap_or(instant);
+    let past: Vec<Zoned> = ticks.within(before(from), before(to).min(now)).take(most + 1).collect();
+    let to_come = ticks.within(before(from).max(now), before(to)).next();
+    (past.len() <= most).then_some(Span { ticks: past, to_come })
 }
 
 /// A tick of a backfill, as [`Backfill::plan`] lists it.
@@ -82,7 +106,9 @@ pub enum BackfillResult {
 impl<R: Resources> Engine<R> {
     /// Prepares runs for the ticks of a workflow's schedule from `from` on and
     /// before `to`, the oldest first. Ticks that are still to come are left
-    /// out. How far the schedule is does not change.
+    /// out ([`Backfill::to_come`]). How far the schedule is does not change, and
+    /// what is due meanwhile takes these runs for none of its own: it neither
+    /// waits for them, nor cancels them, nor is passed over for them.
     ///
     /// ```
     /// use workflow_runtime::{Engine, Result, workflow};
@@ -116,14 +142,11 @@ impl<R: Resources> Engine<R> {
             return Err(refused("it has no schedule".to_owned()));
         };
         let world = self.world();
-        let moment = SignedDuration::from_nanos(1);
-        let before = |instant: Timestamp| instant.checked_sub(moment).unwrap_or(instant);
-        let until = before(to).min(to_jiff(world.core.clock.now()));
-        let ticks: Vec<Zoned> = ticks.within(before(from), until).take(MOST_TICKS + 1).collect();
-        if ticks.len() > MOST_TICKS {
+        let now = to_jiff(world.core.clock.now());
+        let Some(Span { ticks, to_come }) = span(&ticks, from, to, now, MOST_TICKS) else {
             return Err(refused(format!("it is due more than {MOST_TICKS} times in this span; narrow it")));
-        }
-        Ok(Backfill { world, graph, schedule, ticks, at_a_time: NonZeroUsize::MIN })
+        };
+        Ok(Backfill { world, graph, schedule, ticks, to_come, at_a_time: NonZeroUsize::MIN })
     }
 }
 
@@ -133,6 +156,13 @@ impl Backfill {
     pub fn at_a_time(mut self, runs: usize) -> Self {
         self.at_a_time = NonZeroUsize::new(runs).unwrap_or(NonZeroUsize::MIN);
         self
+    }
+
+    /// The first tick of the span that is still to come, and is left out with
+    /// all after it: the schedule starts their runs when they are due.
+    #[must_use]
+    pub fn to_come(&self) -> Option<&Zoned> {
+        self.to_come.as_ref()
     }
 
     /// What [`run`](Self::run) would do, without doing it.
@@ -165,9 +195,14 @@ impl Backfill {
             let Ok(permit) = room.clone().acquire_owned().await else { return Err(Error::ShutDown) };
             let key = schedule::key(self.graph.name, tick);
             let number = results.len();
-            let result = match self.world.start(self.graph, self.schedule, tick, false).await? {
+            let cause = Cause::Backfill { at_a_time: self.at_a_time.get() };
+            let result = match self.world.start(self.graph, self.schedule, tick, cause).await? {
                 Outcome::Started(run) => {
                     let id = run.id().to_owned();
+                    self.world.core.backfills.began(self.graph.name, &id);
+                    if run.state().is_ended() {
+                        self.world.core.backfills.ended(self.graph.name, &id);
+                    }
                     running.spawn(async move {
                         run.wait().await;
                         drop(permit);

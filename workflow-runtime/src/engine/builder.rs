@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::again::Again;
+use super::backfills::Backfills;
 use super::cached::Results;
 use super::clock::Clock;
 use super::core::{Core, Witness};
@@ -300,6 +301,7 @@ impl<R: Resources> EngineBuilder<R> {
             spares: Spares::default(),
             again: Again::default(),
             health: Health::default(),
+            backfills: Backfills::default(),
             operating: tokio::sync::Mutex::default(),
             grace: settings.grace,
             begins: settings.begins,

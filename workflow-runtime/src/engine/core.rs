@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::again::Again;
+use super::backfills::Backfills;
 use super::cached::Results;
 use super::clock::Clock;
 use super::health::Health;
@@ -55,6 +56,8 @@ pub(crate) struct Core {
     pub(crate) again: Again,
     /// What keeps the store from being written.
     pub(crate) health: Health,
+    /// Runs of backfills that wait for their turn.
+    pub(crate) backfills: Backfills,
     /// Held while something is done that an operator wants.
     pub(crate) operating: tokio::sync::Mutex<()>,
     pub(crate) grace: Duration,

@@ -81,16 +81,21 @@ pub(crate) async fn start(
     }
 }
 
+/// A run that has been created and has not begun, or the one that was there.
+pub(super) struct Queued {
+    pub(super) id: String,
+    pub(super) is_new: bool,
+}
+
 /// Creates a run in the store without beginning it, or finds the one that has
 /// the key. Returns its id: whoever goes on with the store begins it.
-#[cfg(feature = "app")]
 pub(super) async fn queue(
     core: &Arc<Core>,
     registry: &Arc<Registry>,
     store: &Arc<dyn Store>,
     graph: &'static Graph,
     beginning: Beginning,
-) -> Result<String, Error> {
+) -> Result<Queued, Error> {
     let (known, _) = registry.introduce(graph);
     let (new, _) = beginning.new_run(core, &known, graph)?;
     let (id, keyed) = (new.id.clone(), Keyed::of(&new));
@@ -98,8 +103,10 @@ pub(super) async fn queue(
     store.create(new, Box::new(move |created| _ = answer.send(created)));
     let created = answered.await.unwrap_or(Err(StoreError::Closed));
     match created.map_err(|error| registry.explain(error.into()))? {
-        Created::New(_) => Ok(id),
-        Created::Existing(stored) => keyed.check(graph, &stored).map(|()| stored.id),
+        Created::New(_) => Ok(Queued { id, is_new: true }),
+        Created::Existing(stored) => {
+            keyed.check(graph, &stored).map(|()| Queued { id: stored.id, is_new: false })
+        }
     }
 }
 

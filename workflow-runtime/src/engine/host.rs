@@ -137,6 +137,10 @@ pub(super) enum Stop {
     Over,
 }
 
+/// How long after its time a wait has ended late: no engine was there, or the
+/// machine slept.
+const LATE: Duration = Duration::from_secs(1);
+
 /// Which run it is.
 pub(crate) struct Identity {
     pub(crate) id: String,
@@ -316,6 +320,11 @@ impl RunHost {
         let due = move |id| {
             host.with(|inner, after| {
                 inner.timers.remove(&id);
+                let late = when.wall().is_some_and(|at| host.core.clock.now().since(at) > LATE);
+                let event = match event {
+                    Event::TimerFired { key, epoch } if late => Event::TimerFiredLate { key, epoch },
+                    event => event,
+                };
                 host.handle(inner, after, event, None);
                 host.call_workers(inner, after);
             });

@@ -21,6 +21,7 @@
 #[cfg(feature = "app")]
 mod app;
 mod backfill;
+mod backfills;
 mod builder;
 mod handle;
 mod health;
@@ -86,10 +87,14 @@ mod tests;
 
 #[cfg(feature = "app")]
 pub(crate) use self::app::{Outlook, Wanted, step_codec};
+#[cfg(feature = "app")]
+pub(crate) use self::backfill::{Span, span};
 pub(crate) use self::clock::SharedWall;
 pub(crate) use self::core::Begun;
 #[cfg(feature = "logs")]
 pub(crate) use self::core::Core;
+#[cfg(feature = "app")]
+pub(crate) use self::schedules::fill;
 pub use backfill::{Backfill, BackfillResult, BackfillTick, Backfilled};
 pub use builder::EngineBuilder;
 #[cfg(feature = "app")]

@@ -76,7 +76,9 @@ impl Open {
     pub(super) fn hear(&mut self, event: &Event) {
         match event {
             Event::AttemptEnded { key, epoch, .. } => self.close(About::Attempt, *key, *epoch),
-            Event::TimerFired { key, epoch } => self.close(About::Timer, *key, *epoch),
+            Event::TimerFired { key, epoch } | Event::TimerFiredLate { key, epoch } => {
+                self.close(About::Timer, *key, *epoch)
+            }
             Event::Granted { key, epoch } => self.close(About::Room, *key, *epoch),
             Event::MoreWanted { key } => self.close(About::Items, *key, 0),
             Event::GraceOver => self.grace = false,

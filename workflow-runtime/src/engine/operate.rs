@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 
 use self::live::to_live;
 use self::rows::{Asked, InRows};
+use super::backfills;
 use super::core::Core;
 use super::create::{self, Beginning};
 use super::handle::Engine;
@@ -118,6 +119,9 @@ pub(super) async fn perform(
         (ExactOperation::Start { workflow, params, key }, _) => {
             start(core, registry, &workflow, params, key, request).await
         }
+        (ExactOperation::Backfill { workflow, params, key, at_a_time }, _) => {
+            backfill(core, registry, &workflow, params, (key, at_a_time), request).await
+        }
         (operation, Some(id)) => to_run(core, registry, id, &operation, &by, request).await,
         (_, None) => Err(no_such_run("")),
     };
@@ -176,6 +180,30 @@ async fn start(
         None => registry.start(core.clone(), known.graph, key, params)?,
     };
     Ok(host.id.clone())
+}
+
+/// Creates a run of a backfill, which begins when its turn comes.
+async fn backfill(
+    core: &Arc<Core>,
+    registry: &Arc<Registry>,
+    workflow: &str,
+    params: BTreeMap<String, Box<RawValue>>,
+    (key, at_a_time): (String, usize),
+    request: Option<i64>,
+) -> Result<String> {
+    let Some(store) = core.store.clone() else {
+        return start(core, registry, workflow, params, Some(key), request).await;
+    };
+    let known = registry.known(workflow).ok_or_else(|| unknown_workflow(registry, workflow))?;
+    let params = params_from(known.graph, &params)?;
+    let parent = Some(backfills::parent(at_a_time));
+    let beginning = Beginning { key: Some(key), params, parent, request, ..Beginning::default() };
+    let queued = create::queue(core, registry, &store, known.graph, beginning).await?;
+    if queued.is_new {
+        core.backfills.wait(workflow, queued.id.clone(), at_a_time);
+        backfills::advance_soon(core, registry);
+    }
+    Ok(queued.id)
 }
 
 /// A run of the store, and what this program knows of its workflow.

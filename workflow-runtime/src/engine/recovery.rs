@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::advice::advised;
 use super::again;
+use super::backfills;
 use super::core::Core;
 use super::host::RunHost;
 use super::registry::{Adopted, Known, Passing, Registry};
@@ -149,8 +150,10 @@ pub(crate) fn recover(
     registry: &Arc<Registry>,
     store: &Arc<dyn Store>,
 ) -> Result<(), Error> {
+    backfills::load(core, store.as_ref())?;
     recover_all(core, registry, store, None)?;
     sleepers::wake(core, registry);
+    backfills::advance(core, registry);
     Ok(())
 }
 
@@ -169,6 +172,7 @@ pub(super) async fn make_known(
     let recovered = core.pools.run_ours(move || {
         recover_all(&there, &registry, &store, Some(graph.name))?;
         sleepers::wake(&there, &registry);
+        backfills::advance(&there, &registry);
         Ok(known)
     });
     recovered.await.unwrap_or(Err(Error::ShutDown))
@@ -224,7 +228,10 @@ fn recover_all(
         let Some(last) = page.last() else { break };
         after = Some(last.run);
         at_most = PAGE.min(2 * at_most);
-        recover(page.into_iter().filter(|stored| stored.state != RunState::Blocked).collect());
+        let goes_on = |stored: &StoredRun| {
+            stored.state != RunState::Blocked && !core.backfills.is_waiting(&stored.workflow, &stored.id)
+        };
+        recover(page.into_iter().filter(goes_on).collect());
     }
     let mut before = None;
     loop {

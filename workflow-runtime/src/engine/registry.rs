@@ -8,6 +8,7 @@ use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::Instant;
 
+use super::backfills;
 use super::core::Core;
 use super::host::RunHost;
 use super::key;
@@ -353,6 +354,12 @@ impl Registry {
         }
         if host.key.as_deref().is_some_and(is_scheduled) {
             self.scheduled.notify_one();
+            if !stopped
+                && host.core.backfills.ended(host.graph.name, &host.id)
+                && let Some(registry) = host.registry()
+            {
+                backfills::advance_soon(&host.core, &registry);
+            }
         }
     }
 

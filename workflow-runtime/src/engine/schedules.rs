@@ -17,7 +17,9 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp, Zoned};
 use tokio::sync::Notify;
 
-pub(super) use tick::{Outcome, World};
+#[cfg(feature = "app")]
+pub(crate) use tick::fill;
+pub(super) use tick::{Cause, Outcome, World};
 
 use super::core::Core;
 use super::registry::Registry;
@@ -311,7 +313,7 @@ impl Entry {
             }
             _ => {}
         }
-        match world.start(self.graph, self.schedule, tick, true).await? {
+        match world.start(self.graph, self.schedule, tick, Cause::Schedule).await? {
             Outcome::Started(_) => self.advance(world, tick),
             Outcome::Existing(_) => self.pass(world, tick).await?,
             Outcome::Refused(reason) => {

@@ -34,7 +34,7 @@ impl When {
         }
     }
 
-    fn wall(self) -> Option<Timestamp> {
+    pub(crate) fn wall(self) -> Option<Timestamp> {
         match self {
             Self::Wall(at) | Self::Either(at, _) => Some(at),
             Self::Passed(_) => None,

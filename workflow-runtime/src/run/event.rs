@@ -50,6 +50,14 @@ pub enum Event {
         /// The wait's epoch.
         epoch: u32,
     },
+    /// The same, and it came a while ago: no driver was there, or the machine
+    /// slept.
+    TimerFiredLate {
+        /// The step that waits.
+        key: Key,
+        /// The wait's epoch.
+        epoch: u32,
+    },
     /// A signal came from outside. The driver keeps its value.
     Signalled {
         /// The signal's name.

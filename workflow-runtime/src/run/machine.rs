@@ -167,6 +167,7 @@ impl Machine {
                 transition.attempt_ended(key, epoch, end, roll)?;
             }
             Event::TimerFired { key, epoch } => transition.timer_fired(key, epoch)?,
+            Event::TimerFiredLate { key, epoch } => transition.timer_fired_late(key, epoch)?,
             Event::Signalled { name } => transition.signalled(name),
             Event::Recalled { key, recalled } => transition.recalled(key, recalled)?,
             Event::MoreWanted { key } => transition.more_wanted(key)?,

@@ -61,7 +61,8 @@ pub(crate) fn is_scheduled(key: &str) -> bool {
     key.starts_with(PREFIX)
 }
 
-const PREFIX: &str = "schedule/";
+/// How the keys of the runs of all schedules begin.
+pub(crate) const PREFIX: &str = "schedule/";
 
 /// Times that the engine's clock cannot show are its latest.
 pub(crate) fn to_jiff(at: run::Timestamp) -> Timestamp {

@@ -3,7 +3,7 @@
 use clap::ArgMatches;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp, Zoned};
+use jiff::{Timestamp, Zoned};
 use serde_json::{Value as Json, json};
 
 use super::super::ids::Runs;
@@ -16,6 +16,7 @@ use super::super::short::{count, short};
 use super::super::style::{Style, plain};
 use super::text;
 use crate::definition::{Graph, Missed, Overlap, Schedule, When};
+use crate::engine::{Span, Wanted, fill, span};
 use crate::schedule::{self, Ticks, is_ahead, to_jiff};
 use crate::store::RunFilter;
 
@@ -182,41 +183,51 @@ pub(super) async fn backfill(
         return Err(Problem::usage("`--from` is not earlier than `--to`")
             .help("`--to` is where it ends, itself left out"));
     }
-    // `within` leaves its first instant out, and we our last.
-    let before = |at: Timestamp| at.checked_sub(SignedDuration::from_nanos(1)).unwrap_or(at);
-    let due: Vec<Zoned> = ticks.within(before(from), before(to)).take(MOST + 1).collect();
-    if due.len() > MOST {
-        return Err(
-            Problem::usage(format!("that is more than {MOST} runs")).help("ask for a shorter time at once")
-        );
+    let too_many =
+        || Problem::usage(format!("that is more than {MOST} runs")).help("ask for a shorter time at once");
+    let Span { ticks: due, to_come } = span(&ticks, from, to, Timestamp::now(), MOST).ok_or_else(too_many)?;
+    let to_come = to_come.map(|tick| tick.strftime("%a %Y-%m-%d %H:%M:%S %:z").to_string());
+    if let (true, Some(first)) = (due.is_empty(), &to_come) {
+        return Err(Problem::new(Code::Refused, format!("nothing is made up for: {first} is still to come"))
+            .help("a schedule starts its runs when they are due, where `work` is there; `backfill` is for times that have passed"));
     }
     let dry = matches.get_flag("dry-run");
+    let at_a_time = matches.get_one::<usize>("at-a-time").copied().unwrap_or(1);
     let known = known(program, graph.name, &due)?;
     let mut creator = None;
     let by = operator::by(matches);
-    let (mut made, mut there) = (0, 0);
+    let (mut made, mut there, mut refused) = (0, 0, 0);
     for (tick, known) in due.iter().zip(known) {
         let key = schedule::key(graph.name, tick);
+        let wanted = || {
+            let params = Params::of(graph, fill(rule, tick)?).map_err(|problem| problem.to_string())?;
+            let wanted = params.wanted(graph, Some(key.clone()), by.clone());
+            Ok::<_, String>(Wanted { backfill: Some(at_a_time), ..wanted })
+        };
         let outcome = match known {
             Some(id) => {
                 there += 1;
-                ("is there", Some(id))
+                ("is there", Some(id), None)
             }
-            None if dry => {
-                made += 1;
-                ("would be started", None)
-            }
-            None => {
-                made += 1;
-                let params = Params::of(graph, (rule.fill)(tick))?;
-                let creator = match &mut creator {
-                    Some(creator) => creator,
-                    none => none.insert(Creator::of(program).await?),
-                };
-                let wanted = params.wanted(graph, Some(key.clone()), by.clone());
-                let id = creator.create(program, wanted).await?;
-                ("created", Some(id))
-            }
+            None => match wanted() {
+                Err(reason) => {
+                    refused += 1;
+                    ("refused", None, Some(reason))
+                }
+                Ok(_) if dry => {
+                    made += 1;
+                    ("would be started", None, None)
+                }
+                Ok(wanted) => {
+                    let creator = match &mut creator {
+                        Some(creator) => creator,
+                        none => none.insert(Creator::of(program).await?),
+                    };
+                    let created = creator.create(program, wanted).await;
+                    made += usize::from(created.is_ok());
+                    ("created", Some(created?), None)
+                }
+            },
         };
         tell_tick(tick, &key, outcome, output);
     }
@@ -226,18 +237,33 @@ pub(super) async fn backfill(
     }
     let verb = if dry { "would be started" } else { "created" };
     output.say(&format!("{} {verb}, {there} there already", count(made, "run")));
+    if let Some(first) = to_come {
+        output.say(&format!("{first} and what follows it are still to come, and left out"));
+    }
     if here {
-        output.say(&format!("`{}` goes on with them", program.command(&["work"])));
+        output.say(&format!("`{}` goes on with them, {at_a_time} at a time", program.command(&["work"])));
+    }
+    if refused > 0 {
+        let what = if refused == 1 { "time has".to_owned() } else { "times have".to_owned() };
+        return Err(Problem::new(Code::Refused, format!("{refused} {what} no run: see `refused` above"))
+            .help(
+                "correct what fills the parameters in `#[schedule(..)]`, and ask again: what is there stays",
+            ));
     }
     Ok(Code::Fine)
 }
 
-fn tell_tick(tick: &Zoned, key: &str, (what, id): (&str, Option<String>), output: &mut Output<'_>) {
+/// What became of a time: in a word, with the id of its run, or why it has
+/// none.
+type Told = (&'static str, Option<String>, Option<String>);
+
+fn tell_tick(tick: &Zoned, key: &str, (what, id, why): Told, output: &mut Output<'_>) {
     if output.json {
-        output.json(&json!({ "tick": time(tick), "key": key, "id": id, "what": what }));
+        output.json(&json!({ "tick": time(tick), "key": key, "id": id, "what": what, "why": why }));
     } else {
         let id = id.map(|id| format!("  {id}")).unwrap_or_default();
-        output.line(&format!("{}  {what}{id}", tick.strftime("%a %Y-%m-%d %H:%M:%S %:z")));
+        let why = why.map(|why| format!(": {}", plain(&why))).unwrap_or_default();
+        output.line(&format!("{}  {what}{id}{why}", tick.strftime("%a %Y-%m-%d %H:%M:%S %:z")));
     }
 }
 

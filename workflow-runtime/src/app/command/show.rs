@@ -149,7 +149,11 @@ fn header(program: &Program, run: &StoredRun, snapshot: &RunSnapshot, output: &m
         fact("key", plain(key));
     }
     if let Some(parent) = &run.parent {
-        fact("made by", format!("{} of {}", parent.how, parent.id));
+        let made_by = match &*parent.how {
+            "backfill" => format!("backfill, {} at a time", parent.id),
+            how => format!("{how} of {}", parent.id),
+        };
+        fact("made by", made_by);
     }
     for (name, value) in params(program, run) {
         fact("with", format!("{}={}", plain(&name), shortened(&plain(&value.to_string()))));

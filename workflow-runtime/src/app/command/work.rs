@@ -58,6 +58,7 @@ pub(super) async fn work(
             Some(passing) = passing.recv() => told.tell(passing, output),
             () = interrupts.next() => interrupted = true,
             _ = looks.tick(), if drain => if is_idle(&engine, &reader)? {
+                tell_rest(&engine, output)?;
                 break;
             }
         }
@@ -73,9 +74,24 @@ pub(super) async fn work(
     Ok(Code::Fine)
 }
 
-/// Whether nothing goes on by itself before a time comes or somebody asks.
+/// What is due by then is waited for by `--drain`: a retry, a sleep, the end of
+/// a wait for a signal.
+const SOON: Duration = Duration::from_secs(60);
+
+/// Whether nothing goes on by itself soon, unless somebody asks.
 fn is_idle(engine: &Engine, reader: &Reader) -> Result<bool, Problem> {
-    Ok(reader.store.open_requests()?.is_empty() && engine.live().is_empty())
+    Ok(reader.store.open_requests()?.is_empty()
+        && engine.live().is_empty()
+        && !engine.has_backfills_waiting()
+        && engine.wakes_at()?.is_none_or(|at| at.since(now()) > SOON))
+}
+
+/// Says what is left to others after `--drain`.
+fn tell_rest(engine: &Engine, output: &mut Output<'_>) -> Result<(), Problem> {
+    if let Some(at) = engine.wakes_at()? {
+        output.say(&format!("a run goes on by itself at {}, where `work` is there", utc(at)));
+    }
+    Ok(())
 }
 
 /// What was told of the runs under way.

@@ -94,6 +94,10 @@ pub(crate) enum StoredEvent {
         step: StoredKey,
         epoch: u32,
     },
+    TimerFiredLate {
+        step: StoredKey,
+        epoch: u32,
+    },
     Signalled {
         name: String,
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -331,6 +335,9 @@ impl StoredEvent {
                 }
             }
             Event::TimerFired { key, epoch } => Self::TimerFired { step: stored(*key), epoch: *epoch },
+            Event::TimerFiredLate { key, epoch } => {
+                Self::TimerFiredLate { step: stored(*key), epoch: *epoch }
+            }
             Event::Signalled { name } => Self::Signalled { name: (*name).to_owned(), by: None },
             Event::CancelRequested => Self::CancelRequested { by: None },
             Event::Recalled { key, recalled } => {
@@ -416,6 +423,7 @@ impl StoredEvent {
             }
             Self::AttemptCancelled { step, epoch } => ended(step, epoch, AttemptEnd::Cancelled),
             Self::TimerFired { step, epoch } => Some(Event::TimerFired { key: key(step), epoch }),
+            Self::TimerFiredLate { step, epoch } => Some(Event::TimerFiredLate { key: key(step), epoch }),
             Self::Signalled { name, .. } => {
                 find_signal(graph, &name).map(|(name, _)| Event::Signalled { name })
             }

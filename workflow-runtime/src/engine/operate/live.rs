@@ -121,7 +121,10 @@ pub(super) async fn to_live(
             return Err(refused(&host.id, "is not blocked"));
         }
         // Made of what a store holds.
-        ExactOperation::Rerun | ExactOperation::Fork { .. } | ExactOperation::Start { .. } => {
+        ExactOperation::Rerun
+        | ExactOperation::Fork { .. }
+        | ExactOperation::Start { .. }
+        | ExactOperation::Backfill { .. } => {
             return Err(needs_store(&host.id));
         }
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::super::backfills::at_a_time;
 use super::super::host::RunHost;
 use super::super::recovery;
 use super::tick::World;
@@ -47,6 +48,8 @@ impl World {
             let prefix = key_prefix(graph.name);
             let live = self.registry.live().into_iter();
             let ours = live.filter(|host| host.key.as_ref().is_some_and(|key| key.starts_with(&prefix)));
+            let backfills = &self.core.backfills;
+            let ours = ours.filter(|host| !backfills.is_under_way(graph.name, &host.id));
             return Ok(ours.map(Earlier::Here).collect());
         };
         let stored = self.core.blocking(move || unfinished(&*store, graph.name)).await?;
@@ -90,6 +93,7 @@ fn unfinished(store: &dyn Store, workflow: &str) -> Result<Vec<StoredRun>, Store
         let page = store.list(&filter)?;
         let Some(last) = page.last() else { return Ok(found) };
         filter.before = Some(last.run);
-        found.extend(page);
+        // Those of a backfill are counted apart.
+        found.extend(page.into_iter().filter(|run| at_a_time(run).is_none()));
     }
 }

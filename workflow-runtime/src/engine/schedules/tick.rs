@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use jiff::{Timestamp, Zoned};
 
+use super::super::backfills;
 use super::super::core::Core;
 use super::super::create::{self, Beginning};
 use super::super::registry::Registry;
@@ -22,6 +23,24 @@ pub(in crate::engine) struct World {
     pub(in crate::engine) registry: Arc<Registry>,
 }
 
+/// Why the run of a tick is started.
+#[derive(Clone, Copy)]
+pub(in crate::engine) enum Cause {
+    /// It is due: the mark of the schedule moves with it.
+    Schedule,
+    /// It is made up for.
+    Backfill {
+        /// How many of the backfill's runs may be unfinished at a time.
+        at_a_time: usize,
+    },
+}
+
+/// The parameters of a tick's run, or why there are none. What fills them is
+/// the user's code.
+pub(crate) fn fill(schedule: &Schedule, tick: &Zoned) -> std::result::Result<Vec<Value>, String> {
+    contained(|| (schedule.fill)(tick)).map_err(|panic| format!("its parameters cannot be filled: {panic}"))
+}
+
 /// What became of a tick.
 pub(in crate::engine) enum Outcome {
     Started(Run<()>),
@@ -32,8 +51,7 @@ pub(in crate::engine) enum Outcome {
 }
 
 impl World {
-    /// Starts the run of a tick. `moves` says whether the mark of the
-    /// schedule moves with it.
+    /// Starts the run of a tick.
     ///
     /// # Errors
     /// When it could be tried again.
@@ -42,37 +60,35 @@ impl World {
         graph: &'static Graph,
         schedule: &Schedule,
         tick: &Zoned,
-        moves: bool,
+        cause: Cause,
     ) -> Result<Outcome> {
         let key = schedule::key(graph.name, tick);
         // Whatever it was started with: it is this tick's.
         if let Some(existing) = self.run_of(key.clone()).await? {
             return Ok(Outcome::Existing(existing));
         }
-        let params = match contained(|| (schedule.fill)(tick)) {
+        let params = match fill(schedule, tick) {
             Ok(params) => params,
-            Err(panic) => return Ok(Outcome::Refused(format!("its parameters cannot be filled: {panic}"))),
+            Err(reason) => return Ok(Outcome::Refused(reason)),
         };
         let at = from_jiff(tick.timestamp());
-        let tick = moves.then(|| Tick { schedule: graph.name.to_owned(), at });
-        match self.start_run(graph, key, params, tick).await {
+        let (tick, parent) = match cause {
+            Cause::Schedule => (Some(Tick { schedule: graph.name.to_owned(), at }), None),
+            Cause::Backfill { at_a_time } => (None, Some(backfills::parent(at_a_time))),
+        };
+        let beginning = Beginning { key: Some(key), params, tick, parent, ..Beginning::default() };
+        match self.start_run(graph, beginning).await {
             Ok(run) => Ok(Outcome::Started(run)),
             Err(error) if may_pass(&error) => Err(error),
             Err(error) => Ok(Outcome::Refused(error.to_string())),
         }
     }
 
-    async fn start_run(
-        &self,
-        graph: &'static Graph,
-        key: String,
-        params: Vec<Value>,
-        tick: Option<Tick>,
-    ) -> Result<Run<()>> {
+    async fn start_run(&self, graph: &'static Graph, beginning: Beginning) -> Result<Run<()>> {
         let Some(store) = &self.core.store else {
-            return self.registry.start(self.core.clone(), graph, Some(key), params).map(Run::new);
+            let Beginning { key, params, .. } = beginning;
+            return self.registry.start(self.core.clone(), graph, key, params).map(Run::new);
         };
-        let beginning = Beginning { key: Some(key), params, tick, ..Beginning::default() };
         create::start(&self.core, &self.registry, store, graph, beginning).await.map(Run::new)
     }
 

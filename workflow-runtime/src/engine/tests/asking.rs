@@ -32,6 +32,7 @@ impl Layer for Forgetful {
 
 fn wanted(shared: u64, key: Option<&str>) -> Wanted {
     Wanted {
+        backfill: None,
         graph: plain::GRAPH,
         params: plain::with(shared).into_params(),
         json: BTreeMap::from([("shared".to_owned(), raw(&shared.into()))]),

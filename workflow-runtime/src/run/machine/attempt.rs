@@ -113,6 +113,29 @@ impl Transition<'_> {
         self.settle(key);
     }
 
+    /// A time came a while ago. What was to be tried again then may have no
+    /// time left by now.
+    pub fn timer_fired_late(&mut self, key: Key, epoch: u32) -> Result<(), Refused> {
+        let node = self.expect(key)?;
+        if node.epoch != epoch {
+            return Err(Refused::Stale);
+        }
+        let backs_off = matches!(node.state, StepState::Waiting(Wait::Backoff { .. }));
+        let Kind::Task(task) = &self.step(key).kind else { return self.timer_fired(key, epoch) };
+        let budget = task.policy.retry.budget.filter(|_| backs_off);
+        let is_over = budget.is_some_and(|budget| self.now > self.first_start(key).after(budget));
+        // A loss by itself fails no step.
+        let failure = self.node(key).failure.as_deref().filter(|failure| !is_loss(failure)).cloned();
+        match failure {
+            Some(failure) if is_over => {
+                self.next_epoch(key);
+                self.fail(key, failure, None);
+                Ok(())
+            }
+            _ => self.timer_fired(key, epoch),
+        }
+    }
+
     /// A time has come.
     pub fn timer_fired(&mut self, key: Key, epoch: u32) -> Result<(), Refused> {
         let node = self.expect(key)?;
@@ -135,6 +158,10 @@ impl Transition<'_> {
         }
         Ok(())
     }
+}
+
+fn is_loss(failure: &Failure) -> bool {
+    matches!(failure.cause, Cause::Lost | Cause::Interrupted)
 }
 
 /// When the next attempt starts, or `None` when this failure is final.

@@ -1,7 +1,7 @@
 //! Runs for ticks that have passed.
 
 use super::*;
-use crate::{BackfillResult, Backfilled, Error, Result};
+use crate::{BackfillResult, Backfilled, By, Error, Operation, Result};
 
 workflow! {
     #[schedule(every = "1h", hour = check(tick.hour()))]
@@ -124,6 +124,9 @@ fn what_is_to_come_is_left_out() {
         let engine = from("03:40", &store, SETUP).start().await;
         let backfill = engine.backfill("filled", jiff("02:00"), jiff("23:00")).unwrap();
         assert_eq!(backfill.plan().await.unwrap().len(), 2);
+        assert_eq!(backfill.to_come().unwrap().strftime("%H:%M").to_string(), "04:00");
+        let past = engine.backfill("filled", jiff("01:00"), jiff("03:30")).unwrap();
+        assert_eq!(past.to_come(), None);
         assert_eq!(engine.backfill("filled", jiff("03:00"), jiff("03:00")).unwrap().run().await.unwrap(), []);
     });
 }
@@ -163,3 +166,131 @@ fn it_is_refused_where_there_is_nothing_to_fill() {
         assert_eq!(words("plain", day), "workflow `plain` cannot be scheduled: it has no schedule");
     });
 }
+
+/// The first two of a day take an hour and a half.
+#[task]
+async fn length(hour: i8) -> u64 {
+    if hour < 3 { 90 } else { 1 }
+}
+
+workflow! {
+    #[schedule(every = "1h", overlap = skip, missed = none, hour = tick.hour())]
+    fn skips(hour: i8) -> Result<u64> {
+        let minutes = length(hour);
+        let worked = work(minutes);
+        Ok(worked)
+    }
+}
+
+workflow! {
+    #[schedule(every = "1h", overlap = queue, missed = none, hour = tick.hour())]
+    fn queues(hour: i8) -> Result<u64> {
+        let minutes = length(hour);
+        let worked = work(minutes);
+        Ok(worked)
+    }
+}
+
+workflow! {
+    #[schedule(every = "1h", overlap = cancel_old, missed = none, hour = tick.hour())]
+    fn cancels(hour: i8) -> Result<u64> {
+        let minutes = length(hour);
+        let worked = work(minutes);
+        Ok(worked)
+    }
+}
+
+const ALL: Setup = |engine| engine.register::<skips>().register::<queues>().register::<cancels>();
+
+/// What is asked of an engine, once for each hour.
+async fn ask(engine: &Engine, graph: &Graph, hours: std::ops::Range<u8>, at_a_time: usize) -> Vec<String> {
+    let mut ids = Vec::new();
+    for hour in hours {
+        let operation = Operation::Backfill {
+            workflow: graph.name.to_owned(),
+            params: [("hour".to_owned(), hour.into())].into(),
+            key: format!("schedule/{}/2026-06-01T{hour:02}:00:00Z", graph.name),
+            at_a_time,
+        };
+        let by = By { actor: "ann".to_owned(), reason: None };
+        ids.push(engine.operate(None, operation, by).await.unwrap());
+    }
+    ids
+}
+
+/// The ticks that have a run, and when its first step began.
+fn first_steps(store: &Memory, graph: &Graph) -> Vec<String> {
+    let runs = runs_of(store, graph).into_iter();
+    let mut begun: Vec<_> = runs
+        .filter_map(|run| {
+            let first = store.journal(run.run).unwrap().first()?.at;
+            Some((first, told(&run, &|run| format!("at {} {}", to_jiff(first).strftime("%H:%M"), run.state))))
+        })
+        .collect();
+    begun.sort();
+    begun.into_iter().map(|(_, told)| told).collect()
+}
+
+#[test]
+fn what_is_due_meanwhile_and_a_backfill_leave_each_other_alone() {
+    for graph in [skips::GRAPH, queues::GRAPH, cancels::GRAPH] {
+        for in_code in [true, false] {
+            let store = Memory::new();
+            block_on(async {
+                let engine = from("03:40", &store, ALL).start().await;
+                if in_code {
+                    let backfill = engine.backfill(graph.name, jiff("01:00"), jiff("03:00")).unwrap();
+                    assert_eq!(backfill.run().await.unwrap().len(), 2);
+                } else {
+                    ask(&engine, graph, 1..3, 1).await;
+                    tokio::time::sleep(Duration::from_secs(180 * 60 + 1)).await;
+                }
+            });
+            assert_eq!(
+                first_steps(&store, graph),
+                [
+                    "06-01 01:00 at 03:40 succeeded",
+                    "06-01 04:00 at 04:00 succeeded",
+                    "06-01 05:00 at 05:00 succeeded",
+                    "06-01 02:00 at 05:10 succeeded",
+                    "06-01 06:00 at 06:00 succeeded"
+                ],
+                "{} {in_code}",
+                graph.name
+            );
+        }
+    }
+}
+
+#[test]
+fn runs_of_a_backfill_wait_for_their_turn_over_restarts() {
+    let store = Memory::new();
+    let asked = block_on(async {
+        let engine = from("2026-06-02T00:30:00Z", &store, SETUP).start().await;
+        let asked = ask(&engine, filled::GRAPH, 1..6, 2).await;
+        assert_eq!(ask(&engine, filled::GRAPH, 1..6, 2).await, asked, "they are there");
+        tokio::time::sleep(Duration::from_secs(3 * 60)).await;
+        let states = states(&store, filled::GRAPH);
+        let wanted = ["succeeded", "running", "running", "queued", "queued"];
+        assert!(states.iter().zip(wanted).all(|(run, state)| run.ends_with(state)), "{states:?}");
+        asked
+    });
+    block_on(async {
+        let engine = from("2026-06-02T00:33:30Z", &store, SETUP).start().await;
+        tokio::time::sleep(MINUTE).await;
+        let states = states(&store, filled::GRAPH);
+        assert_eq!(states.iter().filter(|run| run.ends_with("running")).count(), 2, "{states:?}");
+        // One that is cancelled while it waits is out of the way.
+        let by = By { actor: "ann".to_owned(), reason: None };
+        engine.operate(Some(&asked[3]), Operation::Cancel, by).await.unwrap();
+        tokio::time::sleep(30 * MINUTE).await;
+        let states = self::states(&store, filled::GRAPH);
+        let wanted = ["succeeded", "succeeded", "succeeded", "cancelled", "succeeded"];
+        assert!(states.iter().zip(wanted).all(|(run, state)| run.ends_with(state)), "{states:?}");
+    });
+    let begun = first_steps(&store, filled::GRAPH);
+    let day: Vec<_> = begun.iter().filter(|run| run.starts_with("06-01")).collect();
+    assert_eq!(day.len(), 5);
+}
+
+const MINUTE: Duration = Duration::from_secs(60);

@@ -275,3 +275,18 @@ fn a_cancelled_end_that_nobody_asked_for_is_a_failure() {
     run.end("a", AttemptEnd::Cancelled);
     assert_eq!(run.run_state(), RunState::Failed);
 }
+
+#[test]
+fn an_attempt_whose_turn_comes_after_the_budget_is_not_made() {
+    let begin = || {
+        let mut run = Run::begin(flat(vec![task("a").attempts(9).budget(3)]));
+        run.fail("a");
+        run
+    };
+    let mut over = begin();
+    over.timer_late("a", 4);
+    assert_eq!((over.states(), over.run_state()), ("a failed".to_owned(), RunState::Failed));
+    let mut in_time = begin();
+    in_time.timer_late("a", 3);
+    assert_eq!(in_time.states(), "a running");
+}

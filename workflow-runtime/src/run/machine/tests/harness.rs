@@ -300,6 +300,14 @@ impl Run {
         self.event(Event::TimerFired { key, epoch }).expect("the step waits for the time");
     }
 
+    /// So many seconds pass, and the time that the step waits for with them.
+    pub fn timer_late(&mut self, path: &str, seconds: u32) {
+        let key = self.key(path);
+        let (epoch, _) = self.told[&key];
+        self.now = self.now.after(second() * seconds);
+        self.event(Event::TimerFiredLate { key, epoch }).expect("the step waits for the time");
+    }
+
     pub fn grant(&mut self, path: &str) {
         let key = self.key(path);
         let (epoch, _) = self.told[&key];

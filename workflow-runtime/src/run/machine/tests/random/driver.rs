@@ -183,7 +183,7 @@ impl Driver {
             Event::AttemptEnded { key, epoch, .. } => Some(self.attempts.get(key) == Some(epoch)),
             // A step may have been stopped since it asked.
             Event::Answered { .. } | Event::Yielded { .. } => None,
-            Event::TimerFired { .. } | Event::Granted { .. } => None,
+            Event::TimerFired { .. } | Event::TimerFiredLate { .. } | Event::Granted { .. } => None,
             Event::Begun | Event::Signalled { .. } | Event::CancelRequested => Some(true),
             Event::GraceOver | Event::Paused | Event::Resumed => Some(true),
             Event::Set { .. } | Event::RetryRequested { .. } | Event::UndoGivenUp { .. } => Some(true),
