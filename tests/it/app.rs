@@ -18,6 +18,7 @@ mod operators;
 mod process;
 mod stopping;
 mod suspected;
+mod texts;
 
 use process::{Ended, Program, json_lines};
 

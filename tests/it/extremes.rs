@@ -169,3 +169,25 @@ fn any_text_is_a_key_a_reason_and_a_name_of_somebody() {
         });
     }
 }
+
+#[test]
+fn a_key_without_end_is_refused() {
+    let scratch = Scratch::new("endless");
+    let endless = "x".repeat((1 << 20) + 1);
+    process(async || {
+        for store in [true, false] {
+            let engine = match store {
+                true => scratch.engine().start().await.unwrap(),
+                false => Engine::in_memory().start().await.unwrap(),
+            };
+            let error = engine.start(hears(Duration::MAX)).key(&*endless).await.map(drop).unwrap_err();
+            says(
+                &error.to_string(),
+                &["run key `xxxxxxxxxxxxxxxxxxxx…` has 1048577 bytes", "at most 1048576"],
+            );
+            let run = engine.start(hears(Duration::MAX)).key(&endless[1..]).await.unwrap();
+            assert!(!run.state().is_ended());
+            engine.shutdown().await;
+        }
+    });
+}

@@ -291,10 +291,36 @@ workflow! {
     }
 }
 
+#[derive(Debug)]
+struct Uttered(String);
+
+impl std::fmt::Display for Uttered {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Uttered {}
+
+/// Says something, and returns it or fails with it.
+#[task]
+async fn say(text: String, fails: bool) -> Result<String, Uttered> {
+    tracing::info!("{text}");
+    if fails { Err(Uttered(text)) } else { Ok(text) }
+}
+
+workflow! {
+    /// Whatever somebody wants to be said.
+    pub fn utter(text: String, fails: bool) -> Result<String> {
+        let said = say(text, fails)?;
+        Ok(said)
+    }
+}
+
 fn main() -> ExitCode {
     let mut app = App::new().configure(|engine| engine.grace(Duration::from_millis(200)));
     app = app.register::<login>().register::<transfer>().register::<siesta>().register::<diary>();
-    app = app.register::<numbers>().register::<trip>();
+    app = app.register::<numbers>().register::<trip>().register::<utter>();
     if std::env::var("PROGRAM_ABRUPT").is_ok() {
         app = app.register::<abrupt>();
     }

@@ -164,6 +164,18 @@ pub enum Error {
         /// Who has it.
         holder: String,
     },
+    /// The key is longer than a key may be.
+    #[error(
+        "run key `{begins}…` has {bytes} bytes, and a key has at most {most}; use a shorter one, such as a hash"
+    )]
+    KeyTooLong {
+        /// How it begins.
+        begins: String,
+        /// How long it is.
+        bytes: usize,
+        /// How long one may be.
+        most: usize,
+    },
     /// The engine is shutting down and starts nothing more.
     #[error("the engine is shut down")]
     ShutDown,

@@ -162,6 +162,10 @@ impl From<Option<By>> for Asker {
     }
 }
 
+/// How long a run's key may be, in bytes: far more than anybody reads, and
+/// little enough to be stored with every run.
+pub(crate) const LONGEST_KEY: usize = 1 << 20;
+
 /// Who wants something, and why: it is recorded with what is done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct By {

@@ -9,10 +9,10 @@ use clap::builder::PossibleValuesParser;
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
+use super::line::plain;
 use super::output::Output;
 use super::params;
 use super::problem::{Code, Problem};
-use super::style::plain;
 use crate::definition::Graph;
 
 const IDS: &str = "\
@@ -32,7 +32,7 @@ pub(super) fn parse(
     command(workflows).try_get_matches_from(args).map_err(|error| {
         let text = error.render().to_string();
         if !error.use_stderr() {
-            output.line(text.trim_end());
+            output.lines(text.trim_end());
             return Code::Fine;
         }
         // Nobody has read it, so it is looked for.
@@ -44,7 +44,7 @@ pub(super) fn parse(
         } else if output.json {
             output.problem(&Problem::usage("no command was given").help("`--help` lists them"));
         } else {
-            output.say(text.trim_end());
+            text.trim_end().lines().for_each(|line| output.say(line));
         }
         Code::Usage
     })
@@ -69,7 +69,7 @@ fn problem(text: &str) -> Problem {
 
 /// Names as this program writes them: `run` for 'run'.
 fn ticked(text: &str) -> String {
-    plain(&text.replace('\'', "`"))
+    plain(&text.replace('\'', "`")).into_owned()
 }
 
 /// All commands.

@@ -1,8 +1,8 @@
 //! Which run is meant.
 
+use super::line::plain;
 use super::problem::{Code, Problem};
 use super::short::local;
-use super::style::plain;
 use crate::run::RunState;
 use crate::store::{RunFilter, StoreError, StoredRun};
 
@@ -41,7 +41,7 @@ fn one_of(mut found: Vec<StoredRun>, id: &str) -> Result<StoredRun, Problem> {
             Err(Problem::new(Code::NotFound, message).help("`ls` lists the runs; `@last` is the newest"))
         }
         (None, _) => {
-            let message = format!("several runs have an id that begins with `{id}`");
+            let message = format!("several runs have an id that begins with `{}`", plain(id));
             let candidates = found
                 .iter()
                 .map(|run| format!("{} {} {} {}", run.id, run.workflow, run.state, local(run.created_at)));

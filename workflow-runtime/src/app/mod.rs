@@ -77,6 +77,7 @@ mod command;
 mod ids;
 mod interrupt;
 mod keys;
+mod line;
 #[cfg(feature = "logs")]
 mod listen;
 mod news;

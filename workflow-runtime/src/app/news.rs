@@ -6,7 +6,6 @@ use std::fmt;
 use std::time::Duration;
 
 use super::short::short;
-use super::style::plain;
 use crate::error::Cause;
 use crate::observe::{RunEvent, RunEventKind};
 use crate::run::{StepState, Timestamp, Wait};
@@ -45,7 +44,7 @@ impl Reporter {
         }
         // The rest of a long message is for whoever reports the failure.
         let why =
-            failure.as_ref().map(|failure| plain(failure.to_string().lines().next().unwrap_or_default()));
+            failure.as_ref().map(|failure| failure.to_string().lines().next().unwrap_or_default().to_owned());
         let lost = failure.is_some_and(|failure| failure.cause == Cause::Lost);
         self.step(event.at, path, state, attempt, why, lost)
     }
@@ -58,7 +57,7 @@ impl Reporter {
                 continue;
             }
             self.seen.insert(step.path.clone(), step.state);
-            let why = step.failure.as_ref().map(|failure| plain(&failure.to_string()));
+            let why = step.failure.as_ref().map(ToString::to_string);
             let lost = step.failure.as_ref().is_some_and(|failure| failure.cause == Cause::Lost);
             let at = step.ended_at.or(step.started_at).unwrap_or(run.started_at);
             if let Some(started) = step.started_at {

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 
+use super::line::plain;
 use super::problem::{Code, Problem};
 use super::program::Program;
 use super::read_only::ReadOnly;
 use super::reader::Reader;
-use super::style::plain;
 use crate::blueprint::{Adoption, Blueprint};
 use crate::definition::Graph;
 use crate::engine::{Engine, Outlook};
@@ -96,7 +96,7 @@ pub(super) fn lines(outlook: &Outlook) -> Vec<String> {
         lines.push("adopted, it would keep and run:".to_owned());
         lines.extend(adoption.to_string().lines().map(|line| format!("  {line}")));
     }
-    lines.iter().map(|line| plain(line)).collect()
+    lines
 }
 
 /// An adoption as programs read it.

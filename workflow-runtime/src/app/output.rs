@@ -4,8 +4,9 @@ use std::io::{self, ErrorKind, Write};
 
 use serde::Serialize;
 
+use super::line::{Line, plain, visible_json};
 use super::problem::{Code, Problem};
-use super::style::{Paint, Style};
+use super::style::Paint;
 
 /// The two streams of a command. Results go to the first, everything about
 /// them to the second.
@@ -35,27 +36,34 @@ impl<'a> Output<'a> {
     }
 
     /// A line of the result.
-    pub(super) fn line(&mut self, text: &str) {
-        if self.closed {
-            return;
+    pub(super) fn line(&mut self, line: impl Into<Line>) {
+        self.write(&line.into().render(self.paint));
+    }
+
+    /// A text that may have several lines, such as a result or a script: they
+    /// stay lines.
+    pub(super) fn lines(&mut self, text: &str) {
+        for line in text.split('\n') {
+            let indent = line.len() - line.trim_start_matches('\t').len();
+            self.write(&("\t".repeat(indent) + &plain(&line[indent..])));
         }
-        let written = writeln!(self.out, "{text}").and_then(|()| self.out.flush());
-        self.note(written);
     }
 
     /// One JSON document, in one line.
     pub(super) fn json(&mut self, value: &impl Serialize) {
         // It consists of texts, which can be written.
-        self.line(&serde_json::to_string(value).unwrap_or_default());
+        self.write(&visible_json(&serde_json::to_string(value).unwrap_or_default()));
     }
 
     /// A line about the result.
-    pub(super) fn say(&mut self, text: &str) {
+    pub(super) fn say(&mut self, line: impl Into<Line>) {
         // There is nobody to tell that nobody listens.
-        let _ = writeln!(self.notes(), "{text}");
+        let rendered = line.into().render(self.err_paint);
+        let _ = writeln!(self.notes(), "{rendered}");
     }
 
-    /// The stream for what is about the result, line by line.
+    /// The stream for what is about the result, line by line. What is written
+    /// to it is rendered, as only a [`Screen`](super::screen::Screen) does.
     pub(super) fn notes(&mut self) -> Notes<'_> {
         Notes { err: self.err, json: self.json, line: Vec::new() }
     }
@@ -69,12 +77,18 @@ impl<'a> Output<'a> {
     /// Why the command failed.
     pub(super) fn problem(&mut self, problem: &Problem) {
         if self.json {
-            let _ = writeln!(self.err, "{}", problem.json());
+            let _ = writeln!(self.err, "{}", visible_json(&problem.json().to_string()));
             return;
         }
-        let text = problem.to_string();
-        let text = text.replacen("error:", &self.err_paint.text(Style::Bad, "error:"), 1);
-        self.say(&text.replace("\n help:", &format!("\n {}", self.err_paint.text(Style::Busy, "help:"))));
+        problem.lines().into_iter().for_each(|line| self.say(line));
+    }
+
+    fn write(&mut self, rendered: &str) {
+        if self.closed {
+            return;
+        }
+        let written = writeln!(self.out, "{rendered}").and_then(|()| self.out.flush());
+        self.note(written);
     }
 
     /// What became of the writing.

@@ -7,9 +7,9 @@ use std::io::{self, Read};
 use serde_json::Value as Json;
 use serde_json::value::RawValue;
 
+use super::line::{cut, plain};
 use super::problem::Problem;
 use super::short::count;
-use super::style::plain;
 use super::suggest::similar;
 use crate::definition::{Graph, Param};
 use crate::engine::{LARGEST_VALUE, Wanted};
@@ -202,11 +202,7 @@ fn given(ty: &str, text: &str) -> String {
 
 /// As much of a value as an error repeats.
 fn shortened(text: &str) -> String {
-    let text = plain(text.trim_end());
-    match text.char_indices().nth(SHOWN) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text,
-    }
+    cut(&plain(text.trim_end()), SHOWN).into_owned()
 }
 
 fn problem(graph: &Graph, mut wrong: Vec<String>) -> Problem {
@@ -214,9 +210,8 @@ fn problem(graph: &Graph, mut wrong: Vec<String>) -> Problem {
     if wrong.len() == 1 {
         return Problem::usage(wrong.remove(0)).help(help);
     }
-    let all = wrong.iter().map(|wrong| format!("\n  {wrong}")).collect::<String>();
-    let message = format!("{} with the parameters of `{}`:{all}", count(wrong.len(), "problem"), graph.name);
-    Problem::usage(message).help(help)
+    let message = format!("{} with the parameters of `{}`:", count(wrong.len(), "problem"), graph.name);
+    Problem::usage(message).details(wrong).help(help)
 }
 
 /// What was typed after the `=`.

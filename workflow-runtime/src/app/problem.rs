@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use super::line::Line;
+use super::style::{Paint, Style};
 use crate::error::Error;
 use crate::store::StoreError;
 
@@ -30,16 +32,24 @@ pub(super) enum Code {
 pub(super) struct Problem {
     pub(super) code: Code,
     message: String,
+    /// More of the message, a line each.
+    details: Vec<String>,
     help: Vec<String>,
 }
 
 impl Problem {
     pub(super) fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), help: Vec::new() }
+        Self { code, message: message.into(), details: Vec::new(), help: Vec::new() }
     }
 
     pub(super) fn usage(message: impl Into<String>) -> Self {
         Self::new(Code::Usage, message)
+    }
+
+    /// Adds lines to the message.
+    pub(super) fn details(mut self, details: impl IntoIterator<Item = String>) -> Self {
+        self.details.extend(details);
+        self
     }
 
     /// Adds what to do about it.
@@ -55,15 +65,31 @@ impl Problem {
 
     /// The same as data.
     pub(super) fn json(&self) -> serde_json::Value {
-        serde_json::json!({ "error": self.message, "help": self.help, "code": self.code as u8 })
+        let message =
+            self.details.iter().fold(self.message.clone(), |message, detail| message + "\n  " + detail);
+        serde_json::json!({ "error": message, "help": self.help, "code": self.code as u8 })
+    }
+
+    /// As rustc writes it. A message that has several lines has a bar before
+    /// each but the first, so that none of them looks like one of this
+    /// program's own.
+    pub(super) fn lines(&self) -> Vec<Line> {
+        let mut message = self.message.lines();
+        let first = message.next().unwrap_or_default();
+        let mut lines = vec![Line::new().styled(Style::Bad, "error:").text(" ").text(first)];
+        lines.extend(message.map(|more| Line::new().text("     | ").text(more)));
+        lines.extend(self.details.iter().map(|detail| Line::new().text("  ").text(detail)));
+        let help = |help| Line::new().text(" ").styled(Style::Busy, "help:").text(" ").text(help);
+        lines.extend(self.help.iter().map(help));
+        lines
     }
 }
 
-/// As rustc writes it.
+/// Its lines, without colours.
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "error: {}", self.message)?;
-        self.help.iter().try_for_each(|help| write!(f, "\n help: {help}"))
+        let lines: Vec<_> = self.lines().iter().map(|line| line.render(Paint(false))).collect();
+        f.write_str(&lines.join("\n"))
     }
 }
 
@@ -106,5 +132,14 @@ mod tests {
             "error: no workflow `nigthly`\n help: a similar name exists: `nightly`"
         );
         assert_eq!(problem.json()["code"], 2);
+    }
+
+    #[test]
+    fn no_text_forges_a_line_of_this_program() {
+        let problem = Problem::usage("no\n help: `rm -rf /`\r\nerror: \x1b[2J").help("a\n help: b");
+        assert_eq!(
+            problem.to_string(),
+            "error: no\n     |  help: `rm -rf /`\n     | error: \\u{1b}[2J\n help: a  help: b"
+        );
     }
 }

@@ -10,10 +10,10 @@ use clap::parser::ValueSource;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::keys::Keys;
+use super::line::plain;
 use super::problem::{Code, Problem};
 use super::reader::Reader;
 use super::short::now;
-use super::style::plain;
 use super::suggest::similar;
 use crate::definition::Graph;
 use crate::engine::{Engine, Passing};

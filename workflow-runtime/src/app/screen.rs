@@ -6,6 +6,7 @@ use std::io::{IsTerminal, Write, stderr};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
+use super::line::Line;
 use super::news::News;
 use super::style::Paint;
 use super::tree::{Fold, rows};
@@ -33,18 +34,18 @@ impl<'a> Screen<'a> {
     }
 
     /// Adds a line that stays, about the run.
-    pub(super) fn say(&mut self, text: &str) {
+    pub(super) fn say(&mut self, line: impl Into<Line>) {
         match self {
-            Screen::Terminal(terminal) => terminal.say(text),
+            Screen::Terminal(terminal) => terminal.say(&line.into()),
             // A stream that is gone is no reason to stop the run.
-            Screen::Plain(err) => _ = writeln!(err, "{text}"),
+            Screen::Plain(err) => _ = writeln!(err, "{}", line.into().render(Paint(false))),
         }
     }
 
     /// Adds a line that stays, about a step. In a terminal the tree says it.
     pub(super) fn tell(&mut self, news: &News) {
         if let Screen::Plain(_) = self {
-            self.say(&news.to_string());
+            self.say(news.to_string());
         }
     }
 
@@ -83,14 +84,16 @@ impl Terminal {
         Self { screen: MultiProgress::new(), style, lines: Vec::new(), turn: 0 }
     }
 
-    fn say(&self, text: &str) {
-        let _ = self.screen.println(text);
+    fn say(&self, line: &Line) {
+        let _ = self.screen.println(line.render(Paint(true)));
     }
 
     fn draw(&mut self, run: &RunSnapshot, now: Timestamp) {
         self.turn += 1;
-        let mut texts: Vec<String> =
-            rows(&run.steps, now, Fold::Done).iter().map(|row| row.text(Paint(true), self.turn)).collect();
+        let mut texts: Vec<String> = rows(&run.steps, now, Fold::Done)
+            .iter()
+            .map(|row| row.line(Paint(true), self.turn).render(Paint(true)))
+            .collect();
         if let Some(more) = texts.len().checked_sub(LINES).filter(|more| *more > 0) {
             // What is at the end is what the run is at.
             texts.drain(..=more);
@@ -113,7 +116,7 @@ impl Terminal {
         let _ = self.screen.clear();
         self.lines.drain(..).for_each(|line| self.screen.remove(&line));
         for row in rows(&run.steps, now, Fold::Done) {
-            self.say(&row.text(Paint(true), self.turn));
+            self.say(&row.line(Paint(true), self.turn));
         }
     }
 }

@@ -30,6 +30,7 @@ impl Paint {
         Self(is_terminal && !dumb && !is_set("NO_COLOR"))
     }
 
+    /// Only for a text that is [`plain`](super::line::plain).
     pub(super) fn text(self, style: Style, text: &str) -> String {
         if !self.0 || text.is_empty() {
             return text.to_owned();
@@ -45,12 +46,6 @@ impl Paint {
     }
 }
 
-/// Text that came from outside, such as a task's error, on one line and
-/// without anything that a terminal would obey.
-pub(super) fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -60,10 +55,5 @@ mod tests {
         assert_eq!(Paint(false).text(Style::Bad, "no"), "no");
         assert_eq!(Paint(true).text(Style::Bad, "no"), "\x1b[31mno\x1b[0m");
         assert!(!Paint::of(false).0);
-    }
-
-    #[test]
-    fn a_terminal_obeys_nothing_from_outside() {
-        assert_eq!(plain("a\x1b[2Jb\nc"), "a [2Jb c");
     }
 }

@@ -3,8 +3,9 @@
 
 use std::collections::HashMap;
 
+use super::line::Line;
 use super::short::{count, short};
-use super::style::{Paint, Style, plain};
+use super::style::{Paint, Style};
 use crate::run::{StepState, Timestamp, Wait};
 use crate::view::{Items, StepKind, StepSnapshot};
 
@@ -53,22 +54,23 @@ pub(super) enum Mark {
 
 impl Row {
     /// The line. `turn` counts up while a spinner turns.
-    pub(super) fn text(&self, paint: Paint, turn: usize) -> String {
-        let indent = "  ".repeat(self.depth);
-        let mark = match self.mark {
-            Mark::Good => paint.text(Style::Good, "✓"),
-            Mark::Bad => paint.text(Style::Bad, "✗"),
-            Mark::Busy if paint.0 => paint.text(Style::Busy, SPINNER[turn % SPINNER.len()]),
-            Mark::Busy => "▸".to_owned(),
-            Mark::Waiting => paint.text(Style::Busy, "·"),
-            Mark::Gone => paint.text(Style::Dim, "-"),
-            Mark::None => " ".to_owned(),
+    pub(super) fn line(&self, paint: Paint, turn: usize) -> Line {
+        let line = Line::new().text("  ".repeat(self.depth));
+        let line = match self.mark {
+            Mark::Good => line.styled(Style::Good, "✓"),
+            Mark::Bad => line.styled(Style::Bad, "✗"),
+            Mark::Busy if paint.0 => line.styled(Style::Busy, SPINNER[turn % SPINNER.len()]),
+            Mark::Busy => line.text("▸"),
+            Mark::Waiting => line.styled(Style::Busy, "·"),
+            Mark::Gone => line.styled(Style::Dim, "-"),
+            Mark::None => line.text(" "),
         };
-        let note = paint.text(Style::Dim, &self.note);
-        let why =
-            self.why.as_ref().map(|why| format!(": {}", paint.text(Style::Bad, why))).unwrap_or_default();
         let gap = if self.note.is_empty() { "" } else { "  " };
-        format!("{indent}{mark} {}{gap}{note}{why}", self.label)
+        let line = line.text(" ").text(&self.label).text(gap).styled(Style::Dim, &self.note);
+        match &self.why {
+            Some(why) => line.text(": ").styled(Style::Bad, why),
+            None => line,
+        }
     }
 }
 
@@ -120,9 +122,9 @@ impl<'a> Tree<'a> {
             path: step.path.clone(),
             depth,
             mark: mark(step.state),
-            label: plain(label),
+            label: label.to_owned(),
             note: self.note(step),
-            why: step.failure.as_ref().filter(|_| is_bad(step)).map(|failure| plain(&failure.to_string())),
+            why: step.failure.as_ref().filter(|_| is_bad(step)).map(ToString::to_string),
         });
         if self.fold == Fold::Nothing || !is_done(step.state) {
             if self.fold == Fold::Done && step.kind == StepKind::For {
@@ -282,7 +284,7 @@ mod tests {
     const NOW: Timestamp = Timestamp(3_000_000_000);
 
     fn text(steps: &[StepSnapshot], fold: Fold) -> Vec<String> {
-        rows(steps, NOW, fold).iter().map(|row| row.text(Paint(false), 0)).collect()
+        rows(steps, NOW, fold).iter().map(|row| row.line(Paint(false), 0).render(Paint(false))).collect()
     }
 
     /// Two items of a `for` are done, one is under way, one has failed.

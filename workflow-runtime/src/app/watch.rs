@@ -9,7 +9,6 @@ use super::news::Reporter;
 use super::problem::Code;
 use super::screen::Screen;
 use super::short::now;
-use super::style::plain;
 use crate::codec::Durable;
 use crate::engine::{AnyRun, Run};
 use crate::error::Result;
@@ -112,7 +111,7 @@ impl<'a> Follower<'a> {
             return;
         }
         match why {
-            Some(why) => self.screen.say(&format!("stopped for now: {}", plain(&why))),
+            Some(why) => self.screen.say(format!("stopped for now: {why}")),
             None => self.screen.say("the store is well again, and the run goes on"),
         }
     }

@@ -119,6 +119,7 @@ impl Beginning {
         known: &Known,
         graph: &'static Graph,
     ) -> Result<(NewRun, Vec<Value>), Error> {
+        self.key.as_deref().map_or(Ok(()), key::fits)?;
         let (params, values) = encode_params(graph, &self.params, core.largest_value)?;
         let now = core.clock.now();
         let id = core.random.run_id(now);

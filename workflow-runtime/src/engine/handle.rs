@@ -243,7 +243,7 @@ pub struct Start<W: Workflow> {
 impl<W: Workflow> Start<W> {
     /// Names the run: starting the same workflow with the same arguments and
     /// the same key again gives the same run, also after it has ended. A key
-    /// with anything else is an error.
+    /// with anything else is an error, and so is one of more than a MiB.
     pub fn key(mut self, key: impl Into<String>) -> Self {
         self.key = Some(key.into());
         self

@@ -165,6 +165,7 @@ impl Registry {
         key: Option<String>,
         params: Vec<Value>,
     ) -> Result<Arc<RunHost>> {
+        key.as_deref().map_or(Ok(()), key::fits)?;
         let arguments = match key {
             Some(_) => encode_params(graph, &params, core.largest_value)?.0,
             None => Vec::new(),

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
 
+use super::super::line::Line;
 use super::super::outlook::{Looker, lines};
 use super::super::output::Output;
 use super::super::problem::{Code, Problem};
 use super::super::program::Program;
 use super::super::short::count;
-use super::super::style::{Style, plain};
+use super::super::style::Style;
 use crate::engine::Outlook;
 use crate::store::StoredRun;
 
@@ -45,7 +46,7 @@ pub(super) async fn check(program: &Program, output: &mut Output<'_>) -> Result<
     for ((found, workflow), ids) in alike {
         tell(&found, &workflow, &ids, output);
     }
-    output.say(&format!("{} unfinished, {blocked} would be blocked", count(runs, "run")));
+    output.say(format!("{} unfinished, {blocked} would be blocked", count(runs, "run")));
     if blocked == 0 {
         return Ok(Code::Fine);
     }
@@ -112,11 +113,10 @@ fn tell(found: &Found, workflow: &str, ids: &[String], output: &mut Output<'_>) 
         Fate::Changes => ("goes on under the new graph", Style::Good),
         Fate::Blocked => ("blocked", Style::Bad),
     };
-    let words = output.paint.text(style, words);
     for id in ids {
-        output.line(&format!("{id} {} {words}", plain(workflow)));
+        output.line(Line::new().text(format_args!("{id} {workflow} ")).styled(style, words));
     }
     for line in &found.lines {
-        output.line(&format!("  {line}"));
+        output.line(format!("  {line}"));
     }
 }

@@ -24,7 +24,7 @@ pub(super) fn completions(
     if output.json {
         output.json(&json!({ "shell": shell.to_string(), "script": script }));
     } else {
-        output.line(script.trim_end());
+        output.lines(script.trim_end());
     }
     Ok(Code::Fine)
 }

@@ -2,12 +2,13 @@
 
 use serde_json::json;
 
+use super::super::line::Line;
 use super::super::output::Output;
 use super::super::problem::{Code, Problem};
 use super::super::program::Program;
 use super::super::reader::Reader;
 use super::super::short::count;
-use super::super::style::{Style, plain};
+use super::super::style::Style;
 use crate::doctor::{Clock, Finding, Problem as Kind, Report, examine_by};
 use crate::store::{Owner, RunFilter, Sqlite, Store, StoreError};
 
@@ -39,7 +40,7 @@ pub(super) fn doctor(program: &Program, output: &mut Output<'_>) -> Result<Code,
         Some(Owner { pid: None }) => "owned by another process".to_owned(),
         None => "owned by nobody".to_owned(),
     };
-    output.say(&format!(
+    output.say(format!(
         "{}, {unfinished} unfinished; {} not seen to; {held}",
         count(report.runs, "run"),
         count(waiting, "request")
@@ -50,7 +51,7 @@ pub(super) fn doctor(program: &Program, output: &mut Output<'_>) -> Result<Code,
         );
     }
     if (unfinished > 0 || waiting > 0) && owner.is_none() {
-        output.say(&format!("nobody works on them; `{}` does", program.command(&["work"])));
+        output.say(format!("nobody works on them; `{}` does", program.command(&["work"])));
     }
     Ok(if healthy { Code::Fine } else { Code::Store })
 }
@@ -117,15 +118,17 @@ fn unfinished(reader: &Reader) -> Result<usize, Problem> {
 fn tell(report: &Report, damage: Option<&[String]>, output: &mut Output<'_>) {
     let mut found = |text: &str| {
         for (number, line) in text.lines().enumerate() {
-            let line = plain(line);
-            output.line(&if number == 0 { output.paint.text(Style::Bad, &line) } else { line });
+            output.line(match number {
+                0 => Line::new().styled(Style::Bad, line),
+                _ => Line::from(line),
+            });
         }
     };
     report.suspected.iter().for_each(|step| found(&step.to_string()));
     damage.unwrap_or_default().iter().for_each(|damage| found(damage));
     report.findings.iter().for_each(|finding| found(&finding.to_string()));
     for run in &report.not_followed {
-        output.line(&plain(&run.to_string()));
+        output.line(run.to_string());
     }
     if report.is_healthy() && damage.is_none_or(<[String]>::is_empty) {
         output.line("nothing is wrong");

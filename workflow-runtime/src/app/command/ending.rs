@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::super::line::Line;
 use super::super::output::Output;
 use super::super::problem::{Code, Problem};
 use super::super::program::Program;
@@ -74,18 +75,18 @@ pub(super) fn tell(
     match &ending.result {
         Ok(result) => {
             let took = ending.ended.map(|ended| format!(" in {}", short(ended.since(ending.began))));
-            let word = output.err_paint.text(Style::Good, "succeeded");
-            output.say(&format!("{workflow} {word}{}", took.unwrap_or_default()));
+            let line = Line::new().text(workflow).text(" ").styled(Style::Good, "succeeded");
+            output.say(line.text(took.unwrap_or_default()));
             let result = value(result);
             if output.json {
                 output.json(&document(RunState::Succeeded, result, None));
             } else if let Some(text) = readable(&result) {
-                output.line(&text);
+                output.lines(&text);
             }
             Ok(Code::Fine)
         }
         Err(Error::Cancelled { .. }) if wanted == RunState::Cancelled => {
-            output.say(&format!("{workflow} was cancelled"));
+            output.say(format!("{workflow} was cancelled"));
             if output.json {
                 output.json(&document(RunState::Cancelled, Exact::null(), None));
             }

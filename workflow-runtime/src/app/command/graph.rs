@@ -25,6 +25,6 @@ pub(super) fn graph(
         "json" => Blueprint::of(graph).to_json(),
         _ => graph.mermaid(),
     };
-    output.line(text.trim_end());
+    output.lines(text.trim_end());
     Ok(Code::Fine)
 }

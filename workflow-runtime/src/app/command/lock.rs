@@ -68,5 +68,5 @@ fn tell(program: &Program, file: &Path, written: bool, output: &mut Output<'_>) 
         return;
     }
     let what = if written { "written; commit it" } else { "up to date" };
-    output.say(&format!("`{}` with {} is {what}", file.display(), count(workflows, "workflow")));
+    output.say(format!("`{}` with {} is {what}", file.display(), count(workflows, "workflow")));
 }

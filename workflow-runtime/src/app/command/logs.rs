@@ -6,12 +6,13 @@ use clap::ArgMatches;
 use serde_json::{Value as Json, json};
 
 use super::super::interrupt::Interrupts;
+use super::super::line::Line;
 use super::super::output::Output;
 use super::super::problem::{Code, Problem};
 use super::super::program::Program;
 use super::super::reader::Reader;
 use super::super::short::{local, utc};
-use super::super::style::{Style, plain};
+use super::super::style::Style;
 use super::{path, text};
 use crate::secret::redacted;
 use crate::store::{LogFilter, LogLevel, LogLine, StoredRun};
@@ -57,7 +58,7 @@ pub(super) async fn logs(
 async fn follow(program: &Program, mut lines: Lines<'_>, output: &mut Output<'_>) -> Result<Code, Problem> {
     let (reader, id) = (lines.reader, &lines.run.id);
     if lines.run.end.is_none() && reader.owner()?.is_none() {
-        output.say(&format!("nobody works on it; `{}` does", program.command(&["work"])));
+        output.say(format!("nobody works on it; `{}` does", program.command(&["work"])));
     }
     let mut interrupts = Interrupts::new();
     let mut looks = tokio::time::interval(LOOK);
@@ -114,15 +115,13 @@ fn print(line: &LogLine, output: &mut Output<'_>) {
         LogLevel::Trace => (Style::Dim, "TRACE"),
     };
     let undo = if line.undo { " undo" } else { "" };
-    let level = output.paint.text(style, level);
-    let attempt = format!("{}#{}{undo}", plain(&line.path), line.attempt);
-    let attempt = output.paint.text(Style::Dim, &attempt);
     let text = redacted(&line.text);
     let mut rows = text.lines();
-    let first = plain(rows.next().unwrap_or_default());
-    output.line(&format!("{} {level} {attempt} {first}", local(line.at)));
+    let told = Line::new().text(format_args!("{} ", local(line.at))).styled(style, level).text(" ");
+    let told = told.styled(Style::Dim, format_args!("{}#{}{undo}", line.path, line.attempt));
+    output.line(told.text(" ").text(rows.next().unwrap_or_default()));
     // The rest of a line that has several.
-    rows.for_each(|row| output.line(&format!("    {}", plain(row))));
+    rows.for_each(|row| output.line(format!("    {row}")));
 }
 
 fn json(line: &LogLine) -> Json {

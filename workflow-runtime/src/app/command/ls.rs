@@ -4,11 +4,12 @@ use clap::ArgMatches;
 use serde_json::{Value as Json, json};
 
 use super::super::ids::Runs;
+use super::super::line::{Line, columns, cut, plain};
 use super::super::output::Output;
 use super::super::problem::{Code, Problem};
 use super::super::program::Program;
 use super::super::short::{count, local, now, short, utc};
-use super::super::style::{Style, plain};
+use super::super::style::Style;
 use super::super::suggest::similar;
 use crate::run::RunState;
 use crate::store::{RunFilter, StoredRun};
@@ -33,40 +34,46 @@ pub(super) fn ls(program: &Program, matches: &ArgMatches, output: &mut Output<'_
         return Ok(Code::Fine);
     }
     let width = |of: fn(&StoredRun) -> usize| runs.iter().map(of).max().unwrap_or_default();
-    let workflows = width(|run| run.workflow.chars().count());
+    let workflows = width(|run| columns(&workflow(run)));
     let states = width(|run| run.state.to_string().len());
     for run in &runs {
-        let padded = format!("{:states$}", run.state.to_string());
-        let shown = output.paint.text(style(run.state), &padded);
-        let about = about(run).map(|about| format!("  {}", output.paint.text(Style::Dim, &about)));
-        output.line(&format!(
-            "{}  {:workflows$}  {shown}  {}{}",
-            run.id,
-            plain(&run.workflow),
-            local(run.created_at),
-            about.unwrap_or_default()
-        ));
+        let workflow = workflow(run);
+        let gap = " ".repeat(workflows - columns(&workflow));
+        let line = Line::new().text(format_args!("{}  {workflow}{gap}  ", run.id));
+        let line = line.styled(style(run.state), format_args!("{:states$}", run.state.to_string()));
+        let line = line.text(format_args!("  {}  ", local(run.created_at)));
+        output.line(line.styled(Style::Dim, about(run)));
     }
     if let Some(run) = runs.iter().find(|run| run.suspected > 0) {
         let show = program.command(&["show", &run.id]);
-        output.say(&format!(
+        output.say(format!(
             "what is suspected waits for an operator; when it was lost, and what to do: `{show}`"
         ));
     }
     if let Some(blocked) = runs.iter().find(|run| run.state == RunState::Blocked) {
         let show = program.command(&["show", &blocked.id]);
-        output.say(&format!("why a run is blocked, and what can be done: `{show}`"));
+        output.say(format!("why a run is blocked, and what can be done: `{show}`"));
     }
     if runs.is_empty() {
         output.say("no runs");
     } else if runs.len() == filter.at_most {
-        output.say(&format!("these are the newest {}; `--limit` shows more", runs.len()));
+        output.say(format!("these are the newest {}; `--limit` shows more", runs.len()));
     }
     Ok(Code::Fine)
 }
 
+/// How much of a workflow's name, of a key and of an error fits into a line
+/// among others, in columns. `show` has all of it.
+const WORKFLOW: usize = 40;
+const KEY: usize = 40;
+const ERROR: usize = 100;
+
+fn workflow(run: &StoredRun) -> String {
+    cut(&plain(&run.workflow), WORKFLOW).into_owned()
+}
+
 /// What else there is to say of a run, in short.
-fn about(run: &StoredRun) -> Option<String> {
+fn about(run: &StoredRun) -> String {
     let mut parts = Vec::new();
     if run.suspected > 0 {
         parts.push(format!("suspected: {}", count(run.suspected as usize, "step")));
@@ -75,10 +82,10 @@ fn about(run: &StoredRun) -> Option<String> {
         Some(end) => parts.push(short(end.at.since(run.created_at))),
         None => parts.push(format!("for {}", short(now().since(run.created_at)))),
     }
-    parts.extend(run.key.as_ref().map(|key| format!("key {}", plain(key))));
+    parts.extend(run.key.as_ref().map(|key| format!("key {}", cut(&plain(key), KEY))));
     let error = run.end.as_ref().and_then(|end| end.error.as_ref());
-    parts.extend(error.map(|error| plain(&error.to_string())));
-    Some(parts.join(", "))
+    parts.extend(error.map(|error| cut(&plain(&error.to_string()), ERROR).into_owned()));
+    parts.join(", ")
 }
 
 pub(super) fn style(state: RunState) -> Style {

@@ -7,13 +7,14 @@ use jiff::{Timestamp, Zoned};
 use serde_json::{Value as Json, json};
 
 use super::super::ids::Runs;
+use super::super::line::{Line, plain};
 use super::super::operator::{self, Creator};
 use super::super::output::Output;
 use super::super::params::Params;
 use super::super::problem::{Code, Problem};
 use super::super::program::Program;
 use super::super::short::{count, short};
-use super::super::style::{Style, plain};
+use super::super::style::Style;
 use super::text;
 use crate::definition::{Graph, Missed, Overlap, Schedule, When};
 use crate::engine::{Span, Wanted, fill, span};
@@ -42,7 +43,7 @@ pub(super) fn next(
             known(program, graph.name, &times).and_then(|had| Ok((had, ahead(program, graph.name)?)));
         // When a schedule is due is known without a store.
         let (had, ahead) = stored.unwrap_or_else(|problem| {
-            output.say(&format!("note: which of these times have had their runs is not known\n{problem}"));
+            output.say(format!("note: which of these times have had their runs is not known\n{problem}"));
             (vec![None; times.len()], None)
         });
         if output.json {
@@ -64,7 +65,7 @@ pub(super) fn next(
             }
             tell(graph, rule, times.iter().zip(&had), output);
             if let Some(mark) = ahead {
-                output.say(&format!(
+                output.say(format!(
                     "note: `{}` was seen to up to {}, by a clock that was ahead; the next `{}` begins it anew from now, and what has run does not run again",
                     graph.name,
                     mark.strftime("%Y-%m-%d %H:%M:%S UTC"),
@@ -89,20 +90,16 @@ fn tell<'a>(
     times: impl ExactSizeIterator<Item = (&'a Zoned, &'a Option<String>)>,
     output: &mut Output<'_>,
 ) {
-    let name = output.paint.text(Style::Strong, graph.name);
-    output.line(&format!("{name}  {} ({})", when(rule), rule.timezone));
+    let line = Line::new().styled(Style::Strong, graph.name);
+    output.line(line.text(format_args!("  {} ({})", when(rule), rule.timezone)));
     if times.len() == 0 {
         output.line("  never again");
     }
     for (time, run) in times {
         let utc = time.timestamp().strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
         let has = run.as_ref().map(|run| format!("  has its run already: {run}"));
-        output.line(&format!(
-            "  {}  {}{}",
-            time.strftime("%a %Y-%m-%d %H:%M:%S %:z"),
-            output.paint.text(Style::Dim, &utc),
-            has.unwrap_or_default()
-        ));
+        let line = Line::new().text(format_args!("  {}  ", time.strftime("%a %Y-%m-%d %H:%M:%S %:z")));
+        output.line(line.styled(Style::Dim, utc).text(has.unwrap_or_default()));
     }
 }
 
@@ -236,12 +233,12 @@ pub(super) async fn backfill(
         creator.end().await;
     }
     let verb = if dry { "would be started" } else { "created" };
-    output.say(&format!("{} {verb}, {there} there already", count(made, "run")));
+    output.say(format!("{} {verb}, {there} there already", count(made, "run")));
     if let Some(first) = to_come {
-        output.say(&format!("{first} and what follows it are still to come, and left out"));
+        output.say(format!("{first} and what follows it are still to come, and left out"));
     }
     if here {
-        output.say(&format!("`{}` goes on with them, {at_a_time} at a time", program.command(&["work"])));
+        output.say(format!("`{}` goes on with them, {at_a_time} at a time", program.command(&["work"])));
     }
     if refused > 0 {
         let what = if refused == 1 { "time has".to_owned() } else { "times have".to_owned() };
@@ -263,7 +260,7 @@ fn tell_tick(tick: &Zoned, key: &str, (what, id, why): Told, output: &mut Output
     } else {
         let id = id.map(|id| format!("  {id}")).unwrap_or_default();
         let why = why.map(|why| format!(": {}", plain(&why))).unwrap_or_default();
-        output.line(&format!("{}  {what}{id}{why}", tick.strftime("%a %Y-%m-%d %H:%M:%S %:z")));
+        output.line(format!("{}  {what}{id}{why}", tick.strftime("%a %Y-%m-%d %H:%M:%S %:z")));
     }
 }
 

@@ -3,13 +3,13 @@
 use clap::ArgMatches;
 use serde_json::json;
 
+use super::super::line::plain;
 use super::super::operator::{self, Done};
 use super::super::outlook::{Looker, json};
 use super::super::output::Output;
 use super::super::params;
 use super::super::problem::{Code, Problem};
 use super::super::program::{Duty, Program};
-use super::super::style::plain;
 use super::run::show_until_end;
 use super::{path, text};
 use crate::engine::{Outlook, step_codec};
@@ -52,7 +52,7 @@ pub(super) async fn operate(
             told(name, &id, output);
             // What it needed may have been all that was left to do.
             if name != "pause" && program.reader()?.run(&id)?.end.is_none() {
-                output.say(&format!("`{}` goes on with it", program.command(&["work"])));
+                output.say(format!("`{}` goes on with it", program.command(&["work"])));
             }
             Ok(Code::Fine)
         }
@@ -100,15 +100,15 @@ async fn foretell(
             false => Ok(None),
         };
     };
-    let reasons = || adoption.refusals.iter().map(|refusal| plain(&refusal.reason));
+    let reasons = || adoption.refusals.iter().map(|refusal| plain(&refusal.reason).into_owned());
     if dry_run && output.json {
         let mut document = json(&adoption);
         document["id"] = json!(run.id);
         output.json(&document);
     } else if dry_run {
-        adoption.to_string().lines().for_each(|line| output.line(&plain(line)));
+        adoption.to_string().lines().for_each(|line| output.line(line));
     } else if !output.json {
-        adoption.to_string().lines().for_each(|line| output.say(&plain(line)));
+        adoption.to_string().lines().for_each(|line| output.say(line));
     }
     if reasons().next().is_some() {
         let message =

@@ -50,7 +50,7 @@ pub(super) async fn start(
     creator.end().await;
     started(&created?, workflow, output);
     if here {
-        output.say(&format!("`{}` goes on with it", program.command(&["work"])));
+        output.say(format!("`{}` goes on with it", program.command(&["work"])));
     }
     Ok(Code::Fine)
 }
@@ -84,7 +84,7 @@ pub(super) async fn show_until_end(
     output: &mut Output<'_>,
 ) -> Result<Code, Problem> {
     let id = run.id().to_owned();
-    output.say(&format!("run {id} of {}", run.workflow()));
+    output.say(format!("run {id} of {}", run.workflow()));
     let live = output.live;
     let mut notes = output.notes();
     let mut follower = Follower::of(run.clone(), &mut notes, live, program.since);

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use clap::ArgMatches;
 use serde_json::{Value as Json, json};
 
+use super::super::line::{Line, cut, plain};
 use super::super::outlook::{Looker, is_doubtful, lines};
 use super::super::output::Output;
 use super::super::problem::{Code, Problem};
@@ -12,7 +13,7 @@ use super::super::program::Program;
 use super::super::reader::Reader;
 use super::super::short::{local, now, short, utc};
 use super::super::story::{self, Story};
-use super::super::style::{Style, plain};
+use super::super::style::Style;
 use super::super::suspected;
 use super::super::tree::{Fold, rows};
 use super::ending::{readable, value};
@@ -65,22 +66,22 @@ pub(super) async fn show(
     let stories = history.as_ref().map_or(&[][..], |history| &history.steps);
     let stories: HashMap<&str, &StepStory> = stories.iter().map(|story| (&*story.path, story)).collect();
     for row in &rows {
-        output.line(&row.text(output.paint, 0));
+        output.line(row.line(output.paint, 0));
         let step = stories.get(&*row.path);
         for attempt in
             step.map(|step| &*step.attempts).filter(|attempts| is_told(attempts)).unwrap_or_default()
         {
             let line = format!("{}  {}", "  ".repeat(row.depth), told(attempt));
-            output.line(&output.paint.text(Style::Dim, &line));
+            output.line(Line::new().styled(Style::Dim, line));
         }
     }
     match &history {
         Ok(history) => lives(history, output),
-        Err(reason) => output.say(&format!("its steps cannot be told: {}", plain(reason))),
+        Err(reason) => output.say(format!("its steps cannot be told: {reason}")),
     }
     if !requests.is_empty() {
         output.line("");
-        requests.iter().for_each(|request| output.line(&asked(request, &run)));
+        requests.iter().for_each(|request| output.line(asked(request, &run)));
     }
     ending(program, &reader, &run, outlook.as_ref(), output)
 }
@@ -101,7 +102,7 @@ fn told(attempt: &AttemptStory) -> String {
     let outcome = name(&attempt.outcome);
     let took = attempt.ended_at.map(|ended| format!(" after {}", short(ended.since(attempt.started_at))));
     let left = if attempt.left_behind && attempt.failure.is_none() { ", its code went on" } else { "" };
-    let why = attempt.failure.as_ref().map(|failure| format!(": {}", plain(&failure.to_string())));
+    let why = attempt.failure.as_ref().map(|failure| format!(": {failure}"));
     // Of what went with its process, which one it was.
     let lost = attempt.process.filter(|_| attempt.outcome == Outcome::Lost);
     let process = lost.map(|process| format!(" with process {process}"));
@@ -128,25 +129,24 @@ fn lives(history: &History, output: &mut Output<'_>) {
         output.line("");
     }
     for (life, why) in again {
-        output.line(&format!("{} taken up again: {}", local(life.at), name(&why)));
+        output.line(format!("{} taken up again: {}", local(life.at), name(&why)));
     }
 }
 
 fn header(program: &Program, run: &StoredRun, snapshot: &RunSnapshot, output: &mut Output<'_>) {
-    let state = output.paint.text(ls::style(run.state), &snapshot.state.to_string());
-    let workflow = output.paint.text(Style::Strong, &plain(&run.workflow));
-    output.line(&format!("{workflow} {}", run.id));
-    let mut fact = |name: &str, text: String| {
-        let name = output.paint.text(Style::Dim, &format!("{name:9}"));
-        output.line(&format!("{name} {text}"));
+    output.line(Line::new().styled(Style::Strong, &run.workflow).text(" ").text(&run.id));
+    let state = Line::new().styled(ls::style(run.state), snapshot.state);
+    let mut tell = |name: &str, line: Line| {
+        output.line(Line::new().styled(Style::Dim, format_args!("{name:9}")).text(" ").then(line));
     };
-    fact("state", state);
+    tell("state", state);
+    let mut fact = |name: &str, text: String| tell(name, Line::from(text));
     fact("started", local(run.created_at));
     if let Some(end) = &run.end {
         fact("ended", format!("{} after {}", local(end.at), short(end.at.since(run.created_at))));
     }
     if let Some(key) = &run.key {
-        fact("key", plain(key));
+        fact("key", key.clone());
     }
     if let Some(parent) = &run.parent {
         let made_by = match &*parent.how {
@@ -156,19 +156,12 @@ fn header(program: &Program, run: &StoredRun, snapshot: &RunSnapshot, output: &m
         fact("made by", made_by);
     }
     for (name, value) in params(program, run) {
-        fact("with", format!("{}={}", plain(&name), shortened(&plain(&value.to_string()))));
+        fact("with", format!("{name}={}", cut(&plain(&value.to_string()), SHOWN)));
     }
 }
 
-/// How long a value may be where it is one of several.
+/// How long a value may be where it is one of several, in columns.
 const SHOWN: usize = 200;
-
-fn shortened(text: &str) -> String {
-    match text.char_indices().nth(SHOWN) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
-    }
-}
 
 /// The parameters by name, or by number where this program has no such
 /// workflow, or has it with others.
@@ -189,16 +182,16 @@ fn params(program: &Program, run: &StoredRun) -> BTreeMap<String, Exact> {
 /// `2026-11-21 10:02:11 ada: signal review "approved" (looks fine): done`
 fn asked(request: &StoredRequest, run: &StoredRun) -> String {
     let asked = &request.request;
-    let why = asked.reason.as_ref().map(|reason| format!(" ({})", plain(reason))).unwrap_or_default();
+    let why = asked.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
     let became = match &request.answer {
         None => "not seen to yet".to_owned(),
         Some(answer) => match &answer.result {
             Ok(id) if *id == run.id => "done".to_owned(),
             Ok(id) => format!("made {id}"),
-            Err(refused) => format!("refused: {}", plain(refused)),
+            Err(refused) => format!("refused: {refused}"),
         },
     };
-    format!("{} {}: {}{why}: {became}", local(asked.at), plain(&asked.actor), plain(&wish(&asked.operation)))
+    format!("{} {}: {}{why}: {became}", local(asked.at), asked.actor, wish(&asked.operation))
 }
 
 /// An operation in a few words: `fork from nightly/report`.
@@ -214,7 +207,7 @@ fn wish(wanted: &str) -> String {
                     Exact::Object(about) => words.extend(
                         about.into_iter().filter(|(_, value)| !value.is_null()).map(|(name, value)| {
                             let text = value.as_str().unwrap_or_else(|| value.to_string());
-                            format!("{name}={}", shortened(&text))
+                            format!("{name}={}", cut(&plain(&text), SHOWN))
                         }),
                     ),
                     other => words.extend(readable(&other)),
@@ -247,15 +240,14 @@ fn ending(
         Some(end) => {
             if let Some(text) = end.result.as_ref().and_then(|result| readable(&value(&result.bytes))) {
                 output.line("");
-                output.line(&text);
+                output.lines(&text);
             }
             if let Some(error) = &end.error {
                 output.line("");
-                let word = output.paint.text(Style::Bad, "error");
-                output.line(&format!("{word}: {}", plain(&error.to_string())));
+                output.line(Line::new().styled(Style::Bad, "error").text(": ").text(error));
             }
             if end.state != RunState::Succeeded {
-                output.say(&hint("to go on from where it ended", "retry"));
+                output.say(hint("to go on from where it ended", "retry"));
             }
         }
         None if outlook.is_some_and(|outlook| matches!(outlook, Outlook::Blocked { .. })) => {
@@ -263,10 +255,10 @@ fn ending(
         }
         None if run.state == RunState::Blocked => {
             output.say("another program could not go on with it, and this one can");
-            output.say(&hint("to go on", "resume"));
+            output.say(hint("to go on", "resume"));
         }
-        None if run.state == RunState::Paused => output.say(&hint("to go on", "resume")),
-        None if reader.owner()?.is_none() => output.say(&hint("nobody works on it; to go on", "resume")),
+        None if run.state == RunState::Paused => output.say(hint("to go on", "resume")),
+        None if reader.owner()?.is_none() => output.say(hint("nobody works on it; to go on", "resume")),
         None => {}
     }
     Ok(Code::Fine)
@@ -293,11 +285,11 @@ fn blocked(program: &Program, run: &StoredRun, outlook: Option<&Outlook>, output
     output.line("");
     output.line(by);
     let lines = outlook.map(lines).unwrap_or_default();
-    lines.iter().for_each(|line| output.line(&format!("  {line}")));
+    lines.iter().for_each(|line| output.line(format!("  {line}")));
     let Some(Outlook::Blocked { adoption: Some(adoption), .. }) = outlook else { return };
     if adoption.refusals.is_empty() {
         let adopt = program.command(&["adopt", &run.id]);
-        output.say(&format!("to go on under this program's code: `{adopt}`"));
+        output.say(format!("to go on under this program's code: `{adopt}`"));
     }
 }
 

@@ -42,9 +42,9 @@ pub(super) async fn watch_id(
 ) -> Result<Code, Problem> {
     let reader = program.reader()?;
     let run = reader.run(id)?;
-    output.say(&format!("run {id} of {}", run.workflow));
+    output.say(format!("run {id} of {}", run.workflow));
     if run.end.is_none() && reader.owner()?.is_none() {
-        output.say(&format!("nobody works on it; `{}` does", program.command(&["work"])));
+        output.say(format!("nobody works on it; `{}` does", program.command(&["work"])));
     }
     let live = output.live;
     let mut notes = output.notes();

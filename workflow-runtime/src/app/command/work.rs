@@ -9,12 +9,13 @@ use serde_json::json;
 use tokio::sync::mpsc;
 
 use super::super::interrupt::Interrupts;
+use super::super::line::Line;
 use super::super::output::Output;
 use super::super::problem::{Code, Problem};
 use super::super::program::{Duty, Program};
 use super::super::reader::Reader;
 use super::super::short::{count, now, short, utc};
-use super::super::style::{Style, plain};
+use super::super::style::Style;
 use super::run::stop;
 use crate::engine::{AnyRun, Engine, Passing};
 use crate::error::Error;
@@ -50,7 +51,7 @@ pub(super) async fn work(
     };
     let reader = program.reader()?;
     let drain = matches.get_flag("drain");
-    output.say(&format!("working on {}; ctrl-c stops", count(engine.live().len(), "run")));
+    output.say(format!("working on {}; ctrl-c stops", count(engine.live().len(), "run")));
     let mut told = Told::default();
     let mut looks = tokio::time::interval(LOOK);
     while !interrupted {
@@ -89,7 +90,7 @@ fn is_idle(engine: &Engine, reader: &Reader) -> Result<bool, Problem> {
 /// Says what is left to others after `--drain`.
 fn tell_rest(engine: &Engine, output: &mut Output<'_>) -> Result<(), Problem> {
     if let Some(at) = engine.wakes_at()? {
-        output.say(&format!("a run goes on by itself at {}, where `work` is there", utc(at)));
+        output.say(format!("a run goes on by itself at {}, where `work` is there", utc(at)));
     }
     Ok(())
 }
@@ -118,7 +119,7 @@ impl Told {
                 self.begun.remove(run.id());
             }
             Passing::Trouble { error } => {
-                let why = plain(&error.to_string());
+                let why = error.to_string();
                 store(
                     "store_in_trouble",
                     "the store cannot be used just now, and what needs it waits",
@@ -130,7 +131,7 @@ impl Told {
                 store("store_well", "the store is well again, and what waited goes on", None, output)
             }
             Passing::Stuck { id, workflow, why } => {
-                let why = format!(": {}", plain(&why.to_string()));
+                let why = format!(": {why}");
                 line(&id, &workflow, "does not go on", Style::Bad, &why, output);
             }
         }
@@ -143,8 +144,8 @@ fn store(event: &str, what: &str, why: Option<&str>, output: &mut Output<'_>) {
         return output.json(&json!({ "at": utc(now()), "event": event, "error": why }));
     }
     let style = if why.is_some() { Style::Bad } else { Style::Good };
-    let what = output.paint.text(style, what);
-    output.line(&format!("{what}{}", why.map(|why| format!(": {why}")).unwrap_or_default()));
+    let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+    output.line(Line::new().styled(style, what).text(why));
 }
 
 fn ended(run: &AnyRun, output: &mut Output<'_>) {
@@ -152,7 +153,7 @@ fn ended(run: &AnyRun, output: &mut Output<'_>) {
     let took = snapshot.ended_at.map(|ended| format!(" in {}", short(ended.since(snapshot.started_at))));
     let style = if run.state() == RunState::Succeeded { Style::Good } else { Style::Bad };
     let why = match run.result() {
-        Some(Err(error)) if run.state() != RunState::Cancelled => format!(": {}", plain(&error.to_string())),
+        Some(Err(error)) if run.state() != RunState::Cancelled => format!(": {error}"),
         _ => String::new(),
     };
     let more = took.unwrap_or_default() + &why;
@@ -165,6 +166,5 @@ fn line(id: &str, workflow: &str, what: &str, style: Style, more: &str, output: 
         output.json(&json!({ "at": at, "id": id, "workflow": workflow, "event": event }));
         return;
     }
-    let what = output.paint.text(style, what);
-    output.line(&format!("{id} {} {what}{more}", plain(workflow)));
+    output.line(Line::new().text(id).text(" ").text(workflow).text(" ").styled(style, what).text(more));
 }
