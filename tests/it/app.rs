@@ -12,6 +12,7 @@ mod bounds;
 mod changed;
 mod clocks;
 mod encrypted;
+mod lost;
 mod nightly;
 mod numbers;
 mod operators;
@@ -19,6 +20,7 @@ mod process;
 mod stopping;
 mod suspected;
 mod texts;
+mod together;
 
 use process::{Ended, Program, json_lines};
 

@@ -317,8 +317,47 @@ workflow! {
     }
 }
 
+#[task(cache = "1h")]
+async fn look_up(word: String) -> usize {
+    word.len()
+}
+
+workflow! {
+    /// Remembers what it has found.
+    pub fn lookup(word: String) -> Result<usize> {
+        let found = look_up(word);
+        Ok(found)
+    }
+}
+
+/// More than stands in a row of the store.
+#[task]
+async fn fill(size: usize) -> String {
+    "x".repeat(size)
+}
+
+workflow! {
+    /// Has a large value, and waits.
+    pub fn bulky(size: usize) -> Result<usize> {
+        let filled = fill(size);
+        let verdict = signal::<String>("verdict");
+        let length = count(&filled);
+        let published = publish(verdict, length.to_string());
+        Ok(published.len())
+    }
+}
+
+workflow! {
+    /// Returns a large value.
+    pub fn bulk(size: usize) -> Result<String> {
+        let filled = fill(size);
+        Ok(filled)
+    }
+}
+
 fn main() -> ExitCode {
     let mut app = App::new().configure(|engine| engine.grace(Duration::from_millis(200)));
+    app = app.register::<lookup>().register::<bulky>().register::<bulk>();
     app = app.register::<login>().register::<transfer>().register::<siesta>().register::<diary>();
     app = app.register::<numbers>().register::<trip>().register::<utter>();
     if std::env::var("PROGRAM_ABRUPT").is_ok() {

@@ -63,3 +63,76 @@ fn a_key_that_is_missing_is_said_at_once() {
     let other = clear.with("PROGRAM_KEY", &KEY.replace('0', "f"));
     assert_eq!(other.run(&["show", "@last"]).code, Some(5));
 }
+
+/// Two rows of a table with each other's values.
+fn swap(program: &Program, table: &str, column: &str, rows: &str) {
+    let db = rusqlite::Connection::open(program.folder.join("runs.db")).unwrap();
+    let sql = format!("SELECT rowid, {column} FROM {table} WHERE {rows} ORDER BY rowid LIMIT 2");
+    let mut found = db.prepare(&sql).unwrap();
+    let found = found.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+    let found: Vec<(i64, rusqlite::types::Value)> = found.map(Result::unwrap).collect();
+    let [(one, this), (other, that)] = &found[..] else { panic!("{table} has {} rows", found.len()) };
+    assert_ne!(this, that);
+    let sql = format!("UPDATE {table} SET {column} = ?2 WHERE rowid = ?1");
+    db.execute(&sql, (one, that)).unwrap();
+    db.execute(&sql, (other, this)).unwrap();
+}
+
+/// Whoever may write the file may not exchange what stands in it, whatever the
+/// table.
+#[test]
+fn swapped_values_are_found_in_every_table() {
+    let program = Program::own("swapped").with("PROGRAM_KEY", KEY);
+    for word in ["one", "three"] {
+        program.fine(&["run", "diary", &format!("text={word}")]);
+        program.fine(&["run", "lookup", &format!("word={word}")]);
+        program.fine(&["start", "transfer", "file=wired", "--key", word]);
+        program.fine(&["signal", "@last", "verdict", word]);
+    }
+    assert!(program.fine(&["doctor"]).out.contains("nothing is wrong"));
+    for (table, column, rows) in [
+        ("runs", "params", "workflow = 'diary'"),
+        ("runs", "result", "workflow = 'diary'"),
+        ("journal", "value", "value IS NOT NULL"),
+        ("requests", "operation", "operation LIKE '{\"signal%'"),
+        ("requests", "operation", "operation LIKE '{\"start%'"),
+        ("remembered", "value", "true"),
+        ("effects", "value", "true"),
+        ("log_lines", "text", "true"),
+    ] {
+        swap(&program, table, column, rows);
+        let seen = program.run(&["doctor"]);
+        assert_eq!(seen.code, Some(5), "{table}.{column}: {seen:?}");
+        assert!(seen.out.contains("cannot be decrypted"), "{table}.{column}: {seen:?}");
+        swap(&program, table, column, rows);
+        program.fine(&["doctor"]);
+    }
+}
+
+/// Without the rows of its keys a store is not one that was never encrypted:
+/// what it holds then is somebody's.
+#[test]
+fn a_store_whose_keys_were_removed_is_refused() {
+    let keyless = Program::own("keys-removed");
+    let program = keyless.with("PROGRAM_KEY", KEY);
+    program.fine(&["start", "transfer", "file=wired", "--key", "a"]);
+    program.fine(&["signal", "@last", "verdict", "yes"]);
+    let db = rusqlite::Connection::open(program.folder.join("runs.db")).unwrap();
+    db.execute_batch(
+        "DELETE FROM keys; DELETE FROM requests; DELETE FROM log_lines; \
+         UPDATE runs SET params = '[\"elsewhere\"]'; \
+         UPDATE journal SET value = '\"forged\"' WHERE value IS NOT NULL;",
+    )
+    .unwrap();
+    drop(db);
+    for program in [&program, &keyless] {
+        for command in
+            [&["work", "--drain"][..], &["show", "@last"], &["run", "diary", "text=x"], &["doctor"]]
+        {
+            let refused = program.run(command);
+            assert_eq!(refused.code, Some(5), "{command:?}: {refused:?}");
+            assert!(refused.err.contains("has been removed"), "{command:?}: {refused:?}");
+        }
+    }
+    assert!(!program.folder.join("elsewhere").exists() && !program.folder.join("wired").exists());
+}

@@ -20,7 +20,7 @@ use super::runtime;
 use super::screen::Screen;
 use super::style::Paint;
 use crate::definition::Graph;
-use crate::engine::{Engine, EngineBuilder};
+use crate::engine::EngineBuilder;
 use crate::resources::{NoResources, Resources};
 #[cfg(feature = "encryption")]
 use crate::store::KeyRing;
@@ -197,10 +197,10 @@ impl<R: Resources> App<R> {
         let mut program =
             Program::new(name, self.workflows, self.pictures, Place::of(&matches, self.store), self.keys);
         let build = self.build;
-        program.opens_with(Box::new(move |path, duty, listener| {
+        program.opens_with(Box::new(move |owned, duty, listener| {
             Box::pin(async move {
                 let (all, notes) = (duty == Duty::Everything, duty == Duty::Note);
-                let engine = Engine::open(path).recover(all).begins(!notes).heard_by(listener);
+                let engine = EngineBuilder::owned(owned).recover(all).begins(!notes).heard_by(listener);
                 let engine = build(engine).await?;
                 // Once the program has had every chance to set its own.
                 #[cfg(feature = "logs")]

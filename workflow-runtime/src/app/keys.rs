@@ -4,9 +4,10 @@
 //! needs some is refused.
 
 #[cfg(feature = "encryption")]
-use crate::store::{Cipher, KeyRing};
+use crate::store::{Cipher, KeyRing, Place};
 use crate::store::{
-    Request, SealedKey, StoreError, StoredEntry, StoredLine, StoredRequest, StoredRun, check_clear,
+    Payload, Request, SealedKey, StoreError, StoredEntry, StoredLine, StoredRequest, StoredRun, check_clear,
+    check_keys,
 };
 
 /// The keys that a program was given, if any.
@@ -26,7 +27,8 @@ impl Keys {
     ///
     /// # Errors
     /// When it needs a key that the program does not have.
-    pub(super) fn values(&self, sealed: &[SealedKey]) -> Result<Values, StoreError> {
+    pub(super) fn values(&self, sealed: &[SealedKey], was_encrypted: bool) -> Result<Values, StoreError> {
+        check_keys(sealed, was_encrypted)?;
         #[cfg(feature = "encryption")]
         if let Some(ring) = &self.ring {
             // One that was never opened with keys is in clear.
@@ -87,6 +89,22 @@ impl Values {
         }
     }
 
+    /// What a transaction gave back, if it can be opened.
+    pub(super) fn open_effect(&self, run: &str, key: &str, value: Payload) -> Result<(), StoreError> {
+        match &self.cipher {
+            Some(cipher) => cipher.open_value(Place::Effect { run, key }, value.bytes).map(drop),
+            None => Ok(()),
+        }
+    }
+
+    /// A remembered result, if it can be opened.
+    pub(super) fn open_remembered(&self, key: &[u8], value: Payload) -> Result<(), StoreError> {
+        match &self.cipher {
+            Some(cipher) => cipher.open_remembered(key, value).map(drop),
+            None => Ok(()),
+        }
+    }
+
     pub(super) fn seal_request(&self, request: Request) -> Result<Request, StoreError> {
         match &self.cipher {
             Some(cipher) => cipher.seal_request(request),
@@ -119,6 +137,14 @@ impl Values {
 
     pub(super) fn open_request(&self, request: StoredRequest) -> StoredRequest {
         request
+    }
+
+    pub(super) fn open_effect(&self, _: &str, _: &str, _: Payload) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    pub(super) fn open_remembered(&self, _: &[u8], _: Payload) -> Result<(), StoreError> {
+        Ok(())
     }
 
     pub(super) fn seal_request(&self, request: Request) -> Result<Request, StoreError> {

@@ -61,7 +61,7 @@
 //! | `pause`, `signal`, `set`, `give-up`, and others with `--detach` | for the run | `id`, `operation` |
 //! | `work` | for each run that begins or ends | `at`, `id`, `workflow`, `event` |
 //! | `ls` | for each run | `id`, `workflow`, `key`, `state`, `suspected` (how many steps), `created_at`, `ended_at`, `error`, `parent` |
-//! | `show` | for the run | those, and `params`, `result`, `blocked` (why, where it is), `suspected` (which steps, and when they were lost), `steps`, `lives`, `requests` |
+//! | `show` | for the run | those, and `params`, `result`, `blocked` (why, where it is), `suspected` (which steps, and when they were lost), `steps`, `lives`, `requests`, `lost` (values) |
 //! | `logs` | for each line | `at`, `path`, `attempt`, `undo`, `level`, `line` |
 //! | `graph` | for the workflow | as [`blueprint`](crate::blueprint) writes it |
 //! | `next` | for each schedule | `workflow`, `when`, `timezone`, `missed`, `overlap`, `times` (each `local`, `utc`, and `run` where it has one), `ahead` |

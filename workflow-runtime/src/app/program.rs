@@ -18,6 +18,7 @@ use super::suggest::similar;
 use crate::definition::Graph;
 use crate::engine::{Engine, Passing};
 use crate::run::Timestamp;
+use crate::store::{Ownership, StoreError};
 
 /// The user's program.
 pub(super) struct Program {
@@ -44,8 +45,8 @@ pub(super) enum Duty {
     Note,
 }
 
-/// Starts an engine on a file. Somebody may hear of its runs.
-pub(super) type Open = Box<dyn FnOnce(PathBuf, Duty, Option<UnboundedSender<Passing>>) -> Opening>;
+/// Starts an engine on a file that is taken. Somebody may hear of its runs.
+pub(super) type Open = Box<dyn FnOnce(Ownership, Duty, Option<UnboundedSender<Passing>>) -> Opening>;
 type Opening = Pin<Box<dyn Future<Output = Result<Engine, Problem>>>>;
 
 /// The store's file.
@@ -82,9 +83,9 @@ impl Program {
         self.open = Some(open);
     }
 
-    /// An engine on the program's store, which this process then owns. Only
-    /// once.
-    pub(super) async fn engine(&mut self, duty: Duty) -> Result<Engine, Problem> {
+    /// An engine on the program's store, which this process then owns, unless
+    /// another one does. Once there was one, there is no second.
+    pub(super) async fn engine(&mut self, duty: Duty) -> Result<Option<Engine>, Problem> {
         self.engine_heard_by(duty, None).await
     }
 
@@ -93,21 +94,27 @@ impl Program {
         &mut self,
         duty: Duty,
         listener: Option<UnboundedSender<Passing>>,
-    ) -> Result<Engine, Problem> {
+    ) -> Result<Option<Engine>, Problem> {
+        let path = self.place.path.clone();
+        // Before anything that takes its time, such as the program's resources.
+        let owned = match tokio::task::spawn_blocking(move || Ownership::take(&path)).await? {
+            Err(StoreError::InUse { .. }) => return Ok(None),
+            owned => owned?,
+        };
         match self.open.take() {
-            Some(open) => open(self.place.path.clone(), duty, listener).await,
+            Some(open) => open(owned, duty, listener).await.map(Some),
             None => Err(Problem::new(Code::Refused, "the program's engine was started already")),
         }
-    }
-
-    /// Whether another process owns the store.
-    pub(super) fn is_owned(&self) -> Result<bool, Problem> {
-        Ok(self.place.path.exists() && self.reader()?.owner()?.is_some())
     }
 
     /// The store, to read it.
     pub(super) fn reader(&self) -> Result<Reader, Problem> {
         Reader::open(&self.place.path, &self.keys)
+    }
+
+    /// The same; `None` where there is none, and nobody is about to make it.
+    pub(super) fn reader_if_made(&self) -> Result<Option<Reader>, Problem> {
+        Reader::open_made(&self.place.path, &self.keys)
     }
 
     /// The workflow of this name.

@@ -1,13 +1,16 @@
 //! A store that is only looked at, whoever owns it.
 
 use std::path::Path;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use super::ids::{self, Runs};
 use super::keys::{Keys, Values};
 use super::problem::{Code, Problem};
+use super::short::now;
 use crate::store::{
-    Answer, LogFilter, Owner, Request, RunFilter, RunRef, Sqlite, Store, StoreError, StoredEntry, StoredLine,
-    StoredRequest, StoredRun, Visitor,
+    Answer, LogFilter, Owner, Ownership, Request, RunFilter, RunRef, Sqlite, Store, StoreError, StoredEntry,
+    StoredLine, StoredRequest, StoredRun, Visitor,
 };
 
 /// A store that is only looked at. Lists are as they are stored; whoever wants
@@ -19,36 +22,68 @@ pub(super) struct Reader {
     values: Values,
 }
 
+/// How often this looks whether a store is made by now, and how long that may
+/// take.
+const LOOK: Duration = Duration::from_millis(5);
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn missing(path: &Path) -> Problem {
+    Problem::new(Code::NotFound, format!("there is no store at `{}`", path.display()))
+        .help("the first `run` makes it; `--store FILE` or WORKFLOW_STORE name another one")
+}
+
 impl Reader {
-    /// Opens one.
+    /// Opens one. Where another process is about to make it, or to bring it up
+    /// to date, that is waited for.
     ///
     /// # Errors
     /// When it is not there, cannot be read, or is encrypted with a key that
     /// is not among `keys`.
     pub(super) fn open(path: &Path, keys: &Keys) -> Result<Self, Problem> {
-        let there = path.try_exists().map_err(|error| {
-            Problem::new(Code::Store, format!("`{}` cannot be looked at: {error}", path.display()))
-        });
-        if !there? {
-            let message = format!("there is no store at `{}`", path.display());
-            return Err(Problem::new(Code::NotFound, message)
-                .help("the first `run` makes it; `--store FILE` or WORKFLOW_STORE name another one"));
-        }
-        let opened = Visitor::open(path);
-        let store = if let Err(StoreError::OlderSchema { .. }) = opened {
-            // An owner brings it up to date, and there is none yet.
-            Sqlite::open(path)?.close();
-            Visitor::open(path)?
-        } else {
-            opened?
+        Self::open_made(path, keys)?.ok_or_else(|| missing(path))
+    }
+
+    /// The same; `None` where there is none, and nobody is about to make it.
+    pub(super) fn open_made(path: &Path, keys: &Keys) -> Result<Option<Self>, Problem> {
+        let late = Instant::now() + PATIENCE;
+        let store = loop {
+            let there = path.try_exists().map_err(|error| {
+                Problem::new(Code::Store, format!("`{}` cannot be looked at: {error}", path.display()))
+            });
+            if !there? {
+                return Ok(None);
+            }
+            let unready = match Visitor::open(path) {
+                Err(error @ (StoreError::OlderSchema { .. } | StoreError::Empty { .. })) => error,
+                opened => break opened?,
+            };
+            match (Ownership::take(path), &unready) {
+                // Nobody makes it, unless somebody has meanwhile.
+                (Ok(owned), StoreError::Empty { .. }) => {
+                    if matches!(Visitor::open(path), Err(StoreError::Empty { .. })) {
+                        return Ok(None);
+                    }
+                    drop(owned);
+                }
+                // An owner brings it up to date, and there is none yet.
+                (Ok(owned), _) => Sqlite::options().open_owned(owned)?.close(),
+                // There is one, which is about to do so.
+                (Err(StoreError::InUse { .. }), _) if Instant::now() < late => sleep(LOOK),
+                (Err(error), _) => return Err(error.into()),
+            }
         };
-        let values = keys.values(&store.keys()?)?;
-        Ok(Self { store, values })
+        let values = keys.values(&store.keys()?, store.was_encrypted()?)?;
+        Ok(Some(Self { store, values }))
     }
 
     /// The process that owns the store, if one does.
     pub(super) fn owner(&self) -> Result<Option<Owner>, StoreError> {
         self.store.owner()
+    }
+
+    /// Whether some process owns the store.
+    pub(super) fn is_owned(&self) -> Result<bool, StoreError> {
+        self.store.is_owned()
     }
 
     /// Whether values can be read without keys.
@@ -98,9 +133,37 @@ impl Reader {
         Ok(requests.into_iter().map(|request| self.values.open_request(request)).collect())
     }
 
+    /// What of the values that belong to no run's journal cannot be opened,
+    /// with the number of the run that each belongs to, if it does to one.
+    pub(super) fn unreadable(&self) -> Result<Vec<(Option<RunRef>, StoreError)>, StoreError> {
+        let mut found = Vec::new();
+        for (run, key, value) in self.store.effects()? {
+            let id = self.numbered(run).map(|run| run.id).unwrap_or_default();
+            found.extend(self.values.open_effect(&id, &key, value).err().map(|error| (Some(run), error)));
+        }
+        for (key, value) in self.store.all_remembered()? {
+            found.extend(self.values.open_remembered(&key, value).err().map(|error| (None, error)));
+        }
+        for asked in self.store.requests(None, usize::MAX)? {
+            let number = asked.number;
+            let opened = self.values.open_request(asked).request.operation;
+            // As the engine hears of it.
+            if let Some(why) = opened.strip_prefix(r#"{"unreadable":"#) {
+                let what = format!("request {number}: {}", why.trim_end_matches('}').trim_matches('"'));
+                found.push((None, StoreError::Other { message: what }));
+            }
+        }
+        Ok(found)
+    }
+
     /// Notes what an operator wants, and returns its number.
     pub(super) fn request(&self, request: Request) -> Result<i64, StoreError> {
         self.store.request(self.values.seal_request(request)?)
+    }
+
+    /// Takes it back, unless somebody has seen to it.
+    pub(super) fn withdraw(&self, number: i64) -> Result<Option<Answer>, StoreError> {
+        self.store.withdraw(number, now())
     }
 
     /// What became of it, once somebody has seen to it.

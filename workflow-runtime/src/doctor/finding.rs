@@ -52,9 +52,10 @@ pub struct NotFollowed {
 /// Something that is not as it should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// The id of the run; none where it is about a schedule.
+    /// The id of the run; none where it is about a schedule, or about what
+    /// belongs to no run.
     pub run: Option<String>,
-    /// The name of the workflow or schedule.
+    /// The name of the workflow or schedule, if it is about one.
     pub workflow: String,
     /// The path of the step.
     pub step: Option<String>,
@@ -162,6 +163,7 @@ impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.run {
             Some(run) => write!(f, "run {run} of `{}`", self.workflow)?,
+            None if self.workflow.is_empty() => f.write_str("the store")?,
             None => write!(f, "schedule `{}`", self.workflow)?,
         }
         if let Some(step) = &self.step {

@@ -8,6 +8,8 @@ use std::sync::Arc;
 use serde_json::value::RawValue;
 
 use super::advice::Advice;
+use tokio::time::Instant;
+
 use super::backfills;
 use super::create::{self, Beginning};
 use super::handle::Engine;
@@ -15,6 +17,7 @@ use super::host::RunHost;
 use super::journal::output_codec;
 use super::noted::Noted;
 use super::replay::{GoOn, Unread};
+use super::requests;
 use super::run::AnyRun;
 use super::takeup::{AdoptWanted, adoption, compared};
 use crate::blueprint::{Adoption, Comparison};
@@ -24,7 +27,7 @@ use crate::lookup::find_step;
 use crate::operation::{By, ExactOperation};
 use crate::resources::Resources;
 use crate::run::Timestamp;
-use crate::store::{Store, StoredRun};
+use crate::store::{Store, StoreError, StoredRun};
 use crate::value::{Codec, Value};
 
 /// How the value of the step of a path is read.
@@ -181,6 +184,37 @@ impl<R: Resources> Engine<R> {
         let created = create::queue(core, registry, store, graph, beginning).await.map(|queued| queued.id);
         noted.answer(&created).await;
         created
+    }
+
+    /// Does what a request of the store wants, as if this engine had been asked:
+    /// whoever was has gone. `None` where it was seen to already.
+    pub(crate) async fn see_to_request(&self, number: i64) -> Result<Option<String>> {
+        match requests::see_to_one(self.core(), self.registry(), number).await? {
+            Some(done) => done.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Does what the requests of the store want: those who ask need not wait
+    /// until they own it.
+    pub(crate) async fn see_to_requests(&self) -> Result<()> {
+        requests::see_to_all(self.core(), self.registry()).await
+    }
+
+    /// Whether runs are at work here that are better left to end: all of them
+    /// until their time is over, then only those with an attempt of which
+    /// nobody would know whether it was done.
+    pub(crate) fn has_work(&self, since: Instant) -> bool {
+        let now = Instant::now();
+        let is_over = now > since + self.core().grace;
+        let is_left =
+            |host: &RunHost| host.is_busy_until(now) && (!is_over || host.lock().has_attempts_once());
+        self.registry().live().iter().any(|host| is_left(host))
+    }
+
+    /// Why the engine has stopped, if its store was taken from it.
+    pub(crate) fn lost(&self) -> Option<StoreError> {
+        self.registry().lost()
     }
 
     async fn note<'a>(&'a self, store: &'a Arc<dyn Store>, wanted: &Wanted) -> Result<Noted<'a>> {

@@ -36,7 +36,9 @@ use crate::definition::Graph;
 use crate::error::{Error, Result};
 use crate::resources::{NoResources, Resources};
 use crate::run::Timestamp;
-use crate::store::{Durability, Sqlite, Store, StoreError, check_clear};
+#[cfg(feature = "app")]
+use crate::store::Ownership;
+use crate::store::{Durability, Sqlite, Store, StoreError, check_clear, check_keys};
 #[cfg(feature = "encryption")]
 use crate::store::{Encrypted, KeyRing};
 use crate::task::{Mock, RunsOn, Shared, Task};
@@ -79,7 +81,9 @@ type Layer = Box<dyn FnOnce(Arc<dyn Store>) -> Result<Arc<dyn Store>, StoreError
 
 /// Nothing comes between; then the store needs no keys.
 fn clear(store: Arc<dyn Store>) -> Result<Arc<dyn Store>, StoreError> {
-    check_clear(&store.keys()?)?;
+    let keys = store.keys()?;
+    check_keys(&keys, store.was_encrypted()?)?;
+    check_clear(&keys)?;
     Ok(store)
 }
 
@@ -94,6 +98,9 @@ struct Test {
 enum Keep {
     InMemory,
     File(PathBuf, Durability),
+    /// A file that is taken already.
+    #[cfg(feature = "app")]
+    Owned(Ownership, Durability),
     Store(Arc<dyn Store>),
 }
 
@@ -122,6 +129,12 @@ impl EngineBuilder<NoResources> {
 
     pub(crate) fn file(path: PathBuf) -> Self {
         Self::on(Keep::File(path, Durability::default()))
+    }
+
+    /// On a file that this process has taken already.
+    #[cfg(feature = "app")]
+    pub(crate) fn owned(owned: Ownership) -> Self {
+        Self::on(Keep::Owned(owned, Durability::default()))
     }
 
     pub(crate) fn store(store: Arc<dyn Store>) -> Self {
@@ -249,8 +262,11 @@ impl<R: Resources> EngineBuilder<R> {
     /// What the store's file survives: a power cut unless set otherwise. Says
     /// nothing for an engine in memory or with a store of its own.
     pub fn durability(mut self, wanted: Durability) -> Self {
-        if let Keep::File(_, durability) = &mut self.settings.store {
-            *durability = wanted;
+        match &mut self.settings.store {
+            Keep::File(_, durability) => *durability = wanted,
+            #[cfg(feature = "app")]
+            Keep::Owned(_, durability) => *durability = wanted,
+            Keep::InMemory | Keep::Store(_) => {}
         }
         self
     }
@@ -275,6 +291,10 @@ impl<R: Resources> EngineBuilder<R> {
                 Keep::Store(store) => store,
                 Keep::File(path, durability) => {
                     Arc::new(Sqlite::options().durability(durability).open(path)?)
+                }
+                #[cfg(feature = "app")]
+                Keep::Owned(owned, durability) => {
+                    Arc::new(Sqlite::options().durability(durability).open_owned(owned)?)
                 }
             };
             layer(store).map(Some)

@@ -373,6 +373,12 @@ impl RunHost {
         });
     }
 
+    /// The store is not this engine's any more: the run stops where it is.
+    pub(super) fn lose(self: &Arc<Self>, error: &StoreError) {
+        let unsent = self.with(|inner, after| self.give_up(inner, after, error));
+        unsent.into_iter().for_each(|waiter| tell(waiter, Err(error.clone())));
+    }
+
     /// The store is closed, so nothing more comes of the run.
     pub(super) fn abandon(self: &Arc<Self>) {
         self.with(|inner, after| {
@@ -408,6 +414,18 @@ impl RunHost {
         let _ = self.successor.set(successor.clone());
         waiting.wake();
         self.changed.notify_waiters();
+    }
+}
+
+impl Inner {
+    /// Whether attempts are under way of which nobody would know whether they
+    /// were done.
+    #[cfg(feature = "app")]
+    pub(super) fn has_attempts_once(&self) -> bool {
+        let mut open = self.machine.steps().filter(|view| view.state == crate::run::StepState::Running);
+        open.any(
+            |view| matches!(view.step.kind, crate::definition::Kind::Task(task) if task.task.at_most_once),
+        )
     }
 }
 

@@ -146,6 +146,13 @@ async fn to_run(
                 let asked = Asked { core, registry, store, known, stored, by, request };
                 match asked.in_rows(operation).await? {
                     InRows::Done(id) => return Ok(id),
+                    // To be taken up was all that it needed.
+                    InRows::Awake(run)
+                        if matches!(operation, ExactOperation::Resume)
+                            && !run.host().lock().machine.is_paused() =>
+                    {
+                        return Ok(id.to_owned());
+                    }
                     InRows::Awake(run) => (run.host().clone(), Some(run)),
                 }
             }
@@ -175,6 +182,10 @@ async fn start(
     let host = match core.store.clone() {
         Some(store) => {
             let beginning = Beginning { key, params, request, ..Beginning::default() };
+            if !core.begins {
+                let queued = create::queue(core, registry, &store, known.graph, beginning).await;
+                return queued.map(|queued| queued.id);
+            }
             create::start(core, registry, &store, known.graph, beginning).await?
         }
         None => registry.start(core.clone(), known.graph, key, params)?,

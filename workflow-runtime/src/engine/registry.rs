@@ -33,6 +33,8 @@ pub(crate) struct Registry {
     pub(crate) scheduled: Arc<Notify>,
     /// Where somebody hears of the runs that come and go.
     heard_by: Option<UnboundedSender<Passing>>,
+    /// Why the store is not this engine's any more.
+    lost: OnceLock<StoreError>,
 }
 
 /// What happens to the runs of an engine, for whoever looks after it.
@@ -381,6 +383,21 @@ impl Registry {
     pub(crate) fn close(&self) {
         self.lock().closed = true;
         self.scheduled.notify_one();
+    }
+
+    /// The store was taken from the engine: nothing more is done, and every run
+    /// says why. Whoever has it goes on with them.
+    pub(crate) fn lose(&self, error: &StoreError) {
+        tracing::error!(%error, "the engine stops");
+        self.lost.get_or_init(|| error.clone());
+        self.close();
+        self.live().iter().for_each(|host| host.lose(error));
+    }
+
+    /// Why the store is not this engine's any more, if it is not.
+    #[cfg(feature = "app")]
+    pub(crate) fn lost(&self) -> Option<StoreError> {
+        self.lost.get().cloned()
     }
 
     pub(crate) fn live(&self) -> Vec<Arc<RunHost>> {

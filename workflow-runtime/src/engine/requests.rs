@@ -79,6 +79,7 @@ fn look(core: &Weak<Core>, registry: &Weak<Registry>) {
                 Ok(_) => {}
                 // And with it the engine.
                 Err(StoreError::Closed) => return,
+                Err(error @ StoreError::Gone { .. }) => return registry.lose(&error),
                 Err(error) => waits.tell(Err(error.into())),
             }
         }
@@ -105,26 +106,48 @@ impl Waits {
 /// Does what is wanted and not done yet. What was done is answered by the same
 /// commit, so a process that died has left nothing that would be done twice;
 /// here the rest is answered: what was refused, or done already.
-async fn see_to_all(core: &Arc<Core>, registry: &Arc<Registry>) -> Result<()> {
+pub(super) async fn see_to_all(core: &Arc<Core>, registry: &Arc<Registry>) -> Result<()> {
     let Some(store) = core.store.clone() else { return Ok(()) };
     let _alone = core.operating.lock().await;
     let asked = store.clone();
-    for StoredRequest { number, request, .. } in core.blocking(move || asked.open_requests()).await? {
-        let by = By { actor: request.actor, reason: request.reason }.bounded();
-        let result = match serde_json::from_str::<ExactOperation>(&request.operation) {
-            Ok(operation) => {
-                perform(core, registry, request.run.as_deref(), operation, by, Some(number)).await
-            }
-            Err(error) => Err(Error::Refused {
-                id: request.run.unwrap_or_default(),
-                reason: format!("was asked for something that this program does not know: {error}"),
-            }),
-        };
-        match result {
+    for asked in core.blocking(move || asked.open_requests()).await? {
+        let number = asked.number;
+        match see_to(core, registry, asked).await {
+            // Nobody has seen to it: the next engine does.
+            Err(Error::ShutDown | Error::Store(StoreError::Closed)) => return Ok(()),
             // The next look finds it again.
             Err(error) if error.may_pass() => return Err(error),
             result => answer(core, &store, number, &result).await?,
         }
     }
     Ok(())
+}
+
+/// Does what one of them wants, and answers it. `None` where somebody has.
+#[cfg(feature = "app")]
+pub(super) async fn see_to_one(
+    core: &Arc<Core>,
+    registry: &Arc<Registry>,
+    number: i64,
+) -> Result<Option<Result<String>>> {
+    let store = core.store.clone().ok_or(Error::ShutDown)?;
+    let _alone = core.operating.lock().await;
+    let asked = store.clone();
+    let open = core.blocking(move || asked.open_requests()).await?;
+    let Some(asked) = open.into_iter().find(|open| open.number == number) else { return Ok(None) };
+    let result = see_to(core, registry, asked).await;
+    answer(core, &store, number, &result).await?;
+    Ok(Some(result))
+}
+
+async fn see_to(core: &Arc<Core>, registry: &Arc<Registry>, asked: StoredRequest) -> Result<String> {
+    let StoredRequest { number, request, .. } = asked;
+    let by = By { actor: request.actor, reason: request.reason }.bounded();
+    match serde_json::from_str::<ExactOperation>(&request.operation) {
+        Ok(operation) => perform(core, registry, request.run.as_deref(), operation, by, Some(number)).await,
+        Err(error) => Err(Error::Refused {
+            id: request.run.unwrap_or_default(),
+            reason: format!("was asked for something that this program does not know: {error}"),
+        }),
+    }
 }

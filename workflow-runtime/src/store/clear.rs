@@ -2,6 +2,16 @@
 
 use super::{SealedKey, StoreError};
 
+/// Says that a store is not what it was: it was encrypted, and has no keys.
+pub(crate) fn check_keys(keys: &[SealedKey], was_encrypted: bool) -> Result<(), StoreError> {
+    if !keys.is_empty() || !was_encrypted {
+        return Ok(());
+    }
+    let what = "the store was encrypted, and what it keeps of its keys has been removed, so nothing in it can \
+                be told from what somebody has put there; restore it from a backup";
+    Err(StoreError::Key { what: what.to_owned() })
+}
+
 /// Says that a store can be read without keys, given the ones that it
 /// [keeps](super::Store::keys). Asked when a store is opened, so that nobody
 /// learns of a missing key in the middle of a run.

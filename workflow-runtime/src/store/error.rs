@@ -23,6 +23,19 @@ pub enum StoreError {
         /// The process that has it, where that is known.
         pid: Option<u32>,
     },
+    /// The store's files were moved, removed or replaced while this process
+    /// worked on them. It does nothing more with them.
+    #[error(
+        "`{}` is not what this process works on any more: {what}; it stops here, \
+         so put the file back or name another one, and start again",
+        .path.display()
+    )]
+    Gone {
+        /// The database, as it was called.
+        path: PathBuf,
+        /// What became of it.
+        what: String,
+    },
     /// The file is not on a disk of this machine.
     #[error(
         "`{}` is on a network file system ({file_system}), whose locks cannot be relied upon; \
@@ -72,6 +85,20 @@ pub enum StoreError {
         /// What it is.
         reason: String,
     },
+    /// There is a file, and nothing in it yet: a process is about to make a
+    /// store of it, or has not come that far. The next one that opens it does.
+    #[error("`{}` is not a workflow store yet: it is empty; start the program that makes it", .path.display())]
+    Empty {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The request that was to be answered by this write was taken back by
+    /// whoever had made it, so nothing is written.
+    #[error("request {number} was withdrawn before it was seen to")]
+    Withdrawn {
+        /// The request's number.
+        number: i64,
+    },
     /// What is stored cannot be read.
     #[error("`{}` is damaged: {what}; restore it from a backup, or move it away to begin anew", .path.display())]
     Damaged {
@@ -79,6 +106,21 @@ pub enum StoreError {
         path: PathBuf,
         /// What cannot be read, and where it is.
         what: String,
+    },
+    /// A value that is a file beside the database is not there any more, or
+    /// not what it was. Only the run that it belongs to cannot go on.
+    #[error(
+        "{what} is in `{}`, which {}; put that file back from a backup: the rest of the store is not touched by it",
+        .file.display(),
+        lost(*.is_missing)
+    )]
+    Value {
+        /// Whose value it is.
+        what: String,
+        /// The file.
+        file: PathBuf,
+        /// Whether it is missing; altered, otherwise.
+        is_missing: bool,
     },
     /// There is no room left.
     #[error("`{}` cannot grow: its disk or quota is full; make room, then go on", .path.display())]
@@ -209,16 +251,25 @@ impl StoreError {
     /// Whether it says something of the write, or of its store, that stays so
     /// however often the write is tried.
     pub(crate) fn is_final(&self) -> bool {
-        matches!(self, Self::Closed | Self::TooLarge { .. }) || self.is_damage()
+        matches!(self, Self::Closed | Self::Gone { .. } | Self::TooLarge { .. }) || self.is_damage()
     }
 
     /// Whether what is stored is what is wrong: to read it again is of no use.
     pub(crate) fn is_damage(&self) -> bool {
         matches!(
             self,
-            Self::Damaged { .. } | Self::Unreadable { .. } | Self::Key { .. } | Self::NotOurs { .. }
+            Self::Damaged { .. }
+                | Self::Value { .. }
+                | Self::Unreadable { .. }
+                | Self::Key { .. }
+                | Self::NotOurs { .. }
         )
     }
+}
+
+/// What is wrong with a value's file.
+pub(super) fn lost(is_missing: bool) -> &'static str {
+    if is_missing { "is missing" } else { "has been altered" }
 }
 
 fn holder(pid: Option<u32>) -> String {

@@ -94,6 +94,7 @@ layer! {
     fn rules(&self) -> Result<Vec<StoredRule>, StoreError>;
     fn put_schedule(&self, schedule: StoredSchedule, rule: &str) -> Result<(), StoreError>;
     fn keys(&self) -> Result<Vec<SealedKey>, StoreError>;
+    fn was_encrypted(&self) -> Result<bool, StoreError>;
     fn put_keys(&self, keys: Vec<SealedKey>) -> Result<(), StoreError>;
     fn log(&self, lines: Vec<LogLine>, done: Done<Result<(), StoreError>>);
     fn logs(&self, run: RunRef, filter: &LogFilter) -> Result<Vec<StoredLine>, StoreError>;

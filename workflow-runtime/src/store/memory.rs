@@ -187,8 +187,14 @@ impl Store for Memory {
         Ok(self.kept()?.keys.values().cloned().collect())
     }
 
+    fn was_encrypted(&self) -> Result<bool, StoreError> {
+        Ok(self.kept()?.was_encrypted)
+    }
+
     fn put_keys(&self, keys: Vec<SealedKey>) -> Result<(), StoreError> {
-        self.kept()?.keys.extend(keys.into_iter().map(|key| (key.id, key)));
+        let mut kept = self.kept()?;
+        kept.was_encrypted = true;
+        kept.keys.extend(keys.into_iter().map(|key| (key.id, key)));
         Ok(())
     }
 

@@ -30,6 +30,7 @@ mod transact;
 mod trouble;
 
 pub use clear::check_clear;
+pub(crate) use clear::check_keys;
 #[cfg(feature = "encryption")]
 pub use encrypted::{Cipher, Encrypted, Key, KeyRing, Place};
 pub use error::StoreError;
@@ -40,6 +41,8 @@ pub use model::{
     Answer, Batch, Created, Entry, NewRun, Parent, Payload, Remembered, Request, RunEnd, RunFilter, RunRef,
     SealedKey, Sleep, StepChange, StoredEntry, StoredRequest, StoredRule, StoredRun, StoredSchedule, Tick,
 };
+#[cfg(feature = "app")]
+pub(crate) use sqlite::Ownership;
 pub use sqlite::{Durability, Owner, Sqlite, SqliteOptions, Visitor};
 pub use transact::{Transact, Transacted};
 pub use trouble::Trouble;
@@ -276,6 +279,15 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// When the store cannot be read.
     fn keys(&self) -> Result<Vec<SealedKey>, StoreError>;
+
+    /// Whether [`put_keys`](Self::put_keys) was ever called, also where the
+    /// keys have been removed since: such a store is not in clear.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn was_encrypted(&self) -> Result<bool, StoreError> {
+        Ok(!self.keys()?.is_empty())
+    }
 
     /// Puts sealed keys in the place of those with their ids, or beside the
     /// others, all in one transaction.

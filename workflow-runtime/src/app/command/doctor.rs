@@ -10,7 +10,7 @@ use super::super::reader::Reader;
 use super::super::short::count;
 use super::super::style::Style;
 use crate::doctor::{Clock, Finding, Problem as Kind, Report, examine_by};
-use crate::store::{Owner, RunFilter, Sqlite, Store, StoreError};
+use crate::store::{LogFilter, Owner, RunFilter, Sqlite, Store, StoreError};
 
 /// How many runs are read at a time.
 const PAGE: usize = 200;
@@ -84,6 +84,17 @@ fn look(program: &Program, reader: &Reader, owner: Option<Owner>) -> Result<Exam
 /// The runs with values that the program's keys do not open.
 fn unreadable(reader: &Reader) -> Result<Vec<Finding>, Problem> {
     let mut findings = Vec::new();
+    for (run, error) in if reader.is_clear() { Vec::new() } else { reader.unreadable()? } {
+        let run = run.and_then(|run| reader.numbered(run).ok());
+        findings.push(Finding {
+            workflow: run.as_ref().map(|run| run.workflow.clone()).unwrap_or_default(),
+            run: run.map(|run| run.id),
+            step: None,
+            entry: None,
+            problem: Kind::Value,
+            what: error.to_string(),
+        });
+    }
     let mut before = None;
     loop {
         // Values in clear were looked at already.
@@ -93,6 +104,7 @@ fn unreadable(reader: &Reader) -> Result<Vec<Finding>, Problem> {
         before = Some(last.run);
         for run in page {
             let opened = reader.open_run(run.clone()).and_then(|_| reader.journal(&run));
+            let opened = opened.and_then(|_| reader.logs(&run, &LogFilter::default()));
             findings.extend(opened.err().map(|error| Finding {
                 run: Some(run.id),
                 workflow: run.workflow,

@@ -10,9 +10,10 @@ use super::super::output::Output;
 use super::super::params;
 use super::super::problem::{Code, Problem};
 use super::super::program::{Duty, Program};
-use super::run::show_until_end;
+use super::run::show_done;
 use super::{path, text};
 use crate::engine::{Outlook, step_codec};
+use crate::error::Error;
 use crate::lookup::find_signal;
 use crate::operation::ExactOperation;
 use crate::run::RunState;
@@ -42,26 +43,22 @@ pub(super) async fn operate(
     let wanted = if name == "cancel" { RunState::Cancelled } else { RunState::Succeeded };
     let by = operator::by(matches);
     let duty = if shows { Duty::OneRun } else { Duty::Note };
-    match operator::operate(program, &run.id, operation, by, duty).await? {
-        Done::Here { engine, mut interrupts, id } if shows => {
-            let run = engine.run(&id).await?;
-            show_until_end(program, &engine, run, wanted, &mut interrupts, output).await
-        }
+    let done = operator::operate(program, &run.id, operation, by, duty).await?;
+    if shows {
+        return show_done(program, done, wanted, output).await;
+    }
+    match done {
         Done::Here { engine, id, .. } => {
-            engine.shutdown().await;
+            operator::leave(&engine).await;
             told(name, &id, output);
             // What it needed may have been all that was left to do.
             if name != "pause" && program.reader()?.run(&id)?.end.is_none() {
                 output.say(format!("`{}` goes on with it", program.command(&["work"])));
             }
-            Ok(Code::Fine)
         }
-        Done::There { id } if shows => super::watch::watch_id(program, &id, wanted, output).await,
-        Done::There { id } => {
-            told(name, &id, output);
-            Ok(Code::Fine)
-        }
+        Done::There { id, .. } => told(name, &id, output),
     }
+    Ok(Code::Fine)
 }
 
 /// Says what an adoption keeps and runs, before it does; that is all where
@@ -148,6 +145,11 @@ fn operation(
             let (name, value) = (text(matches, "name"), text(matches, "value"));
             let value = match graph.and_then(|graph| find_signal(graph, name)) {
                 Some((_, codec)) => params::typed(&format!("signal `{name}`"), codec, value)?,
+                // Said here, so that it is the same whoever is asked.
+                None if graph.is_some() => {
+                    let (workflow, signal) = (run.workflow.clone(), name.to_owned());
+                    return Err(Error::UnknownSignal { workflow, signal }.into());
+                }
                 None => params::json(value),
             };
             ExactOperation::Signal { name: name.to_owned(), value }

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use clap::ArgMatches;
 use serde_json::json;
+use tokio::time::Instant;
 
 use super::super::interrupt::Interrupts;
-use super::super::operator::{self, Creator};
+use super::super::operator::{self, Creator, Done, Wish};
 use super::super::output::Output;
 use super::super::params;
 use super::super::problem::{Code, Problem};
@@ -16,6 +17,7 @@ use super::super::program::{Duty, Program};
 use super::super::watch::{Followed, Follower};
 use super::ending::{self, Ending};
 use super::text;
+use super::watch::Watched;
 use crate::engine::{AnyRun, Engine, Wanted};
 use crate::run::RunState;
 
@@ -26,14 +28,45 @@ pub(super) async fn run(
     output: &mut Output<'_>,
 ) -> Result<Code, Problem> {
     let wanted = wanted(program, matches)?;
-    if program.is_owned()? {
-        let id = Creator::There.create(program, wanted).await?;
-        return super::watch::watch_id(program, &id, RunState::Succeeded, output).await;
-    }
     let mut interrupts = Interrupts::new();
-    let engine = program.engine(Duty::OneRun).await?;
-    let run = engine.start_with(wanted).await?;
-    show_until_end(program, &engine, run, RunState::Succeeded, &mut interrupts, output).await
+    let Some(engine) = program.engine(Duty::OneRun).await? else {
+        let wish = Wish { run: None, operation: wanted.operation(), by: wanted.by };
+        let done = operator::ask(program, wish, Duty::OneRun).await?;
+        return show_done(program, done, RunState::Succeeded, output).await;
+    };
+    match engine.start_with(wanted).await {
+        Ok(run) => show_until_end(program, &engine, run, RunState::Succeeded, &mut interrupts, output).await,
+        Err(error) => {
+            operator::leave(&engine).await;
+            Err(error.into())
+        }
+    }
+}
+
+/// Shows the run of a wish that was seen to, until it ends.
+pub(super) async fn show_done(
+    program: &mut Program,
+    done: Done,
+    wanted: RunState,
+    output: &mut Output<'_>,
+) -> Result<Code, Problem> {
+    let (engine, mut interrupts, id) = match done {
+        Done::Here { engine, interrupts, id } => (engine, interrupts, id),
+        Done::There { id, owner } => {
+            match super::watch::until_end(program, &id, owner, wanted, output).await? {
+                Watched::Told(code) => return Ok(code),
+                // The process that had it has gone, and nobody else goes on.
+                Watched::Left { engine, interrupts } => (engine, interrupts, id),
+            }
+        }
+    };
+    match engine.run(&id).await {
+        Ok(run) => show_until_end(program, &engine, run, wanted, &mut interrupts, output).await,
+        Err(error) => {
+            operator::leave(&engine).await;
+            Err(error.into())
+        }
+    }
 }
 
 /// `start`: creates a run and leaves it to whoever works on the store.
@@ -44,7 +77,7 @@ pub(super) async fn start(
 ) -> Result<Code, Problem> {
     let wanted = wanted(program, matches)?;
     let workflow = wanted.graph.name;
-    let creator = Creator::of(program).await?;
+    let mut creator = Creator::of(program).await?;
     let created = creator.create(program, wanted).await;
     let here = matches!(creator, Creator::Here(_));
     creator.end().await;
@@ -92,13 +125,40 @@ pub(super) async fn show_until_end(
         follower.screen.say("stopping: what runs is given time to end; ctrl-c again stops at once");
         stop(engine, interrupts).await;
         follower.leave();
-    } else {
-        stop(engine, interrupts).await;
+        drop(follower);
+        run.wait().await;
+        return ending::tell(program, &Ending::of(&run), wanted, output);
     }
     drop(follower);
     run.wait().await;
-    ending::tell(program, &Ending::of(&run), wanted, output)
+    let told = ending::tell(program, &Ending::of(&run), wanted, output);
+    hand_over(engine, interrupts, output).await;
+    told
 }
+
+/// Lets go of the store. Runs that other commands have asked this process for
+/// are given their time to end; what is left of them then is taken up by the
+/// commands that show them.
+async fn hand_over(engine: &Engine, interrupts: &mut Interrupts, output: &mut Output<'_>) {
+    let (since, mut said) = (Instant::now(), false);
+    let left = async {
+        // Whoever asks meanwhile is answered.
+        while engine.has_work(since) {
+            if !std::mem::replace(&mut said, true) {
+                output.say("what other commands have asked for ends here; ctrl-c does not wait for that");
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        engine.shutdown().await;
+    };
+    tokio::select! {
+        () = left => {}
+        () = interrupts.next() => {}
+    }
+}
+
+/// How often it looks whether that is over.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// Lets what runs end, unless somebody cannot wait for it: then it is
 /// interrupted, and the store hears of that, as it would be lost otherwise.

@@ -40,18 +40,17 @@ pub(super) async fn show(
     let all = matches.get_flag("all");
     // Where every step is shown, none is only counted.
     let Story { snapshot, history } = story::read(program, &reader, &run, !all && !output.json)?;
+    let lost = reader.store.lost(run.run)?;
     let outlook = outlook(program, &run).await?;
     // The oldest first, like everything else that happened.
     let mut requests = reader.requests(&run.id, REQUESTS)?;
     requests.reverse();
     if output.json {
-        output.json(&document(
-            program,
-            &run,
-            &snapshot,
-            (history.as_ref().ok(), outlook.as_ref()),
-            &requests,
-        ));
+        let told = (history.as_ref().ok(), outlook.as_ref());
+        let mut document = document(program, &run, &snapshot, told, &requests);
+        let lost: Json = lost.iter().map(ToString::to_string).collect();
+        document.set("lost", Exact::from(&lost));
+        output.json(&document);
         return Ok(Code::Fine);
     }
     if let Ok(history) = &history {
@@ -82,6 +81,12 @@ pub(super) async fn show(
     if !requests.is_empty() {
         output.line("");
         requests.iter().for_each(|request| output.line(asked(request, &run)));
+    }
+    if !lost.is_empty() {
+        output.line("");
+    }
+    for lost in &lost {
+        output.line(output.paint.text(Style::Bad, &format!("lost: {}", plain(&lost.to_string()))));
     }
     ending(program, &reader, &run, outlook.as_ref(), output)
 }

@@ -6,18 +6,19 @@ use clap::ArgMatches;
 
 use super::super::interrupt::Interrupts;
 use super::super::news::Reporter;
+use super::super::operator;
 use super::super::output::Output;
 use super::super::problem::{Code, Problem};
-use super::super::program::Program;
+use super::super::program::{Duty, Program};
 use super::super::reader::Reader;
 use super::super::screen::Screen;
 use super::super::short::now;
 use super::super::story;
 use super::ending::{self, Ending};
 use super::text;
+use crate::engine::Engine;
 use crate::run::RunState;
 use crate::store::StoredRun;
-use crate::view::RunSnapshot;
 
 /// How often the store is read. Each time is one transaction that keeps nobody
 /// waiting.
@@ -25,62 +26,134 @@ const LOOK: Duration = Duration::from_millis(200);
 
 /// Shows a run until it ends.
 pub(super) async fn watch(
-    program: &Program,
+    program: &mut Program,
     matches: &ArgMatches,
     output: &mut Output<'_>,
 ) -> Result<Code, Problem> {
     let run = program.reader()?.find(text(matches, "run"))?;
-    watch_id(program, &run.id, RunState::Succeeded, output).await
+    match show(program, &run.id, None, output).await? {
+        Seen::Ended(run) => told(program, *run, RunState::Succeeded, output),
+        Seen::Enough | Seen::Left(..) => {
+            let help = format!("`{}` shows it again", program.command(&["watch", &run.id]));
+            Err(Problem::new(Code::Interrupted, "the run goes on, unseen").help(help))
+        }
+    }
 }
 
-/// The same by id. A run that is cancelled is fine where that is `wanted`.
-pub(super) async fn watch_id(
-    program: &Program,
+/// What became of a run that was to be shown until it ends.
+pub(super) enum Watched {
+    /// It has ended, and that was told.
+    Told(Code),
+    /// Nobody works on it any more, and this process owns the store now.
+    Left {
+        /// What can go on with it.
+        engine: Engine,
+        /// Heard since before it was taken.
+        interrupts: Interrupts,
+    },
+}
+
+/// Shows a run that another process works on, until it ends or that process
+/// does. A run that is cancelled is fine where that is `wanted`.
+pub(super) async fn until_end(
+    program: &mut Program,
     id: &str,
+    owner: Option<u32>,
+    wanted: RunState,
+    output: &mut Output<'_>,
+) -> Result<Watched, Problem> {
+    match show(program, id, Some(owner), output).await? {
+        Seen::Ended(run) => told(program, *run, wanted, output).map(Watched::Told),
+        Seen::Left(engine, interrupts) => Ok(Watched::Left { engine, interrupts }),
+        Seen::Enough => {
+            let help = format!("`{}` shows it again", program.command(&["watch", id]));
+            Err(Problem::new(Code::Interrupted, "the run goes on, unseen").help(help))
+        }
+    }
+}
+
+fn told(
+    program: &Program,
+    run: StoredRun,
     wanted: RunState,
     output: &mut Output<'_>,
 ) -> Result<Code, Problem> {
+    let run = program.reader()?.open_run(run)?;
+    ending::tell(program, &Ending::of_stored(&run), wanted, output)
+}
+
+/// What there was to see of a run.
+enum Seen {
+    Ended(Box<StoredRun>),
+    /// Its process has gone, and this one has taken the store.
+    Left(Engine, Interrupts),
+    /// Somebody has seen enough.
+    Enough,
+}
+
+/// Shows it. Whoever has `asked` a process for it sees to it that it goes on
+/// when that one has gone.
+async fn show(
+    program: &mut Program,
+    id: &str,
+    asked: Option<Option<u32>>,
+    output: &mut Output<'_>,
+) -> Result<Seen, Problem> {
     let reader = program.reader()?;
     let run = reader.run(id)?;
     output.say(format!("run {id} of {}", run.workflow));
-    if run.end.is_none() && reader.owner()?.is_none() {
+    if asked.is_none() && run.end.is_none() && !reader.is_owned()? {
         output.say(format!("nobody works on it; `{}` does", program.command(&["work"])));
     }
     let live = output.live;
     let mut notes = output.notes();
     let mut screen = Screen::of(&mut notes, live);
-    let followed = follow(program, &reader, id, &mut screen).await;
-    let Some((run, snapshot)) = followed? else {
-        let help = format!("`{}` shows it again", program.command(&["watch", id]));
-        return Err(Problem::new(Code::Interrupted, "the run goes on, unseen").help(help));
-    };
-    screen.end(&snapshot, now());
-    drop(screen);
-    ending::tell(program, &Ending::of_stored(&reader.open_run(run)?), wanted, output)
+    follow(program, &reader, id, asked, &mut screen).await
 }
 
 /// Shows what happens until the run ends, or somebody has seen enough.
 async fn follow(
-    program: &Program,
+    program: &mut Program,
     reader: &Reader,
     id: &str,
+    mut asked: Option<Option<u32>>,
     screen: &mut Screen<'_>,
-) -> Result<Option<(StoredRun, RunSnapshot)>, Problem> {
+) -> Result<Seen, Problem> {
     let mut interrupts = Interrupts::new();
     let mut reporter = Reporter::default();
     let mut looks = tokio::time::interval(LOOK);
     loop {
         tokio::select! {
             _ = looks.tick() => {
+                // Asked first: what its process has done by then is seen below.
+                let (owner, seen) = (reader.owner()?, now());
                 let run = reader.run(id)?;
                 let snapshot = story::read(program, reader, &run, false)?.snapshot;
                 reporter.compare(&snapshot).iter().for_each(|news| screen.tell(news));
                 if run.end.is_some() {
-                    return Ok(Some((run, snapshot)));
+                    screen.end(&snapshot, now());
+                    return Ok(Seen::Ended(Box::new(run)));
                 }
                 screen.draw(&snapshot, now());
+                match (&mut asked, owner) {
+                    (None, _) => {}
+                    (Some(asked), Some(owner)) => {
+                        // Another process has the store, and not this run. One
+                        // that is paused is to stay so.
+                        if *asked != owner.pid && snapshot.state != RunState::Paused {
+                            operator::take_up(reader, id)?;
+                            *asked = owner.pid;
+                        }
+                    }
+                    (Some(_), None) => {
+                        if let Some(engine) = program.engine(Duty::OneRun).await? {
+                            program.since = seen;
+                            return Ok(Seen::Left(engine, interrupts));
+                        }
+                    }
+                }
             }
-            () = interrupts.next() => return Ok(None),
+            () = interrupts.next() => return Ok(Seen::Enough),
         }
     }
 }

@@ -20,10 +20,14 @@ use super::run::stop;
 use crate::engine::{AnyRun, Engine, Passing};
 use crate::error::Error;
 use crate::run::RunState;
+use crate::store::Owner;
 
 /// How often `--drain` looks whether something is left to do: other processes
 /// may have asked for something.
 const LOOK: Duration = Duration::from_millis(200);
+
+/// How often it tries to own a store that another process does.
+const TRY: Duration = Duration::from_millis(50);
 
 /// Goes on with unfinished runs, fires schedules and sees to what operators
 /// ask, until it is stopped.
@@ -35,20 +39,36 @@ pub(super) async fn work(
     let mut interrupts = Interrupts::new();
     let (listener, mut passing) = mpsc::unbounded_channel();
     let mut interrupted = false;
-    let engine = {
-        let mut starting = pin!(program.engine_heard_by(Duty::Everything, Some(listener)));
-        loop {
-            tokio::select! {
-                engine = &mut starting => break engine?,
-                // The program's resources may take their time. Runs that go on
-                // already are given theirs, below.
-                () = interrupts.next() => match interrupted || passing.is_empty() {
-                    true => return Ok(Code::Interrupted),
-                    false => interrupted = true,
-                },
+    let mut said = false;
+    let engine = loop {
+        let started = {
+            let mut starting = pin!(program.engine_heard_by(Duty::Everything, Some(listener.clone())));
+            loop {
+                tokio::select! {
+                    engine = &mut starting => break engine?,
+                    // The program's resources may take their time. Runs that
+                    // go on already are given theirs, below.
+                    () = interrupts.next() => match interrupted || passing.is_empty() {
+                        true => return Ok(Code::Interrupted),
+                        false => interrupted = true,
+                    },
+                }
             }
+        };
+        if let Some(engine) = started {
+            break engine;
+        }
+        // It does not matter who owns the store: this process does next.
+        if !std::mem::replace(&mut said, true) {
+            output.say(format!("waiting until {} is done with the store", owner(program)?));
+        }
+        tokio::select! {
+            () = tokio::time::sleep(TRY) => {}
+            // What a service manager asked for is no failure.
+            () = interrupts.next() => return Ok(Code::Fine),
         }
     };
+    drop(listener);
     let reader = program.reader()?;
     let drain = matches.get_flag("drain");
     output.say(format!("working on {}; ctrl-c stops", count(engine.live().len(), "run")));
@@ -58,9 +78,14 @@ pub(super) async fn work(
         tokio::select! {
             Some(passing) = passing.recv() => told.tell(passing, output),
             () = interrupts.next() => interrupted = true,
-            _ = looks.tick(), if drain => if is_idle(&engine, &reader)? {
-                tell_rest(&engine, output)?;
-                break;
+            _ = looks.tick() => {
+                if let Some(error) = engine.lost() {
+                    return Err(error.into());
+                }
+                if drain && is_idle(&engine, &reader)? {
+                    tell_rest(&engine, output)?;
+                    break;
+                }
             }
         }
     }
@@ -73,6 +98,13 @@ pub(super) async fn work(
     }
     // What a service manager asked for is no failure.
     Ok(Code::Fine)
+}
+
+fn owner(program: &Program) -> Result<String, Problem> {
+    Ok(match program.reader()?.owner()? {
+        Some(Owner { pid: Some(pid) }) => format!("process {pid}"),
+        _ => "another process".to_owned(),
+    })
 }
 
 /// What is due by then is waited for by `--drain`: a retry, a sleep, the end of

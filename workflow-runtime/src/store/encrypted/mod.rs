@@ -26,12 +26,16 @@ pub use self::cipher::Cipher;
 use self::ids::Ids;
 pub use self::key::{Key, KeyRing};
 pub use self::place::Place;
+use super::check_keys;
 use super::{
     Answer, Batch, Created, Done, EachJournal, LogFilter, LogLine, NewRun, Payload, Request, RunFilter,
     RunRef, SealedKey, Store, StoreError, StoredEntry, StoredLine, StoredRequest, StoredRule, StoredRun,
     StoredSchedule, Tick, Transact, Transacted, Trouble,
 };
 use crate::run::Timestamp;
+
+/// How many runs are looked at at a time.
+const PAGE: usize = 200;
 
 /// A store whose values are encrypted before they reach the store below.
 ///
@@ -55,10 +59,13 @@ use crate::run::Timestamp;
 ///
 /// # A store that was in clear
 ///
-/// What it holds stays in clear and readable; what is written from now on is
-/// encrypted. So in such a store, a value in clear that somebody put there
-/// passes for an old one. In a store that was encrypted before its first run,
-/// a value in clear is refused.
+/// To encrypt one is to open it with keys: what it holds stays in clear and
+/// readable; what is written from now on is encrypted. So in such a store, a
+/// value in clear that somebody put there passes for an old one. In a store
+/// that was encrypted before its first run, a value in clear is refused.
+///
+/// There is no way back: a store that was encrypted once says so for ever, and
+/// is refused when the keys that it keeps are gone.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -88,11 +95,17 @@ impl<S: Store + ?Sized> Encrypted<S> {
     /// is changed then.
     pub fn open(store: Arc<S>, keys: &KeyRing) -> Result<Self, StoreError> {
         let sealed = store.keys()?;
-        let (unlocked, reseal) = if sealed.is_empty() {
+        check_keys(&sealed, store.was_encrypted()?)?;
+        let (unlocked, mut reseal) = if sealed.is_empty() {
+            check_keys(&sealed, holds_sealed(&*store)?)?;
             data_key::begin(keys, is_empty(&*store)?)?
         } else {
             data_key::rotate(data_key::unlock(&sealed, keys)?, keys)?
         };
+        // One of an earlier version does not say so yet.
+        if reseal.is_empty() && !store.was_encrypted()? {
+            reseal.clone_from(&sealed);
+        }
         if !reseal.is_empty() {
             store.put_keys(reseal)?;
         }
@@ -201,6 +214,34 @@ impl<S: Store + ?Sized> Encrypted<S> {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Whether a store holds values that are encrypted. All are looked at, once:
+/// a store that has been in clear is about to be encrypted.
+fn holds_sealed<S: Store + ?Sized>(store: &S) -> Result<bool, StoreError> {
+    let is_sealed = |bytes: &[u8]| !matches!(envelope::look(bytes), Ok(envelope::Found::Clear));
+    let asked = store.requests(None, usize::MAX)?;
+    if asked.iter().any(|asked| operation::sealed(&asked.request.operation).is_some()) {
+        return Ok(true);
+    }
+    let mut before = None;
+    loop {
+        let page = store.list(&RunFilter { before, at_most: PAGE, ..RunFilter::default() })?;
+        let Some(last) = page.last() else { return Ok(false) };
+        before = Some(last.run);
+        for run in page {
+            let result = run.end.as_ref().and_then(|end| end.result.as_ref());
+            let entries = store.journal(run.run)?;
+            let values = entries.iter().filter_map(|entry| entry.value.as_ref()).chain(result);
+            let lines = store.logs(run.run, &LogFilter::default())?;
+            if is_sealed(&run.params)
+                || values.into_iter().any(|value| is_sealed(&value.bytes))
+                || lines.iter().any(|line| is_sealed(&line.line.text))
+            {
+                return Ok(true);
+            }
+        }
+    }
 }
 
 /// Whether there is nothing in a store that may be in clear.
@@ -353,6 +394,10 @@ impl<S: Store + ?Sized> Store for Encrypted<S> {
     /// None: whoever comes through here needs no key.
     fn keys(&self) -> Result<Vec<SealedKey>, StoreError> {
         self.store.keys().map(|_| Vec::new())
+    }
+
+    fn was_encrypted(&self) -> Result<bool, StoreError> {
+        self.store.was_encrypted().map(|_| false)
     }
 
     /// Refused: the keys of the store below are this layer's.

@@ -23,6 +23,7 @@ pub(super) struct Kept {
     /// How far each is, and by which rule.
     pub(super) schedules: BTreeMap<String, (Timestamp, Option<String>)>,
     pub(super) keys: BTreeMap<u32, SealedKey>,
+    pub(super) was_encrypted: bool,
     pub(super) lines: BTreeMap<i64, StoredLine>,
     last_line: i64,
 }

@@ -10,17 +10,21 @@ mod remove;
 pub(super) use append::Append;
 pub(super) use create::Create;
 pub(super) use log::Say;
-pub(super) use operate::{Ask, Forget, Mark, PutKeys, PutSchedule, Reply, insert_request};
+pub(super) use operate::{
+    Ask, Forget, Mark, PutKeys, PutSchedule, Reply, WITHDRAWN, answer_request, insert_request,
+};
 pub(super) use remove::Remove;
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
+use std::sync::Arc;
 
 use self::disk::Disk;
 use rusqlite::{Connection, OptionalExtension, Row, Statement, params};
 
 use super::encode::{Prepared, columns, time};
 use super::errors::sqlite_error;
+use super::lock::Watch;
 use super::rows;
 use super::values::{Name, Values};
 use crate::store::{RunRef, StoreError, StoredRun, Tick};
@@ -70,6 +74,8 @@ pub(super) trait Work: Send + 'static {
 /// no statement here and is prepared anew.
 pub(super) struct Tables<'c> {
     pub(super) conn: &'c Connection,
+    /// Whether the files are where they were.
+    pub(super) watch: Option<Arc<Watch>>,
     pub(super) values: Values,
     run_by_id: Statement<'c>,
     run_by_key: Statement<'c>,
@@ -107,6 +113,7 @@ impl<'c> Tables<'c> {
         let columns = rows::RUN_COLUMNS;
         Ok(Self {
             conn,
+            watch: None,
             values: Values::beside(path),
             run_by_id: conn.prepare(&format!("SELECT {columns} FROM runs WHERE id = ?1"))?,
             run_by_key: conn.prepare(&format!("SELECT {columns} FROM runs WHERE key = ?1"))?,
@@ -152,8 +159,12 @@ impl<'c> Tables<'c> {
     }
 
     /// Has the commits from now on wait for the disk, as the store was opened,
-    /// or not.
+    /// or not. Before each of them: nothing is written into files that are not
+    /// where they were.
     pub(super) fn wait_for_disk(&mut self, wait: bool) -> Result<(), StoreError> {
+        if let Some(watch) = &self.watch {
+            watch.check()?;
+        }
         self.disk.wait(self.values.database(), self.conn, wait)
     }
 

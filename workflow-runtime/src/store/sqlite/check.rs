@@ -9,6 +9,7 @@ use super::reader::Reader;
 use super::rows;
 use super::values::Values;
 use crate::store::StoreError;
+use crate::store::error::lost;
 
 /// How much damage is told of one table.
 const AT_MOST: usize = 100;
@@ -89,6 +90,10 @@ fn read_tables(conn: &Connection, values: &Values, found: &mut Vec<String>) -> r
 fn what(error: StoreError) -> String {
     match error {
         StoreError::Damaged { what, .. } => what,
+        StoreError::Value { what, file, is_missing } => {
+            format!("{what} is in `{}`, which {}", file.display(), lost(is_missing))
+        }
+
         error => error.to_string(),
     }
 }

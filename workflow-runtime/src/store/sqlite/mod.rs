@@ -11,6 +11,7 @@ mod apply;
 mod check;
 mod encode;
 mod errors;
+mod handle;
 mod lock;
 mod migrate;
 mod network;
@@ -29,6 +30,7 @@ mod tests;
 use std::path::{Path, PathBuf};
 
 use self::apply::{Append, Ask, Create, Forget, Mark, PutKeys, PutSchedule, Remove, Reply, Say};
+pub(crate) use self::lock::Ownership;
 use self::reader::Reader;
 pub use self::visitor::{Owner, Visitor};
 use self::writer::Writer;
@@ -53,8 +55,13 @@ const LIMIT: usize = 256 << 20;
 /// `-values` at its end, named by what is in them: whoever copies the store
 /// copies it too.
 ///
-/// One process owns the file, by a lock on the file of the same name with
-/// `.lock` at its end, which stays there.
+/// One process owns the file, by a lock on the file itself, which a hard link
+/// or a move does not get around. One that finds that the file or its log was
+/// moved, removed or replaced under it does nothing more
+/// ([`StoreError::Gone`]).
+///
+/// A file that is made is for its user alone (mode 0600), and what is beside
+/// it has its mode.
 ///
 /// ```
 /// use workflow_runtime::store::{Sqlite, Store};
@@ -144,9 +151,15 @@ impl SqliteOptions {
     /// # Errors
     /// As there.
     pub fn open(&self, path: impl AsRef<Path>) -> Result<Sqlite, StoreError> {
-        let opened = open::open(path.as_ref(), self)?;
-        let path = opened.path.clone();
-        Ok(Sqlite { reader: Reader::new(path.clone()), writer: Writer::start(opened)?, path })
+        self.open_owned(Ownership::take(path.as_ref())?)
+    }
+
+    /// Opens a store whose file this process has taken already.
+    pub(crate) fn open_owned(&self, owned: Ownership) -> Result<Sqlite, StoreError> {
+        let path = owned.path().to_owned();
+        let opened = open::open(owned, self)?;
+        let reader = Reader::new(&path, opened.owned.handle().another());
+        Ok(Sqlite { reader, writer: Writer::start(opened)?, path })
     }
 }
 
@@ -245,6 +258,7 @@ impl Store for Sqlite {
 
     /// The number of the last request: all that another process ever writes.
     fn foreign_writes(&self) -> Result<i64, StoreError> {
+        self.writer.check_owned()?;
         self.reader.last_request()
     }
 
@@ -266,6 +280,10 @@ impl Store for Sqlite {
 
     fn keys(&self) -> Result<Vec<SealedKey>, StoreError> {
         self.reader.keys()
+    }
+
+    fn was_encrypted(&self) -> Result<bool, StoreError> {
+        self.reader.was_encrypted()
     }
 
     fn put_keys(&self, keys: Vec<SealedKey>) -> Result<(), StoreError> {

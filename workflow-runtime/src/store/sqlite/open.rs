@@ -1,8 +1,6 @@
 //! Opening a database: everything that can be wrong with it is found before
 //! anything is written to it.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,9 +9,9 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 use super::errors::{io_error, sqlite_error};
-use super::lock::{Claim, Lock};
-use super::migrate::{self, APPLICATION_ID};
-use super::network::network_file_system;
+use super::handle::Handle;
+use super::lock::{Ownership, orphaned_log};
+use super::migrate::{self, APPLICATION_ID, ENCRYPTED_ID};
 use super::{Durability, SqliteOptions};
 use crate::store::StoreError;
 
@@ -28,29 +26,26 @@ const LINKS: usize = 40;
 
 /// A database that this process owns.
 pub(super) struct Opened {
-    pub(super) path: PathBuf,
     pub(super) conn: Connection,
     /// Goes last: whoever takes it next finds the connection closed.
-    pub(super) _lock: Lock,
+    pub(super) owned: Ownership,
 }
 
-pub(super) fn open(path: &Path, options: &SqliteOptions) -> Result<Opened, StoreError> {
-    let path = resolve(path)?;
-    let claim = Claim::take(&path)?;
-    look(&path)?;
-    let lock = Lock::take(claim)?;
-    let failed = |error| sqlite_error(&path, &error);
-    let flags =
-        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut conn = Connection::open_with_flags(&path, flags).map_err(failed)?;
+pub(super) fn open(mut owned: Ownership, options: &SqliteOptions) -> Result<Opened, StoreError> {
+    let path = &*owned.path().to_owned();
+    let failed = |error| sqlite_error(path, &error);
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut conn = Connection::open_with_flags(path, flags).map_err(failed)?;
     // A refused database keeps its log as it is, too.
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(failed)?;
     conn.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
-    recognise(&path, &conn)?;
-    configure(&path, &conn, options)?;
+    recognise(path, &conn)?;
+    configure(path, &conn, options)?;
     migrate::migrate(&mut conn, migrate::STEPS).map_err(failed)?;
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false).map_err(failed)?;
-    Ok(Opened { path, conn, _lock: lock })
+    owned.keep_log()?;
+    owned.watch().check()?;
+    Ok(Opened { conn, owned })
 }
 
 /// A connection that only reads.
@@ -105,27 +100,16 @@ pub(super) fn resolve(path: &Path) -> Result<PathBuf, StoreError> {
     }
 }
 
-/// What the file system and the file's first bytes say, without SQLite, which
-/// would create files beside it.
-fn look(path: &Path) -> Result<(), StoreError> {
-    let directory = path.parent().unwrap_or(path);
-    if let Some(file_system) = network_file_system(directory) {
-        return Err(StoreError::NetworkFileSystem { path: path.to_owned(), file_system });
+/// What the file's first bytes say, without SQLite, which would create files
+/// beside it.
+pub(super) fn look(path: &Path, handle: &Handle) -> Result<(), StoreError> {
+    let failed = |error| io_error(path, &error);
+    if handle.metadata().map_err(failed)?.permissions().readonly() {
+        let reason = "the file is marked read-only".to_owned();
+        return Err(StoreError::ReadOnly { path: path.to_owned(), reason });
     }
-    let header = match File::open(path) {
-        Ok(file) => {
-            let metadata = file.metadata().map_err(|error| io_error(path, &error))?;
-            if metadata.permissions().readonly() {
-                let reason = "the file is marked read-only".to_owned();
-                return Err(StoreError::ReadOnly { path: path.to_owned(), reason });
-            }
-            let mut header = Vec::new();
-            file.take(100).read_to_end(&mut header).map_err(|error| io_error(path, &error))?;
-            header
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
-        Err(error) => return Err(io_error(path, &error)),
-    };
+    let header = handle.header(100).map_err(failed)?;
+    // As good as none: whoever made it has come no further.
     if header.is_empty() {
         return orphaned_log(path);
     }
@@ -141,20 +125,6 @@ fn look(path: &Path) -> Result<(), StoreError> {
             let what = "its header is cut off".to_owned();
             Err(StoreError::Damaged { path: path.to_owned(), what })
         }
-    }
-}
-
-/// SQLite would delete a log without its database; yet it may hold everything
-/// that is left.
-fn orphaned_log(path: &Path) -> Result<(), StoreError> {
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
-    match std::fs::metadata(&log) {
-        Ok(metadata) if metadata.len() > 0 => {
-            let what = format!("it is empty or missing, but its log `{}` is not", Path::new(&log).display());
-            Err(StoreError::Damaged { path: path.to_owned(), what })
-        }
-        _ => Ok(()),
     }
 }
 
@@ -178,12 +148,13 @@ pub(super) fn recognise(path: &Path, conn: &Connection) -> Result<(), StoreError
 
 fn judge(path: &Path, application: i64, version: i64) -> Result<(), StoreError> {
     let path = path.to_owned();
-    if application != APPLICATION_ID && application != 0 {
+    let is_ours = [APPLICATION_ID, ENCRYPTED_ID].contains(&application);
+    if !is_ours && application != 0 {
         let reason = format!("it is a SQLite database of another program (application id {application})");
         return Err(StoreError::NotOurs { path, reason });
     }
     let supported = migrate::latest();
-    if application == APPLICATION_ID && version > supported {
+    if is_ours && version > supported {
         return Err(StoreError::NewerSchema { path, found: version, supported });
     }
     if version < 0 {

@@ -7,12 +7,13 @@ mod runs;
 #[cfg(test)]
 pub(super) use {filter::statement, runs::awake_sql};
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, Params, Row};
 
 use super::errors::sqlite_error;
+use super::handle::Handle;
 use super::still::{Connected, connect};
 use super::values::Values;
 use crate::store::StoreError;
@@ -25,11 +26,23 @@ pub(super) struct Reader {
     values: Values,
     /// `None` once closed.
     idle: Mutex<Option<Vec<Connected>>>,
+    /// After the connections, whose locks would go with it.
+    handle: Handle,
 }
 
 impl Reader {
-    pub(super) fn new(path: PathBuf) -> Self {
-        Self { values: Values::beside(&path), idle: Mutex::new(Some(Vec::new())) }
+    pub(super) fn new(path: &Path, handle: Handle) -> Self {
+        Self { values: Values::beside(path), idle: Mutex::new(Some(Vec::new())), handle }
+    }
+
+    /// For whoever only looks: what is lost does not hide the rest.
+    pub(super) fn leaving_out_what_is_lost(mut self) -> Self {
+        self.values = self.values.leaving_out_what_is_lost();
+        self
+    }
+
+    pub(super) fn handle(&self) -> &Handle {
+        &self.handle
     }
 
     pub(super) fn path(&self) -> &Path {

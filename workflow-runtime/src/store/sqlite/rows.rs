@@ -8,7 +8,7 @@ use rusqlite::Row;
 use rusqlite::types::ValueRef;
 
 use super::errors::sqlite_error;
-use super::values::{Name, Values};
+use super::values::{Lost, Name, Values};
 use crate::run::Timestamp;
 use crate::store::names::run_state_named;
 use crate::store::{
@@ -280,9 +280,14 @@ impl<'a, 'row> Cells<'a, 'row> {
                 let Some(file) = Name::parse(&file) else {
                     return Err(self.damaged(&format!("`{name}_file` is `{file}`, which names no value")));
                 };
-                let read = self.values.read(&file)?;
-                let bytes = read.map_err(|problem| self.damaged(&format!("{} is in {problem}", whose())))?;
-                (bytes, type_name)
+                match self.values.read(&file)? {
+                    Ok(bytes) => (bytes, type_name),
+                    Err(_) if self.values.leaves_out() => return Ok(None),
+                    Err(Lost { is_missing }) => {
+                        let what = format!("table `{}`, row {}: {}", self.table, self.position, whose());
+                        return Err(StoreError::Value { what, file: self.values.path(&file), is_missing });
+                    }
+                }
             }
             (_, _, None) => {
                 return Err(self.damaged(&format!("`{name}` and `{name}_type` do not belong together")));

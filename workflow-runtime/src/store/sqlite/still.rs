@@ -12,7 +12,7 @@ use std::time::SystemTime;
 
 use rusqlite::Connection;
 
-use super::lock;
+use super::handle;
 use super::open::{connect_reader, open_reader};
 use crate::store::StoreError;
 
@@ -55,12 +55,8 @@ pub(super) fn connect(path: &Path) -> Result<Connected, StoreError> {
         Err(error) => return Err(error),
     };
     // One that this process has open is not for reading alone.
-    if lock::is_open_here(path) {
+    if handle::is_owned_at(path) {
         return Err(refused);
-    }
-    if let Err(error) = std::fs::File::open(path) {
-        let message = format!("this user may not read it: {error}");
-        return Err(StoreError::Io { path: path.to_owned(), message });
     }
     let Some(still) = Still::of(path) else {
         let message = format!(

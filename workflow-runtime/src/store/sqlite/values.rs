@@ -6,7 +6,7 @@
 //! failed, and goes when the store is opened next.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -21,6 +21,11 @@ pub(super) const INLINE: usize = 64 << 10;
 /// What a file is written under until it is complete. Only the store's one
 /// thread writes, so one name is enough.
 const UNFINISHED: &str = "unfinished";
+
+/// A value's file is not there, or not what it was.
+pub(super) struct Lost {
+    pub(super) is_missing: bool,
+}
 
 /// The name of a file: the SHA-256 of what is in it, as 64 digits.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -60,6 +65,7 @@ pub(super) struct Values {
     directory: PathBuf,
     /// The directories in there that are known to survive a power cut.
     durable: BTreeSet<PathBuf>,
+    leaves_out: bool,
 }
 
 impl Values {
@@ -67,7 +73,7 @@ impl Values {
         let mut directory = database.as_os_str().to_owned();
         directory.push("-values");
         let directory = PathBuf::from(directory);
-        Self { database: database.to_owned(), directory, durable: BTreeSet::new() }
+        Self { database: database.to_owned(), directory, durable: BTreeSet::new(), leaves_out: false }
     }
 
     pub(super) fn database(&self) -> &Path {
@@ -93,9 +99,9 @@ impl Values {
         if fs::read(path).is_ok_and(|found| found == bytes) {
             File::open(path)?.sync_all()?;
         } else {
-            fs::create_dir_all(shelf)?;
+            self.make_shelf(shelf)?;
             let unfinished = self.directory.join(UNFINISHED);
-            let mut file = File::create(&unfinished)?;
+            let mut file = self.make_file(&unfinished)?;
             file.write_all(bytes)?;
             file.sync_all()?;
             drop(file);
@@ -110,16 +116,70 @@ impl Values {
         Ok(())
     }
 
-    /// Reads a value, or says how it is damaged; that goes on after `its value
-    /// is in`. The error is one that may pass, such as too many open files.
-    pub(super) fn read(&self, name: &Name) -> Result<Result<Vec<u8>, String>, StoreError> {
+    /// Makes a file that may be read by whoever may read the database.
+    fn make_file(&self, path: &Path) -> io::Result<File> {
+        // One of a process that died; or a link to somewhere else.
+        match fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        {
+            let mode = mode(&self.database)?;
+            std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
+            let file = options.open(path)?;
+            allow(path, mode)?;
+            Ok(file)
+        }
+        #[cfg(not(unix))]
+        options.open(path)
+    }
+
+    fn make_shelf(&self, shelf: &Path) -> io::Result<()> {
+        for directory in [&*self.directory, shelf] {
+            let mut builder = fs::DirBuilder::new();
+            #[cfg(unix)]
+            let mode = {
+                // Whoever may read what is in it may look into it.
+                let mode = mode(&self.database)?;
+                mode | (mode & 0o444) >> 2
+            };
+            #[cfg(unix)]
+            std::os::unix::fs::DirBuilderExt::mode(&mut builder, mode);
+            match builder.create(directory) {
+                #[cfg(unix)]
+                Ok(()) => allow(directory, mode)?,
+                #[cfg(not(unix))]
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists && directory.is_dir() => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// The same for whoever only looks: a value that is not there is left out,
+    /// and does not hide the rest.
+    pub(super) fn leaving_out_what_is_lost(mut self) -> Self {
+        self.leaves_out = true;
+        self
+    }
+
+    /// Whether what is lost is left out.
+    pub(super) fn leaves_out(&self) -> bool {
+        self.leaves_out
+    }
+
+    /// Reads a value, or says what is wrong with its file. The error is one
+    /// that may pass, such as too many open files.
+    pub(super) fn read(&self, name: &Name) -> Result<Result<Vec<u8>, Lost>, StoreError> {
         let path = self.path(name);
         match fs::read(&path) {
             Ok(bytes) if Name::of(&bytes) == *name => Ok(Ok(bytes)),
-            Ok(_) => Ok(Err(format!("`{}`, which has been altered", path.display()))),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                Ok(Err(format!("`{}`, which is missing", path.display())))
-            }
+            Ok(_) => Ok(Err(Lost { is_missing: false })),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Err(Lost { is_missing: true })),
             Err(error) => Err(StoreError::Io { path, message: error.to_string() }),
         }
     }
@@ -163,6 +223,24 @@ impl Values {
         }
         Ok(())
     }
+}
+
+/// Who may read and write the database, which is also who may do so with what
+/// is beside it: SQLite does the same with its log.
+#[cfg(unix)]
+fn mode(database: &Path) -> io::Result<u32> {
+    use std::os::unix::fs::PermissionsExt;
+    Ok(fs::metadata(database)?.permissions().mode() & 0o666)
+}
+
+/// Also where the process's mask is stricter.
+#[cfg(unix)]
+fn allow(path: &Path, mode: u32) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    if fs::metadata(path)?.permissions().mode() & 0o777 == mode {
+        return Ok(());
+    }
+    fs::set_permissions(path, fs::Permissions::from_mode(mode))
 }
 
 /// Makes the names in a directory durable. Only Unix has to be told.

@@ -1,17 +1,20 @@
 //! Another process's look at a store.
 
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::apply::insert_request;
-use super::errors::sqlite_error;
-use super::lock;
+use super::apply::{WITHDRAWN, answer_request, insert_request};
+use super::errors::{io_error, sqlite_error};
+use super::handle::Handle;
+use super::lock::{another_name, is_owner_s_name};
 use super::migrate;
 use super::network::network_file_system;
 use super::open::{recognise, resolve, set};
 use super::reader::Reader;
+use crate::run::Timestamp;
 use crate::store::{
     Answer, LogFilter, Request, RunFilter, RunRef, SealedKey, StoreError, StoredEntry, StoredLine,
     StoredRequest, StoredRun, StoredSchedule,
@@ -23,11 +26,16 @@ use crate::store::{
 /// them all.
 const TRIES: i32 = 10_000;
 
+/// How long an owner may take from having the file to having its log, in
+/// milliseconds.
+const BEGINNING: u32 = 5_000;
+
 /// A look at a store that belongs to somebody else: to a process that has it
 /// open right now, or to nobody.
 ///
-/// A visitor takes no lock and keeps nobody out. It reads everything, and
-/// writes one thing: requests, which the owner sees to.
+/// A visitor owns nothing and keeps nobody out. It reads everything, and
+/// writes one thing: requests, which the owner sees to, and which it may take
+/// back.
 ///
 /// ```
 /// use workflow_runtime::run::Timestamp;
@@ -75,8 +83,6 @@ impl Visitor {
     /// read.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let path = resolve(path.as_ref())?;
-        // Only asked about: a file that is opened and closed other than by
-        // SQLite takes this process's locks with it.
         if !path.exists() {
             let message = "there is no such file; start the program that creates it".to_owned();
             return Err(StoreError::Io { path, message });
@@ -84,7 +90,15 @@ impl Visitor {
         if let Some(file_system) = network_file_system(path.parent().unwrap_or(&path)) {
             return Err(StoreError::NetworkFileSystem { path, file_system });
         }
-        let reader = Reader::new(path);
+        let handle = Handle::open(&path).map_err(|error| match error.kind() {
+            io::ErrorKind::PermissionDenied => {
+                let message = format!("this user may not read it: {error}");
+                StoreError::Io { path: path.clone(), message }
+            }
+            _ => io_error(&path, &error),
+        })?;
+        another_name(&path, &handle)?;
+        let reader = Reader::new(&path, handle).leaving_out_what_is_lost();
         reader.with(|conn| suits(reader.path(), conn))?;
         Ok(Self { reader })
     }
@@ -101,7 +115,16 @@ impl Visitor {
     /// # Errors
     /// When that cannot be found out.
     pub fn owner(&self) -> Result<Option<Owner>, StoreError> {
-        Ok(lock::holder(self.path())?.map(|pid| Owner { pid }))
+        Ok(self.is_owned()?.then(|| Owner { pid: self.reader.handle().owner() }))
+    }
+
+    /// Whether some process has the store open, as [`owner`](Self::owner)
+    /// says, for whoever need not know which.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn is_owned(&self) -> Result<bool, StoreError> {
+        self.reader.handle().is_owned().map_err(|error| io_error(self.path(), &error))
     }
 
     /// Notes what an operator wants, and returns its number. It is durable
@@ -110,6 +133,23 @@ impl Visitor {
     /// # Errors
     /// When the store cannot be written, or has become one of another version.
     pub fn request(&self, request: Request) -> Result<i64, StoreError> {
+        self.is_written_where_it_is_read()?;
+        self.write(|tx| insert_request(tx, &request))
+    }
+
+    /// Takes a request back that nobody has seen to: it is not done any more,
+    /// at least where it would start a run. What became of it where somebody
+    /// was quicker.
+    ///
+    /// # Errors
+    /// As for [`Self::request`].
+    pub fn withdraw(&self, number: i64, at: Timestamp) -> Result<Option<Answer>, StoreError> {
+        let withdrawn = Answer { at, result: Err(WITHDRAWN.to_owned()) };
+        let is_withdrawn = self.write(|tx| answer_request(tx, number, &withdrawn))?;
+        if is_withdrawn { Ok(None) } else { self.answer_to(number) }
+    }
+
+    fn write<T>(&self, write: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, StoreError> {
         let path = self.path();
         let failed = |error| sqlite_error(path, &error);
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -123,9 +163,29 @@ impl Visitor {
         let tx = conn.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate);
         let tx = tx.map_err(failed)?;
         suits(path, &tx)?;
-        let number = insert_request(&tx, &request).map_err(failed)?;
+        let written = write(&tx).map_err(failed)?;
         tx.commit().map_err(failed)?;
-        Ok(number)
+        Ok(written)
+    }
+
+    /// What stands in another name's log is not seen by the owner, and spoils
+    /// what that one writes.
+    fn is_written_where_it_is_read(&self) -> Result<(), StoreError> {
+        let path = self.path();
+        let failed = |error| io_error(path, &error);
+        for _ in 0..BEGINNING {
+            if !self.reader.handle().is_at(path) {
+                let what = "it was moved, removed or replaced".to_owned();
+                return Err(StoreError::Gone { path: path.to_owned(), what });
+            }
+            if !self.is_owned()? || is_owner_s_name(path).map_err(failed)? {
+                return Ok(());
+            }
+            // It may have only just begun.
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let what = "the process that has it open does so under another name".to_owned();
+        Err(StoreError::Gone { path: path.to_owned(), what })
     }
 
     /// What became of a request; `None` as long as nobody has seen to it.
@@ -193,6 +253,17 @@ impl Visitor {
         self.reader.events_with(run, word)
     }
 
+    /// What is missing of a run's values: those too large for a row are files
+    /// beside the database, and one that is not there, or not what it was, is
+    /// left out of what is read here. Each is a [`StoreError::Value`], which
+    /// says whose it is and which file.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn lost(&self, run: RunRef) -> Result<Vec<StoreError>, StoreError> {
+        self.reader.lost(run)
+    }
+
     /// As [`Store::blueprint`](crate::store::Store::blueprint).
     ///
     /// # Errors
@@ -233,6 +304,27 @@ impl Visitor {
         self.reader.logs(run, filter)
     }
 
+    /// As [`Store::was_encrypted`](crate::store::Store::was_encrypted).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn was_encrypted(&self) -> Result<bool, StoreError> {
+        self.reader.was_encrypted()
+    }
+
+    /// What the transactions of tasks gave back, with the run and the key that
+    /// each was done under.
+    #[cfg(feature = "app")]
+    pub(crate) fn effects(&self) -> Result<Vec<(RunRef, String, crate::store::Payload)>, StoreError> {
+        self.reader.effects()
+    }
+
+    /// Every remembered result, with what it is the result of.
+    #[cfg(feature = "app")]
+    pub(crate) fn all_remembered(&self) -> Result<Vec<(Vec<u8>, crate::store::Payload)>, StoreError> {
+        self.reader.all_remembered()
+    }
+
     /// As [`Store::keys`](crate::store::Store::keys).
     ///
     /// # Errors
@@ -248,7 +340,7 @@ fn suits(path: &Path, conn: &Connection) -> Result<(), StoreError> {
     let found = migrate::version(conn).map_err(|error| sqlite_error(path, &error))?;
     let (path, needed) = (path.to_owned(), migrate::latest());
     match found {
-        0 => Err(StoreError::NotOurs { path, reason: "it is empty".to_owned() }),
+        0 => Err(StoreError::Empty { path }),
         _ if found < needed => Err(StoreError::OlderSchema { path, found, needed }),
         _ => Ok(()),
     }

@@ -12,14 +12,18 @@ mod late;
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{JoinHandle, ThreadId};
 use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+use rusqlite::config::DbConfig;
 
 use self::job::{Job, Pending};
 use self::late::{Late, Lent, Shown};
 use super::apply::{Tables, Work};
 use super::errors::sqlite_error;
+use super::lock::Watch;
 use super::open::Opened;
 use super::transact::{Guard, Transacting};
 use crate::store::{Done, StoreError, Transact, Transacted, Trouble};
@@ -50,6 +54,7 @@ pub(super) struct Writer {
     id: ThreadId,
     fault: Shown,
     thread: Mutex<Option<JoinHandle<()>>>,
+    watch: Arc<Watch>,
 }
 
 enum Message {
@@ -62,19 +67,26 @@ enum Message {
 impl Writer {
     pub(super) fn start(opened: Opened) -> Result<Self, StoreError> {
         let (queue, queued) = mpsc::channel();
-        let path = opened.path.clone();
+        let Opened { conn, owned } = opened;
+        let path = owned.path().to_owned();
         // Checks the statements here, where a failure can be told.
-        Tables::new(&path, &opened.conn).map_err(|error| sqlite_error(&path, &error))?;
+        Tables::new(&path, &conn).map_err(|error| sqlite_error(&path, &error))?;
+        let watch = owned.watch().clone();
         let fault = Shown::default();
         let late = Late::new(fault.clone());
         let thread = std::thread::Builder::new().name("workflow-store".to_owned());
-        let thread = thread.spawn(move || run(opened, &queued, late)).map_err(|error| {
+        let thread = thread.spawn(move || run(Opened { conn, owned }, &queued, late)).map_err(|error| {
             let message = format!(
                 "no thread can be started: {error}; raise the limit on processes and threads (`ulimit -u`)"
             );
             StoreError::Io { path, message }
         })?;
-        Ok(Self { queue, id: thread.thread().id(), fault, thread: Mutex::new(Some(thread)) })
+        Ok(Self { queue, id: thread.thread().id(), fault, thread: Mutex::new(Some(thread)), watch })
+    }
+
+    /// Whether the files are where they were.
+    pub(super) fn check_owned(&self) -> Result<(), StoreError> {
+        self.watch.check()
     }
 
     /// What keeps writes waiting just now.
@@ -131,11 +143,15 @@ impl Writer {
     }
 
     pub(super) fn close(&self) {
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(thread) = thread else { return };
         drop(self.queue.send(Message::Close));
         // What is called by the writer cannot wait for it.
-        if !self.is_this_thread() && thread.join().is_err() {
+        if self.is_this_thread() {
+            return;
+        }
+        // Whoever closes it as well waits here: once any of them is back, the
+        // file can be opened again.
+        let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
+        if thread.take().is_some_and(|thread| thread.join().is_err()) {
             tracing::error!("the store's thread panicked; please report this");
         }
     }
@@ -147,8 +163,10 @@ impl Writer {
 
 /// The life of the thread.
 fn run(opened: Opened, queued: &Receiver<Message>, mut late: Late) {
-    // The lock goes after the connection.
-    let Opened { path, mut conn, _lock } = opened;
+    // Dropped from the last to the first: it is owned until the connection has
+    // gone.
+    let Opened { mut conn, owned } = opened;
+    let watch = owned.watch().clone();
     let guard = Guard::default();
     if let Err(error) = guard.watch(&mut conn) {
         tracing::error!(%error, "the store's thread could not begin");
@@ -159,13 +177,14 @@ fn run(opened: Opened, queued: &Receiver<Message>, mut late: Late) {
     }
     // Shared with the task that it is lent to.
     let conn = Rc::new(conn);
-    let mut tables = match Tables::new(&path, &conn) {
+    let mut tables = match Tables::new(owned.path(), &conn) {
         Ok(tables) => tables,
         Err(error) => {
             tracing::error!(%error, "the store's thread could not begin");
             return;
         }
     };
+    tables.watch = Some(watch.clone());
     tables.sweep();
     let lent = Lent { conn: &conn, guard: &guard };
     let (mut group, mut lines) = (Vec::new(), Lines::default());
@@ -188,6 +207,24 @@ fn run(opened: Opened, queued: &Receiver<Message>, mut late: Late) {
     late.close(&mut tables, &lent);
     while !lines.waiting.is_empty() && !late.is_stalled() {
         lines.write(&mut tables, &mut late);
+    }
+    let gone = watch.check().is_err();
+    watch.end();
+    if gone {
+        leave(&conn, &watch);
+    }
+}
+
+/// The database is not where it was. What was committed before that is in it,
+/// wherever it is; another one's log is left alone.
+fn leave(conn: &Connection, watch: &Watch) {
+    let mut left = conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+    if !watch.has_log() {
+        let kept = conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+        left = left.and(kept.map(drop));
+    }
+    if let Err(error) = left {
+        tracing::warn!(%error, "what a store's log holds could not be written into it");
     }
 }
 

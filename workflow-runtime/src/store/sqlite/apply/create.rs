@@ -2,7 +2,7 @@
 
 use rusqlite::{OptionalExtension, params};
 
-use super::operate::reply;
+use super::operate::{is_wanted, reply};
 use super::{Cursor, Tables, Trouble, Work};
 use crate::run::Timestamp;
 use crate::store::names::run_state_name;
@@ -37,6 +37,9 @@ impl Work for Create {
         let new = &self.run;
         if let Some(existing) = tables.find(new.key.as_deref(), &new.id)? {
             return Ok(Created::Existing(Box::new(existing)));
+        }
+        if let Some((number, _)) = &new.answer {
+            is_wanted(tables, *number)?;
         }
         if let Some(tick) = &new.tick {
             take(tables, tick)?;

@@ -1,12 +1,13 @@
 //! The small writes: requests and their answers, marks of schedules, keys, and
 //! results that are too old.
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{Tables, Trouble, Work};
 use crate::run::Timestamp;
 use crate::store::sqlite::encode::{count, time};
-use crate::store::{Answer, Request, SealedKey, StoredSchedule, Tick};
+use crate::store::sqlite::migrate::ENCRYPTED_ID;
+use crate::store::{Answer, Request, SealedKey, StoreError, StoredSchedule, Tick};
 
 /// Notes what an operator wants.
 pub(in crate::store::sqlite) struct Ask(pub(in crate::store::sqlite) Request);
@@ -30,6 +31,35 @@ pub(in crate::store::sqlite) fn insert_request(
     Ok(conn.last_insert_rowid())
 }
 
+/// What became of a request that was taken back.
+pub(in crate::store::sqlite) const WITHDRAWN: &str = "it was withdrawn by whoever asked for it";
+
+/// Says what became of a request, if nobody has; also what another process
+/// does that takes it back.
+pub(in crate::store::sqlite) fn answer_request(
+    conn: &Connection,
+    number: i64,
+    answer: &Answer,
+) -> rusqlite::Result<bool> {
+    let (done, refused) = match &answer.result {
+        Ok(done) => (Some(done), None),
+        Err(refused) => (None, Some(refused)),
+    };
+    let sql = "UPDATE requests SET answered_at = ?2, done = ?3, refused = ?4 \
+               WHERE number = ?1 AND answered_at IS NULL";
+    Ok(conn.execute(sql, params![number, time(answer.at), done, refused])? > 0)
+}
+
+/// What has been withdrawn starts nothing.
+pub(super) fn is_wanted(tables: &Tables<'_>, number: i64) -> Result<(), Trouble> {
+    let sql = "SELECT refused FROM requests WHERE number = ?1";
+    let refused = tables.conn.query_row(sql, [number], |row| row.get::<_, Option<String>>(0)).optional();
+    match refused.map_err(|error| tables.failed(&error))?.flatten() {
+        Some(refused) if refused == WITHDRAWN => Err(Trouble::Refused(StoreError::Withdrawn { number })),
+        _ => Ok(()),
+    }
+}
+
 /// Says what became of a request.
 pub(in crate::store::sqlite) struct Reply {
     pub(in crate::store::sqlite) number: i64,
@@ -46,15 +76,7 @@ impl Work for Reply {
 
 /// Also what goes with the commit of what was wanted.
 pub(super) fn reply(tables: &Tables<'_>, number: i64, answer: &Answer) -> Result<(), Trouble> {
-    let (done, refused) = match &answer.result {
-        Ok(done) => (Some(done), None),
-        Err(refused) => (None, Some(refused)),
-    };
-    let sql = "UPDATE requests SET answered_at = ?2, done = ?3, refused = ?4 \
-               WHERE number = ?1 AND answered_at IS NULL";
-    let values = params![number, time(answer.at), done, refused];
-    tables.conn.execute(sql, values).map_err(|error| tables.failed(&error))?;
-    Ok(())
+    answer_request(tables.conn, number, answer).map(drop).map_err(|error| tables.failed(&error))
 }
 
 /// Moves a schedule's mark.
@@ -100,7 +122,8 @@ impl Work for PutKeys {
             let put = tables.conn.execute(sql, params![id, with, sealed]);
             put.map_err(|error| tables.failed(&error))?;
         }
-        Ok(())
+        let marked = tables.conn.pragma_update(None, "application_id", ENCRYPTED_ID);
+        marked.map_err(|error| tables.failed(&error))
     }
 }
 

@@ -5,6 +5,9 @@ use rusqlite::{OptionalExtension, Row, params};
 use super::Reader;
 use crate::run::Timestamp;
 use crate::store::sqlite::encode::{count, time};
+#[cfg(feature = "app")]
+use crate::store::sqlite::errors::sqlite_error;
+use crate::store::sqlite::migrate::{self, ENCRYPTED_ID};
 use crate::store::sqlite::rows;
 use crate::store::sqlite::values::Values;
 use crate::store::{
@@ -36,7 +39,7 @@ impl Reader {
         let read = || Ok(self.rows(&sql, params![key, time(now)], rows::remembered)?.pop());
         // Its file may have gone together with it, after the row was read.
         match read() {
-            Err(StoreError::Damaged { .. }) => read(),
+            Err(StoreError::Damaged { .. } | StoreError::Value { .. }) => read(),
             read => read,
         }
     }
@@ -49,6 +52,34 @@ impl Reader {
         let columns = rows::EFFECT_COLUMNS;
         let sql = format!("SELECT {columns} FROM effects WHERE run = ?1 AND key = ?2");
         Ok(self.rows(&sql, params![run.0, key], rows::effect)?.pop())
+    }
+
+    pub(in crate::store::sqlite) fn was_encrypted(&self) -> Result<bool, StoreError> {
+        let id = self.with(|conn| migrate::application_id(conn).map_err(|error| self.failed(&error)))?;
+        Ok(id == ENCRYPTED_ID)
+    }
+
+    /// What all transactions of tasks gave back.
+    #[cfg(feature = "app")]
+    pub(in crate::store::sqlite) fn effects(&self) -> Result<Vec<(RunRef, String, Payload)>, StoreError> {
+        let sql = format!("SELECT {}, run, key FROM effects ORDER BY number", rows::EFFECT_COLUMNS);
+        self.readable(&sql, [], "what a transaction gave back", |values, row| {
+            let payload = rows::effect(values, row)?;
+            let place = row.get(4).and_then(|run| Ok((RunRef(run), row.get(5)?)));
+            let (run, key) = place.map_err(|error| sqlite_error(values.database(), &error))?;
+            Ok((run, key, payload))
+        })
+    }
+
+    /// Every result that later runs may use, with what it is the result of.
+    #[cfg(feature = "app")]
+    pub(in crate::store::sqlite) fn all_remembered(&self) -> Result<Vec<(Vec<u8>, Payload)>, StoreError> {
+        let sql = format!("SELECT {}, key FROM remembered ORDER BY number", rows::REMEMBERED_COLUMNS);
+        self.readable(&sql, [], "a remembered result", |values, row| {
+            let payload = rows::remembered(values, row)?;
+            let key = row.get(4).map_err(|error| sqlite_error(values.database(), &error))?;
+            Ok((key, payload))
+        })
     }
 
     pub(in crate::store::sqlite) fn open_requests(&self) -> Result<Vec<StoredRequest>, StoreError> {
@@ -89,7 +120,7 @@ impl Reader {
     ) -> Result<Vec<T>, StoreError> {
         let found = self.rows(sql, params, |values, row| match read(values, row) {
             Ok(found) => Ok(Some(found)),
-            Err(error @ StoreError::Damaged { .. }) => {
+            Err(error @ (StoreError::Damaged { .. } | StoreError::Value { .. })) => {
                 tracing::error!(%error, "{what} cannot be read and is left out");
                 Ok(None)
             }

@@ -6,6 +6,7 @@ use super::{Reader, filter};
 use crate::run::Timestamp;
 use crate::store::sqlite::encode::{FOREVER, count, time};
 use crate::store::sqlite::rows;
+use crate::store::sqlite::values::{Lost, Name};
 use crate::store::{EachJournal, RunFilter, RunRef, StoreError, StoredEntry, StoredRun};
 
 /// How many runs are found by a prefix.
@@ -188,7 +189,7 @@ impl Reader {
         // A value that is not there may have gone together with the run, after
         // the journal was looked at.
         match self.journal_now(run) {
-            Err(StoreError::Damaged { .. }) => self.journal_now(run),
+            Err(StoreError::Damaged { .. } | StoreError::Value { .. }) => self.journal_now(run),
             read => read,
         }
     }
@@ -204,7 +205,7 @@ impl Reader {
                 each(
                     *run,
                     match self.entries(conn, &mut statement, *run) {
-                        Err(StoreError::Damaged { .. }) => self.journal(*run),
+                        Err(StoreError::Damaged { .. } | StoreError::Value { .. }) => self.journal(*run),
                         read => read,
                     },
                 );
@@ -333,6 +334,39 @@ impl Reader {
         Ok(())
     }
 }
+
+impl Reader {
+    /// The values of a run that are files, and not there or not what they were:
+    /// whose each is, and what is wrong.
+    pub(in crate::store::sqlite) fn lost(&self, run: RunRef) -> Result<Vec<StoreError>, StoreError> {
+        let files: Vec<(Option<i64>, Option<String>, String)> = self.with(|conn| {
+            let read = || {
+                let mut statement = conn.prepare_cached(LOST)?;
+                let rows = statement.query_map([run.0], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+                rows.collect::<rusqlite::Result<_>>()
+            };
+            read().map_err(|error| self.failed(&error))
+        })?;
+        let mut lost = Vec::new();
+        for (seq, step, file) in files {
+            let Some(name) = Name::parse(&file) else { continue };
+            let Err(Lost { is_missing }) = self.values.read(&name)? else { continue };
+            let what = match (seq, step) {
+                (None, _) => "the result of the run".to_owned(),
+                (Some(seq), Some(step)) => format!("the value of step `{step}`, entry {seq} of the journal,"),
+                (Some(seq), None) => format!("the value of entry {seq} of the journal"),
+            };
+            lost.push(StoreError::Value { what, file: self.values.path(&name), is_missing });
+        }
+        Ok(lost)
+    }
+}
+
+/// The files of a run's values. What has changed with an entry is its step
+/// first.
+const LOST: &str = "SELECT seq, iif(json_valid(changes), json_extract(changes, '$[0].path'), NULL), value_file \
+     FROM journal WHERE run = ?1 AND value_file IS NOT NULL \
+     UNION ALL SELECT NULL, NULL, result_file FROM runs WHERE run = ?1 AND result_file IS NOT NULL";
 
 fn journal_sql() -> String {
     format!("SELECT {} FROM journal WHERE run = ?1 ORDER BY seq", rows::ENTRY_COLUMNS)

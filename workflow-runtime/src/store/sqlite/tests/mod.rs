@@ -7,6 +7,7 @@ mod failing;
 mod lines;
 mod migrating;
 mod opening;
+mod owning;
 mod passing;
 mod plans;
 mod support;

@@ -5,6 +5,7 @@ use std::path::Path;
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
+use super::super::lock::Ownership;
 use super::super::migrate::{self, STEPS};
 use super::super::open;
 use super::support::{Scratch, append, batch, create};
@@ -31,7 +32,6 @@ fn closed_store(path: &Path) {
     let run = create(&store, "a");
     append(&store, batch(run, 0)).unwrap();
     store.close();
-    std::fs::remove_file(super::super::lock::lock_path(path)).unwrap();
 }
 
 #[test]
@@ -42,9 +42,6 @@ fn a_second_opening() {
     let error = refused(&path);
     assert_eq!(error, StoreError::InUse { path: path.clone(), pid: Some(std::process::id()) });
     assert!(error.to_string().contains("in use by this process"), "{error}");
-    // Not even by someone who has tidied up.
-    std::fs::remove_file(super::super::lock::lock_path(&path)).unwrap();
-    assert!(matches!(refused(&path), StoreError::InUse { .. }));
     store.close();
     Sqlite::open(&path).unwrap();
 }
@@ -204,7 +201,8 @@ fn pragmas_are_what_they_should_be() {
     let scratch = Scratch::new();
     let check = |durability, wanted: i64| {
         let options = Sqlite::options().durability(durability);
-        let opened = open::open(&scratch.path("runs.db"), &options).unwrap();
+        let owned = Ownership::take(&scratch.path("runs.db")).unwrap();
+        let opened = open::open(owned, &options).unwrap();
         let ask = |name: &str| -> String {
             let sql = format!("SELECT CAST({name} AS TEXT) FROM pragma_{name}");
             opened.conn.query_row(&sql, [], |row| row.get(0)).unwrap()

@@ -194,11 +194,11 @@ fn a_file_that_is_not_what_was_written_is_told_with_its_place() {
         }
         let words = told("the value of entry 1 of run a", &value, what);
         let error = store.journal(run).unwrap_err();
-        assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
+        assert!(matches!(error, StoreError::Value { .. }), "{error}");
         assert!(error.to_string().contains(&words), "{error}");
         let words = told("the result of run b", &result, what);
         let error = store.find("b").unwrap_err();
-        assert!(matches!(error, StoreError::Damaged { .. }) && error.to_string().contains(&words), "{error}");
+        assert!(matches!(error, StoreError::Value { .. }) && error.to_string().contains(&words), "{error}");
         // The others are not hidden.
         let listed = store.list(&RunFilter::default()).unwrap();
         assert_eq!(listed.iter().map(|run| run.run).collect::<Vec<_>>(), [run]);
