@@ -24,7 +24,7 @@ pub use source::Source;
 
 use crate::definition::Graph;
 use crate::run::Timestamp;
-use crate::store::{RunFilter, StoreError};
+use crate::store::{RunFilter, StoreError, StoredRun};
 use graphs::Graphs;
 
 /// How many runs are read at a time.
@@ -71,6 +71,12 @@ pub fn examine<S: Source + ?Sized>(store: &S, graphs: &[&'static Graph]) -> Resu
     examine_by(store, graphs, Clock::Any)
 }
 
+fn is_there<S: Source + ?Sized>(store: &S, run: &StoredRun) -> Result<bool, StoreError> {
+    let id_prefix = Some(run.id.clone());
+    let found = store.list(&RunFilter { id_prefix, at_most: 1, ..RunFilter::default() })?;
+    Ok(found.iter().any(|found| found.run == run.run))
+}
+
 /// Whose clock a store's times were told by.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Clock {
@@ -99,8 +105,18 @@ pub(crate) fn examine_by<S: Source + ?Sized>(
         let Some(last) = page.last() else { break };
         before = Some(last.run);
         for stored in page {
+            let before = (report.findings.len(), report.not_followed.len(), report.entries);
+            let last = run::examine(store, &mut graphs, &stored, in_clear, &mut report)?;
+            // What is being removed is no damage: it may be gone by now, with
+            // all that belongs to it.
+            if report.findings.len() > before.0 && !is_there(store, &stored)? {
+                report.findings.truncate(before.0);
+                report.not_followed.truncate(before.1);
+                report.entries = before.2;
+                continue;
+            }
             report.runs += 1;
-            latest = latest.max(run::examine(store, &mut graphs, &stored, in_clear, &mut report)?);
+            latest = latest.max(last);
             if let Some(key) = &stored.key
                 && let Some(other) = holders.insert(key.clone(), stored.id.clone())
             {

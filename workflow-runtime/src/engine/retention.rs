@@ -13,8 +13,11 @@ use crate::store::{Store, StoreError};
 /// How often the store is looked through.
 const EVERY: Duration = Duration::from_secs(60 * 60);
 
-/// How many runs one transaction removes.
+/// How many runs are removed at a time. The store makes small pieces of it.
 const AT_A_TIME: usize = 200;
+
+/// How many results are.
+const FEW: usize = 20;
 
 /// Starts to remove runs that ended longer ago than `time`, and results that
 /// may not be used any more.
@@ -47,6 +50,12 @@ fn remove(store: &dyn Store, now: Timestamp, time: Duration) -> Result<usize, St
             break;
         }
     }
-    while store.forget(now, AT_A_TIME)? == AT_A_TIME {}
-    Ok(removed)
+    loop {
+        let began = std::time::Instant::now();
+        if store.forget(now, FEW)? < FEW {
+            return Ok(removed);
+        }
+        // Leaves the store to others in between.
+        std::thread::sleep(began.elapsed() * 4);
+    }
 }

@@ -105,6 +105,10 @@ fn unreadable(reader: &Reader) -> Result<Vec<Finding>, Problem> {
         for run in page {
             let opened = reader.open_run(run.clone()).and_then(|_| reader.journal(&run));
             let opened = opened.and_then(|_| reader.logs(&run, &LogFilter::default()));
+            // It is being removed.
+            if opened.is_err() && reader.store.find(&run.id)?.is_empty() {
+                continue;
+            }
             findings.extend(opened.err().map(|error| Finding {
                 run: Some(run.id),
                 workflow: run.workflow,

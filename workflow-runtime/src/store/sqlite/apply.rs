@@ -99,6 +99,9 @@ pub(super) struct Tables<'c> {
     new_blueprints: Vec<u64>,
     /// The values that the open transaction has taken a reference from.
     garbage: Vec<Name>,
+    /// The same of transactions that may be gone when the power goes, and
+    /// bring those references back.
+    garbage_later: Vec<Name>,
 }
 
 /// Where a run's journal ends.
@@ -151,6 +154,7 @@ impl<'c> Tables<'c> {
             blueprints: HashSet::new(),
             new_blueprints: Vec::new(),
             garbage: Vec::new(),
+            garbage_later: Vec::new(),
         })
     }
 
@@ -173,14 +177,24 @@ impl<'c> Tables<'c> {
         self.disk.doubt(error);
     }
 
-    /// The transaction is durable.
-    pub(super) fn committed(&mut self) {
+    /// Whether there are values that go with the next durable commit.
+    pub(super) fn has_garbage(&self) -> bool {
+        !self.garbage_later.is_empty()
+    }
+
+    /// The transaction is committed, and durable if it was to wait for the
+    /// disk.
+    pub(super) fn committed(&mut self, durable: bool) {
         self.moved.clear();
         if self.cursors.len() > CURSORS {
             self.cursors.clear();
         }
         self.new_blueprints.clear();
-        for name in std::mem::take(&mut self.garbage) {
+        self.garbage_later.append(&mut self.garbage);
+        if !durable {
+            return;
+        }
+        for name in std::mem::take(&mut self.garbage_later) {
             // A later write of the same transaction may have needed it again.
             if !self.is_needed(&name) {
                 self.values.remove(&name);

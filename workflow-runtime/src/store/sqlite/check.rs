@@ -11,6 +11,9 @@ use super::values::Values;
 use crate::store::StoreError;
 use crate::store::error::lost;
 
+/// How often it is looked again whether what was found is still there.
+const AGAIN: usize = 2;
+
 /// How much damage is told of one table.
 const AT_MOST: usize = 100;
 
@@ -19,8 +22,18 @@ pub(super) fn check(reader: &Reader) -> Result<Vec<String>, StoreError> {
         let mut found = quick_check(conn).map_err(|error| sqlite_error(reader.path(), &error))?;
         // What SQLite cannot read, nobody can.
         if found.is_empty() {
-            let tables = read_tables(conn, reader.values(), &mut found);
-            tables.map_err(|error| sqlite_error(reader.path(), &error))?;
+            let failed = |error| sqlite_error(reader.path(), &error);
+            read_tables(conn, reader.values(), &mut found).map_err(failed)?;
+            // The values of what is being removed go after their rows, which
+            // one snapshot still has.
+            for _ in 0..AGAIN {
+                if found.is_empty() {
+                    break;
+                }
+                let mut still = Vec::new();
+                read_tables(conn, reader.values(), &mut still).map_err(failed)?;
+                found.retain(|line| still.contains(line));
+            }
         }
         Ok(found)
     })

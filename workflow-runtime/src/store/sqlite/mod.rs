@@ -18,6 +18,7 @@ mod network;
 mod open;
 mod reader;
 mod rows;
+mod space;
 mod still;
 mod transact;
 mod values;
@@ -189,7 +190,7 @@ impl Store for Sqlite {
     }
 
     fn remove_ended_before(&self, time: Timestamp, at_most: usize) -> Result<usize, StoreError> {
-        self.writer.ask(Remove { before: time, at_most })
+        self.writer.remove(Remove { before: time, at_most })
     }
 
     fn close(&self) {

@@ -127,7 +127,7 @@ fn transact(
     begun.map_err(|error| sqlite_error(tables.path(), &error))?;
     let result = within(tables, connection, guard, work);
     if matches!(result, Ok(Transacted::Done)) {
-        tables.committed();
+        tables.committed(true);
         return result;
     }
     // After some errors SQLite has rolled back by itself.

@@ -5,6 +5,7 @@
 //! What nobody waits for is written between them, and does not wait for the
 //! disk. What meets a fault that may pass waits until it has (`late`).
 
+mod chores;
 mod group;
 mod job;
 mod late;
@@ -19,9 +20,10 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
+use self::chores::{Chores, Removal};
 use self::job::{Job, Pending};
 use self::late::{Late, Lent, Shown};
-use super::apply::{Tables, Work};
+use super::apply::{Remove, Tables, Work};
 use super::errors::sqlite_error;
 use super::lock::Watch;
 use super::open::Opened;
@@ -61,6 +63,7 @@ enum Message {
     Job(Box<dyn Job>),
     Lines(Box<dyn Job>),
     Transact(Transacting),
+    Remove(Removal),
     Close,
 }
 
@@ -131,14 +134,29 @@ impl Writer {
         drop(self.queue.send(Message::Transact(Transacting::new(work, done))));
     }
 
+    /// Has runs removed, in pieces between the other writes, and waits for that.
+    pub(super) fn remove(&self, remove: Remove) -> Result<usize, StoreError> {
+        self.wait_for(|done| {
+            let removal = Removal { remove, removed: 0, done: Some(done) };
+            drop(self.queue.send(Message::Remove(removal)));
+        })
+    }
+
     /// Queues a write and waits for it.
     pub(super) fn ask<W: Work>(&self, work: W) -> Result<W::Outcome, StoreError> {
+        self.wait_for(|done| self.submit(Ok(work), done))
+    }
+
+    fn wait_for<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce(Done<Result<T, StoreError>>),
+    ) -> Result<T, StoreError> {
         if self.is_this_thread() {
             let message = "the store's own thread cannot wait for the store".to_owned();
             return Err(StoreError::Other { message });
         }
         let (answer, answered) = mpsc::sync_channel(1);
-        self.submit(Ok(work), Box::new(move |outcome| drop(answer.send(outcome))));
+        ask(Box::new(move |outcome| drop(answer.send(outcome))));
         answered.recv().unwrap_or(Err(StoreError::Closed))
     }
 
@@ -187,10 +205,13 @@ fn run(opened: Opened, queued: &Receiver<Message>, mut late: Late) {
     tables.watch = Some(watch.clone());
     tables.sweep();
     let lent = Lent { conn: &conn, guard: &guard };
-    let (mut group, mut lines) = (Vec::new(), Lines::default());
+    let (mut group, mut lines, mut chores) = (Vec::new(), Lines::default(), Chores::new());
     let mut open = true;
     while open {
-        let next = collect(queued, &mut group, &mut lines, &late);
+        let next = collect(queued, &mut group, &mut lines, &mut chores, &late);
+        if !group.is_empty() {
+            chores.is_busy();
+        }
         late.see_to(&mut tables, &lent);
         group::commit(&mut tables, &mut group, &mut late);
         match next {
@@ -203,6 +224,7 @@ fn run(opened: Opened, queued: &Receiver<Message>, mut late: Late) {
         if lines.are_due() && !late.is_stalled() {
             lines.write(&mut tables, &mut late);
         }
+        chores.see_to(&mut tables, &mut late);
     }
     late.close(&mut tables, &lent);
     while !lines.waiting.is_empty() && !late.is_stalled() {
@@ -270,14 +292,13 @@ fn collect(
     queued: &Receiver<Message>,
     group: &mut Vec<Box<dyn Job>>,
     lines: &mut Lines,
+    chores: &mut Chores,
     late: &Late,
 ) -> Next {
     let mut bytes = 0;
     let lines_due = lines.due.filter(|_| !late.is_stalled());
-    let due = match (lines_due, late.due()) {
-        (Some(lines), Some(late)) => Some(lines.min(late)),
-        (lines, late) => lines.or(late),
-    };
+    let chores_due = chores.due().filter(|_| !late.is_stalled());
+    let due = [lines_due, chores_due, late.due()].into_iter().flatten().min();
     let mut next = match due {
         None => queued.recv().ok(),
         Some(due) => match queued.recv_timeout(due.saturating_duration_since(Instant::now())) {
@@ -298,6 +319,7 @@ fn collect(
             }
             Some(Message::Lines(job)) => lines.push(job),
             Some(Message::Transact(transacting)) => return Next::Transact(transacting),
+            Some(Message::Remove(removal)) => chores.push(removal),
             Some(Message::Close) => return Next::Closed,
             None => return Next::Group,
         }

@@ -8,7 +8,11 @@ use super::{Tables, Trouble, Work};
 use crate::run::Timestamp;
 use crate::store::sqlite::encode::{count, time};
 
+/// How many requests that belong to no run go at a time.
+const REQUESTS: usize = 200;
+
 /// Removes runs that ended before a time, with what belongs to them.
+#[derive(Clone, Copy)]
 pub(in crate::store::sqlite) struct Remove {
     pub(in crate::store::sqlite) before: Timestamp,
     pub(in crate::store::sqlite) at_most: usize,
@@ -27,18 +31,19 @@ impl Remove {
         let conn = tables.conn;
         let (before, at_most) = (time(self.before), count(self.at_most));
         let mut ended =
-            conn.prepare("SELECT run FROM runs WHERE ended_at < ?1 ORDER BY ended_at, run LIMIT ?2")?;
+            conn.prepare_cached("SELECT run FROM runs WHERE ended_at < ?1 ORDER BY ended_at, run LIMIT ?2")?;
         let runs = ended.query_map([before, at_most], |row| row.get(0))?;
         let runs = runs.collect::<rusqlite::Result<Vec<i64>>>()?;
-        let mut journal = conn.prepare("DELETE FROM journal WHERE run = ?1 RETURNING value_file")?;
-        let mut effects = conn.prepare("DELETE FROM effects WHERE run = ?1 RETURNING value_file")?;
-        let mut followed = conn.prepare("DELETE FROM followed WHERE run = ?1 RETURNING hash")?;
-        let mut requests = conn.prepare(
+        let mut journal = conn.prepare_cached("DELETE FROM journal WHERE run = ?1 RETURNING value_file")?;
+        let mut effects = conn.prepare_cached("DELETE FROM effects WHERE run = ?1 RETURNING value_file")?;
+        let mut followed = conn.prepare_cached("DELETE FROM followed WHERE run = ?1 RETURNING hash")?;
+        let mut requests = conn.prepare_cached(
             "DELETE FROM requests WHERE run = (SELECT id FROM runs WHERE run = ?1) \
              AND answered_at IS NOT NULL",
         )?;
-        let mut lines = conn.prepare("DELETE FROM log_lines WHERE run = ?1")?;
-        let mut row = conn.prepare("DELETE FROM runs WHERE run = ?1 RETURNING result_file, fingerprint")?;
+        let mut lines = conn.prepare_cached("DELETE FROM log_lines WHERE run = ?1")?;
+        let mut row =
+            conn.prepare_cached("DELETE FROM runs WHERE run = ?1 RETURNING result_file, fingerprint")?;
         let mut blueprints = BTreeSet::<i64>::new();
         for run in &runs {
             let files = journal.query_map([run], |row| row.get(0))?;
@@ -54,7 +59,7 @@ impl Remove {
             tables.let_go([file]);
             blueprints.insert(hash);
         }
-        let mut blueprint = conn.prepare(
+        let mut blueprint = conn.prepare_cached(
             "DELETE FROM blueprints WHERE hash = ?1 \
              AND NOT EXISTS (SELECT 1 FROM runs WHERE fingerprint = ?1) \
              AND NOT EXISTS (SELECT 1 FROM followed WHERE hash = ?1)",
@@ -64,13 +69,16 @@ impl Remove {
             // If it has gone, the next run that follows it brings it again.
             tables.blueprints.remove(&hash.cast_unsigned());
         }
+        if runs.len() == self.at_most {
+            return Ok(runs.len());
+        }
         // Those about no run at all, or about one that went before them.
         let sql = "DELETE FROM requests WHERE number IN ( \
                        SELECT number FROM requests WHERE answered_at < ?1 AND ( \
                            run IS NULL OR NOT EXISTS (SELECT 1 FROM runs WHERE runs.id = requests.run) \
                        ) LIMIT ?2 \
                    )";
-        conn.execute(sql, params![before, at_most])?;
+        conn.prepare_cached(sql)?.execute(params![before, count(REQUESTS)])?;
         Ok(runs.len())
     }
 }

@@ -10,6 +10,7 @@ mod opening;
 mod owning;
 mod passing;
 mod plans;
+mod removing;
 mod support;
 mod transact;
 mod values;

@@ -77,6 +77,11 @@ pub(super) fn write(tables: &mut Tables<'_>, jobs: &mut [Box<dyn Job>]) -> Resul
     transact(tables, jobs, true)
 }
 
+/// The same, but for the wait for the disk.
+pub(super) fn write_relaxed(tables: &mut Tables<'_>, jobs: &mut [Box<dyn Job>]) -> Result<(), Failed> {
+    transact(tables, jobs, false)
+}
+
 /// Writes what nobody waits for. Where that meets a fault that may pass, it
 /// stays in `lines`.
 pub(super) fn say(tables: &mut Tables<'_>, lines: &mut Vec<Box<dyn Job>>, late: &mut Late) {
@@ -103,7 +108,9 @@ pub(super) fn probe(tables: &mut Tables<'_>) -> Result<(), StoreError> {
     tables.wait_for_disk(true)?;
     let version = tables.conn.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0));
     let written = version.and_then(|version| tables.conn.pragma_update(None, "user_version", version));
-    written.map_err(|error| sqlite_error(tables.path(), &error))
+    written.map_err(|error| sqlite_error(tables.path(), &error))?;
+    tables.committed(true);
+    Ok(())
 }
 
 pub(super) enum Failed {
@@ -127,7 +134,7 @@ fn transact(tables: &mut Tables<'_>, jobs: &mut [Box<dyn Job>], durable: bool) -
     }
     let result = attempt(tables, jobs, durable);
     match &result {
-        Ok(()) => tables.committed(),
+        Ok(()) => tables.committed(durable),
         Err(_) => {
             // After some errors SQLite has rolled back by itself.
             if !tables.conn.is_autocommit()
