@@ -23,6 +23,7 @@ mod fixtures;
 mod full;
 mod history;
 mod idle;
+mod kept;
 mod language;
 mod limits;
 mod logs;

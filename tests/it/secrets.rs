@@ -221,3 +221,50 @@ async fn a_failure_that_names_a_secret_does_not_tell_it() {
     assert!(error.to_string().contains("*** and *** are wrong"), "{error}");
     assert!(!format!("{error} {error:?}").contains(WORD));
 }
+
+type Token = Secret<String>;
+
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+struct Account {
+    name: String,
+    tokens: Vec<Option<Token>>,
+}
+
+#[task]
+async fn call(account: Account) -> Result<u64, String> {
+    let token = account.tokens[0].as_ref().unwrap();
+    tracing::info!("calling with {}", token.expose());
+    Err(format!("https://{}:{}@example.org: no route", account.name, token.expose()))
+}
+
+#[task]
+async fn burst(account: Account) -> u64 {
+    panic!("{:?} is wrong", account.tokens[1].as_ref().unwrap().expose())
+}
+
+workflow! {
+    fn calls(account: Account, bursts: bool) -> Result<u64> {
+        let heard = if bursts { burst(account) } else { call(account)? };
+        Ok(heard)
+    }
+}
+
+/// Whatever the secret is called, and wherever in a value it is.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_exposed_secret_is_hidden_in_errors_and_panics_and_in_the_file() {
+    let scratch = Scratch::new("exposed");
+    let engine = Engine::open(scratch.path()).start().await.unwrap();
+    for bursts in [false, true] {
+        let tokens = ["Tom-the-cat-1", "Tom \"the\" cat 2"].map(|token| Some(Secret::new(token.to_owned())));
+        let account = Account { name: "ann".to_owned(), tokens: tokens.into() };
+        let run = engine.start(calls(account, bursts)).await.unwrap();
+        let error = run.await.unwrap_err().to_string();
+        assert!(error.contains("***") && !error.contains("cat"), "{error}");
+    }
+    engine.shutdown().await;
+    let database = rusqlite::Connection::open(scratch.path()).unwrap();
+    let told: i64 = database
+        .query_row("SELECT count(*) FROM journal WHERE event LIKE '%cat%'", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(told, 0);
+}

@@ -10,6 +10,7 @@ use crate::diagnostics::Errors;
 use crate::private::{Private, call_at};
 
 mod ast;
+mod certain;
 mod check;
 mod expand;
 mod graph;

@@ -17,6 +17,7 @@ pub use crate::codec::{CodecError, Durable};
 pub use crate::context::Context;
 pub use crate::definition::*;
 pub use crate::error::{Cause, Failure, StepError, TaskError};
+pub use crate::kept::{Argument, KeptArguments, KeptWriter, NotKept};
 pub use crate::policy::{Backoff, Policy, Rate, Retry};
 pub use crate::reconcile::{Finds, Reconciled, Reconciles, check_reconcile, reconcile, reconcile_of};
 pub use crate::resources::{Provides, Resources};
@@ -254,12 +255,21 @@ pub const fn row(
         needs: Numbers::part(numbers, from, needs),
         dependents: Numbers::part(numbers, needs, dependents),
         output,
-        kind: Kind::Task(TaskStep { task, policy, reads, moves, start, arm }),
+        kind: Kind::Task(TaskStep { task, policy, reads, moves, start, arm, keeps: false }),
         on_failure,
         always: false,
         codecs,
         line,
         fingerprint,
+    }
+}
+
+/// The row of a step whose arguments are kept.
+#[must_use]
+pub const fn keeping(step: Step) -> Step {
+    match step.kind {
+        Kind::Task(task) => Step { kind: Kind::Task(TaskStep { keeps: true, ..task }), ..step },
+        _ => step,
     }
 }
 

@@ -90,6 +90,42 @@ pub struct Expr<T> {
     pub reads: &'static [u16],
     /// Evaluates it.
     pub eval: fn(&Env) -> T,
+    /// How its value is kept, where another evaluation may give another one.
+    pub keep: Keep,
+}
+
+/// How the value of an expression is stored, so that it is that one for ever.
+#[derive(Clone, Copy)]
+pub struct Keep {
+    /// How: the value itself, each of the items of a `for`, or each of the
+    /// variables of a `while`. Nothing where it is not kept: evaluated again,
+    /// it is the same.
+    pub codecs: &'static [Codec],
+    /// The name of the type of a list that is not kept if it has an order.
+    pub unless_ordered: Option<fn() -> &'static str>,
+}
+
+impl Keep {
+    /// It is not kept.
+    pub const NOTHING: Self = Self { codecs: &[], unless_ordered: None };
+
+    /// How it is kept, if it is.
+    pub(crate) fn codecs(self) -> &'static [Codec] {
+        let is_ordered = |name: fn() -> &'static str| {
+            const ORDERED: [&str; 8] = [
+                "alloc::vec::Vec<",
+                "alloc::collections::btree::",
+                "alloc::collections::vec_deque::",
+                "alloc::collections::linked_list::",
+                "core::option::Option<",
+                "core::result::Result<",
+                "core::ops::range::",
+                "[",
+            ];
+            ORDERED.iter().any(|ordered| name().starts_with(ordered))
+        };
+        if self.unless_ordered.is_some_and(is_ordered) { &[] } else { self.codecs }
+    }
 }
 
 // Derives would ask for `T: Clone`; a function pointer needs no such thing.
@@ -282,6 +318,9 @@ pub struct TaskStep {
     /// Which arm of `start` is this step's: steps share a function, since
     /// rustc takes longer over many small ones.
     pub arm: u16,
+    /// Whether the arguments are kept, since another evaluation may give
+    /// others.
+    pub keeps: bool,
 }
 
 /// The function that `workflow!` writes for some uses of tasks: its arm for a

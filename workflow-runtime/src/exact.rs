@@ -69,7 +69,6 @@ impl Exact {
         Self::from(&Json::Null)
     }
 
-    #[cfg(feature = "app")]
     /// The text that it is, if it is one.
     pub(crate) fn as_str(&self) -> Option<String> {
         match self {

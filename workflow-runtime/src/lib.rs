@@ -137,6 +137,8 @@ mod engine;
 mod error;
 mod exact;
 mod faithful;
+mod held;
+mod kept;
 mod lookup;
 mod observe;
 mod operation;

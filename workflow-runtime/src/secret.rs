@@ -10,6 +10,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::Value as Json;
 
 use crate::exact::Exact;
+use crate::held::{hold_any, hold_in, masked};
 
 /// The one field of a secret as JSON.
 pub(crate) const FIELD: &str = "$secret";
@@ -30,8 +31,10 @@ pub(crate) const HIDDEN: &str = "***";
 /// **It is no encryption.** In the file of an engine without keys
 /// (`EngineBuilder::encrypt`) it stands in clear.
 ///
-/// The words of errors and of logs are yours: what [`Secret::expose`] gave out
-/// and a task's error, panic or `tracing` event contains is stored and shown.
+/// In the words of errors, panics and the lines of attempts it is replaced by
+/// `***` where it is a text of at least four letters that this process has
+/// exposed, saved or read back; what is made of it, such as its base64, is not.
+/// Nor is it hidden in values that are no `Secret`.
 ///
 /// ```
 /// use workflow_runtime::{Secret, redacted, task};
@@ -55,14 +58,21 @@ impl<T> Secret<T> {
     pub const fn new(value: T) -> Self {
         Self(value)
     }
+}
 
-    /// The value: for where it is used, not for where it is shown.
-    pub const fn expose(&self) -> &T {
+impl<T: 'static> Secret<T> {
+    /// The value: for where it is used, not for where it is shown. Where it is
+    /// a text, that is hidden in what errors, panics and the lines of attempts
+    /// say from now on.
+    pub fn expose(&self) -> &T {
+        hold_any(&self.0);
         &self.0
     }
 
-    /// The value, and nobody hides it any more.
+    /// The value itself. Where it is a text, that is hidden as after
+    /// [`expose`](Self::expose).
     pub fn into_inner(self) -> T {
+        hold_any(&self.0);
         self.0
     }
 }
@@ -189,7 +199,14 @@ pub(crate) fn redact_exact(value: &mut Exact) {
         Exact::Object(fields) if fields.contains_key(FIELD) => *value = Exact::from(&Json::from(HIDDEN)),
         Exact::Object(fields) => fields.values_mut().for_each(redact_exact),
         Exact::List(items) => items.iter_mut().for_each(redact_exact),
-        Exact::Scalar(_) => {}
+        Exact::Scalar(_) => {
+            if let Some(text) = value.as_str() {
+                let shown = masked(text.clone());
+                if shown != text {
+                    *value = Exact::from(&Json::from(shown));
+                }
+            }
+        }
     }
 }
 
@@ -199,6 +216,7 @@ pub(crate) fn redact_exact(value: &mut Exact) {
 #[must_use]
 pub fn redacted(bytes: &[u8]) -> String {
     let Ok(text) = std::str::from_utf8(bytes) else { return size(bytes) };
+    hold_in(bytes);
     if !text.contains(FIELD) && !text.contains("\\u") {
         return text.to_owned();
     }

@@ -16,6 +16,7 @@ use crate::codec::{CodecError, Durable};
 use crate::context::Context;
 use crate::definition::TaskDef;
 use crate::error::{Cause, Failure};
+use crate::kept::KeptArguments;
 use crate::transaction;
 use crate::value::{Value, wrong_type};
 
@@ -50,6 +51,17 @@ pub trait Task: Sized + 'static {
     /// What the result of these arguments is remembered under, for a task with
     /// `cache`.
     fn cache_key(_args: &Self::Args<'_>) -> Option<Result<Vec<u8>, CodecError>> {
+        None
+    }
+
+    /// The arguments written down, where they can be: for a step that is to be
+    /// given them again.
+    fn keep(_args: &Self::Args<'_>) -> Option<Vec<u8>> {
+        None
+    }
+
+    /// The arguments as they were written down, where they can be read.
+    fn kept(_kept: &KeptArguments) -> Option<Self::Args<'_>> {
         None
     }
 
@@ -115,6 +127,8 @@ pub enum Ended {
     NotDone,
     /// With an error, and what the error says about another attempt.
     Err(Failure, Retryability),
+    /// Nothing was begun: these are the arguments, where they can be written.
+    Kept(Option<Vec<u8>>),
     /// A workflow used as a step does not run here: these are its parameters,
     /// and the engine opens its graph.
     Arguments(Vec<Value>),
@@ -186,6 +200,8 @@ pub struct Env {
     purpose: Purpose,
     /// `None` for an expression.
     context: Option<Context>,
+    /// The arguments, where they are those of an earlier evaluation.
+    kept: Option<KeptArguments>,
     arm: u16,
 }
 
@@ -193,7 +209,11 @@ pub struct Env {
 #[derive(Debug)]
 pub(crate) enum Purpose {
     Attempt,
-    Undo { output: Value },
+    /// To write the arguments down, and begin nothing.
+    Keep,
+    Undo {
+        output: Value,
+    },
     Reconcile,
 }
 
@@ -205,7 +225,7 @@ impl Env {
 
     /// For expressions, which belong to no attempt.
     pub(crate) const fn plain() -> Self {
-        Self { values: Vec::new(), purpose: Purpose::Attempt, context: None, arm: 0 }
+        Self { values: Vec::new(), purpose: Purpose::Attempt, context: None, kept: None, arm: 0 }
     }
 
     /// Takes what the next attempt, or expression, reads.
@@ -221,7 +241,12 @@ impl Env {
     /// Lets go of the values.
     pub(crate) fn clear(&mut self) {
         self.values.clear();
-        self.purpose = Purpose::Attempt;
+        (self.purpose, self.kept) = (Purpose::Attempt, None);
+    }
+
+    /// Has the task be given these arguments, whatever is evaluated.
+    pub(crate) fn give(&mut self, arguments: Option<&[u8]>) {
+        self.kept = arguments.and_then(KeptArguments::of);
     }
 
     /// The step's arm of the function that it shares with others.
@@ -252,17 +277,29 @@ impl Env {
 
     /// Hands the evaluated arguments to the task.
     pub fn begin<'a, T: Task>(&'a self, call: Call<'a, T>) -> Running<'a> {
+        if let Purpose::Keep = self.purpose {
+            return Box::pin(std::future::ready(Ended::Kept(T::keep(&call.args))));
+        }
+        let args = match &self.kept {
+            None => call.args,
+            Some(kept) => match T::kept(kept) {
+                Some(args) => args,
+                // Written, and of a type that is not read.
+                None if T::keep(&call.args).as_deref() == Some(kept.bytes()) => call.args,
+                None => return refuse_other(T::DEF.name),
+            },
+        };
         match &self.purpose {
-            Purpose::Attempt => {
-                attempt::<T>(call.args, self.context(), |args, context| match T::cache_key(&args) {
+            Purpose::Keep | Purpose::Attempt => {
+                attempt::<T>(args, self.context(), |args, context| match T::cache_key(&args) {
                     None => T::start(args, context),
                     Some(key) => start_cached::<T>(key, args, context),
                 })
             }
-            Purpose::Reconcile => T::reconcile(call.args, self.context()),
+            Purpose::Reconcile => T::reconcile(args, self.context()),
             Purpose::Undo { output } => {
                 let output = output.get::<T::Ok>().unwrap_or_else(|| wrong_type::<T::Ok>());
-                T::undo(call.args, output, self.context())
+                T::undo(args, output, self.context())
             }
         }
     }
@@ -292,6 +329,15 @@ fn refuse_transaction<'a>(task: &str) -> Running<'a> {
     );
     let failure = Failure::new(Cause::Fatal, words);
     Box::pin(std::future::ready(Ended::Err(failure, Retryability::Fatal)))
+}
+
+/// Another evaluation has given other arguments than the first one.
+fn refuse_other<'a>(task: &str) -> Running<'a> {
+    let words = format!(
+        "the arguments of `{task}` are others than at its first attempt, and what a step is given never changes; \
+         have a task find out what can change, and derive `serde::Deserialize` for what it is given"
+    );
+    Box::pin(std::future::ready(Ended::Err(Failure::new(Cause::Fatal, words), Retryability::Fatal)))
 }
 
 /// An attempt that runs only where no earlier run has left its result.

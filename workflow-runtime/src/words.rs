@@ -1,8 +1,11 @@
 //! What the user's code says, in errors, panics and logs, on its way into a
-//! run: bounded, however much it says.
+//! run: bounded, however much it says, and without the secrets that this process
+//! has held.
 
 use std::error::Error;
 use std::fmt::{self, Display, Write};
+
+use crate::held::{LONGEST as LONGEST_SECRET, masked};
 
 /// How many bytes of a text are kept.
 pub(crate) const LONGEST: usize = 64 << 10;
@@ -36,6 +39,9 @@ pub(crate) fn chain(error: &(dyn Error + 'static)) -> Vec<String> {
     links
 }
 
+/// How much more of a text is taken than is kept.
+const SLACK: usize = LONGEST_SECRET;
+
 /// A text that does not grow beyond its limit.
 pub(crate) struct Bounded {
     limit: usize,
@@ -46,7 +52,7 @@ pub(crate) struct Bounded {
 
 impl Bounded {
     pub(crate) fn new(limit: usize) -> Self {
-        Self { limit, text: String::new(), over: 0 }
+        Self { limit: limit + SLACK, text: String::new(), over: 0 }
     }
 
     pub(crate) fn push(&mut self, text: &str) {
@@ -81,9 +87,14 @@ impl Bounded {
     }
 
     pub(crate) fn end(self) -> String {
-        match self.over {
-            0 => self.text,
-            over => format!("{}… ({over} bytes left out)", self.text),
+        let Self { limit, text, over } = self;
+        let length = text.len() + over;
+        let text = masked(text);
+        // What was taken beyond the limit was for a secret that lies across it.
+        let end = text.floor_char_boundary(limit.saturating_sub(SLACK));
+        match &text[..end] {
+            _ if text.len() == end && over == 0 => text,
+            kept => format!("{kept}… ({} bytes left out)", length.saturating_sub(end)),
         }
     }
 }

@@ -11,7 +11,7 @@ use syn::ext::IdentExt;
 use self::partners::{cache_key, implement_reconciled, implement_undone, reconcile};
 use super::function::Function;
 use super::options::Options;
-use super::signature::{Output, Param, Role, Signature, referent};
+use super::signature::{Output, Param, Role, Signature, is_reference, referent};
 use super::types;
 use crate::duration::expand_duration;
 use crate::private::{Private, call_at};
@@ -80,6 +80,7 @@ fn implement_task(function: &Function, signature: &Signature, options: &Options)
     let start = start(function, signature);
     let finish = finish(&signature.output, options);
     let cache_key = options.cache.map(|_| cache_key(signature));
+    let kept = kept(signature);
     let undo = options.undo.as_ref().map(|undo| {
         // Where it is called is where rustc says that it does not fit.
         let at = undo.to_token_stream();
@@ -107,6 +108,7 @@ fn implement_task(function: &Function, signature: &Signature, options: &Options)
             #start
             #finish
             #cache_key
+            #kept
             #undo
             #reconcile
         }
@@ -302,6 +304,25 @@ fn finish(output: &Output, options: &Options) -> TokenStream {
         fn finish(returned: Self::Return) -> #Private::Ended {
             #open workflow_runtime::__private::finish::<Self, _> #arguments
         }
+    }
+}
+
+/// How the arguments are written down and read again, where their types can.
+fn kept(signature: &Signature) -> TokenStream {
+    let types: Vec<&Type> = signature.arguments().map(|param| &param.ty).collect();
+    let names = (0..types.len()).map(|index| Ident::new(&format!("arg{index}"), Span::mixed_site()));
+    if types.is_empty() {
+        TokenStream::new()
+    } else if types.iter().all(|ty| types::is_of_its_own(referent(ty))) {
+        let parts = types.iter().zip(names).enumerate().map(|(index, (ty, name))| {
+            let how = if is_reference(ty) { quote!(__lent) } else { quote!(__owned) };
+            let ty = referent(ty);
+            quote!(#index #name #how (#ty))
+        });
+        quote!(::workflow_runtime::__kept! { #(#parts),* })
+    } else {
+        // What borrows inside of what it is cannot be read by itself.
+        quote!(::workflow_runtime::__keep! { #(#names),* })
     }
 }
 

@@ -31,6 +31,19 @@ pub(super) fn mutable_reference(ty: &Type) -> Option<Span> {
     find(ty, |mark| matches!(mark, Mark::Mut(_)))
 }
 
+/// Whether a type borrows nothing, as far as its tokens tell.
+pub(super) fn is_of_its_own(ty: &Type) -> bool {
+    fn is_free(tokens: TokenStream) -> bool {
+        tokens.into_iter().all(|token| match token {
+            TokenTree::Group(group) => is_free(group.stream()),
+            TokenTree::Punct(punct) => !matches!(punct.as_char(), '&' | '\''),
+            TokenTree::Ident(ident) => ident != "dyn" && ident != "impl",
+            TokenTree::Literal(_) => true,
+        })
+    }
+    is_free(ty.to_token_stream())
+}
+
 /// The span of the `impl` in a type.
 pub(super) fn impl_trait(ty: &Type) -> Option<Span> {
     find(ty, |mark| matches!(mark, Mark::Impl(_)))

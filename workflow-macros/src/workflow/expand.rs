@@ -263,9 +263,21 @@ impl Tables<'_> {
                 let expr = self.expr(region, until, &quote!(#Private::Until), |tokens| tokens);
                 quote!(#Private::Kind::Sleep(#expr))
             }
-            Kind::Map { items, region: body, limit, item } => {
-                let items =
-                    self.expr(region, items, &quote!(#Private::Vec<#Private::Value>), |tokens| tokens);
+            Kind::Map { items, region: body, limit, item, list } => {
+                // What is stored and has an order is the same list each time.
+                let unless_ordered = if items.computed || graph.is_computed(&items.uses) {
+                    quote!(#Private::Option::None)
+                } else {
+                    quote!(#Private::Option::Some(::core::any::type_name::<#list>))
+                };
+                let keep = quote! {
+                    #Private::Keep {
+                        codecs: &[#Private::Codec::of::<<#list as #Private::IntoIterator>::Item>()],
+                        unless_ordered: #unless_ordered,
+                    }
+                };
+                let values = quote!(#Private::Vec<#Private::Value>);
+                let items = self.kept_expr(region, items, &values, &keep, |tokens| tokens);
                 let limit = match limit {
                     Some(limit) => quote!(#Private::Option::Some(#limit)),
                     None => quote!(#Private::Option::None),
@@ -333,7 +345,8 @@ impl Tables<'_> {
             })
             .collect();
         let body = quote!(<[_]>::into_vec(#Private::Box::new([#(#values),*])));
-        self.function(prelude, &quote!(#Private::Vec<#Private::Value>), body)
+        let keep = quote!(#Private::Keep::NOTHING);
+        self.function(prelude, &quote!(#Private::Vec<#Private::Value>), &keep, body)
     }
 }
 

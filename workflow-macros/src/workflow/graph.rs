@@ -76,6 +76,8 @@ pub(crate) enum Form {
 pub(crate) struct Code {
     pub(crate) uses: Vec<BindingId>,
     pub(crate) tokens: TokenStream,
+    /// Whether another evaluation may give another value.
+    pub(crate) computed: bool,
 }
 
 pub(crate) struct Signal {
@@ -111,7 +113,6 @@ pub(crate) enum Failure {
     OfSignal,
 }
 
-#[expect(clippy::large_enum_variant, reason = "there are few of them, and they do not live long")]
 pub(crate) enum Kind {
     /// `policy` is the step's own, where it overrides the task's.
     Call {
@@ -132,7 +133,10 @@ pub(crate) enum Kind {
         items: Code,
         region: RegionId,
         limit: Option<u32>,
+        /// The type of a result.
         item: TokenStream,
+        /// The type of the items.
+        list: TokenStream,
     },
     Loop {
         initial: Vec<Initial>,
@@ -219,6 +223,13 @@ impl Graph {
             }
         }
         all
+    }
+
+    /// Whether another evaluation of what uses these may give another value.
+    pub(crate) fn is_computed(&self, uses: &[BindingId]) -> bool {
+        self.closure(uses)
+            .into_iter()
+            .any(|binding| matches!(&self.bindings[binding].form, Form::Pure { code, .. } if code.computed))
     }
 
     /// Captures what an expression in `region` needs, and says which slots of

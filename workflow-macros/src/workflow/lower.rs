@@ -37,6 +37,7 @@ pub(crate) fn lower(workflow: &ast::Workflow, errors: &mut Errors) -> Graph {
         loops: Vec::new(),
         tails: vec![0],
         failed: false,
+        decides_once: false,
     };
     let body = lower.region(None, String::new(), workflow.params.len());
     for (index, param) in workflow.params.iter().enumerate() {
@@ -73,6 +74,9 @@ struct Lower<'a> {
     tails: Vec<RegionId>,
     /// Whether a mistake was found in the current statement.
     failed: bool,
+    /// Whether what is lowered is evaluated once, and its value stored: when a
+    /// wait ends.
+    decides_once: bool,
 }
 
 impl Names for Lower<'_> {
@@ -86,6 +90,10 @@ impl Names for Lower<'_> {
 
     fn is_step(&self, name: &Ident) -> bool {
         self.declared.tasks.contains(&name.to_string())
+    }
+
+    fn is_decided_once(&self) -> bool {
+        self.decides_once
     }
 }
 

@@ -124,6 +124,11 @@ impl Names for Mirror<'_> {
     fn is_step(&self, _: &Ident) -> bool {
         false
     }
+
+    /// What is wrong with an expression was said when it was lowered.
+    fn is_decided_once(&self) -> bool {
+        true
+    }
 }
 
 impl Mirror<'_> {

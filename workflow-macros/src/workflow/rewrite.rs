@@ -18,6 +18,7 @@ use syn::spanned::Spanned;
 use syn::visit_mut::{self, VisitMut};
 use syn::{Expr, Ident, Pat, Token};
 
+use super::certain::impure;
 use super::parse::{is_step_call, path_ident};
 use super::pattern::pattern_names;
 use super::tokens::Owned;
@@ -41,6 +42,8 @@ pub(crate) trait Names {
     fn mode(&self, name: &Ident) -> Option<Mode>;
     /// Whether a step of the workflow calls a task of this name.
     fn is_step(&self, name: &Ident) -> bool;
+    /// Whether the expression is evaluated once, and its value stored.
+    fn is_decided_once(&self) -> bool;
 }
 
 /// An expression made ready.
@@ -155,6 +158,23 @@ impl Rewriter<'_> {
         local.map_or_else(|| self.names.mode(name), |(_, mode)| Some(*mode)) == Some(Mode::Ref)
     }
 
+    /// What gives another value each time is no expression of a workflow.
+    fn refuse_impure(&mut self, call: &syn::ExprCall) {
+        if self.names.is_decided_once() {
+            return;
+        }
+        if let Some(what) = impure(&call.func) {
+            self.error(
+                call.func.span(),
+                &format!(
+                    "`{what}` may give another value each time, and an expression of a workflow is evaluated \
+                     wherever it is used, also after a restart\nhelp: call it in a task, and use what the task \
+                     returns"
+                ),
+            );
+        }
+    }
+
     fn error(&mut self, span: Span, message: &str) {
         self.errors.push(syn::Error::new(span, message));
     }
@@ -177,6 +197,7 @@ impl VisitMut for Rewriter<'_> {
             }
             Expr::Call(call) => {
                 self.refuse_step(call);
+                self.refuse_impure(call);
                 self.visit_call(call);
             }
             Expr::MethodCall(call) => {
@@ -313,7 +334,7 @@ impl VisitMut for Rewriter<'_> {
 }
 
 /// `Some`, `Report`, `Verdict::Approved`: what makes a value of its arguments.
-fn is_constructor(func: &Expr) -> bool {
+pub(crate) fn is_constructor(func: &Expr) -> bool {
     let Expr::Path(path) = func else { return false };
     let last = path.path.segments.last();
     last.is_some_and(|segment| segment.ident.to_string().starts_with(char::is_uppercase))

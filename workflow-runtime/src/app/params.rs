@@ -14,6 +14,7 @@ use super::suggest::similar;
 use crate::definition::{Graph, Param};
 use crate::engine::{LARGEST_VALUE, Wanted};
 use crate::exact::{Exact, raw};
+use crate::held::unquoted;
 use crate::operation::By;
 use crate::panics::contained;
 use crate::value::{Codec, Value};
@@ -129,7 +130,8 @@ pub(super) fn json(text: &str) -> Box<RawValue> {
 pub(super) fn typed(what: &str, codec: &Codec, text: &str) -> Result<Box<RawValue>, Problem> {
     decode(codec, text).map(|(json, _)| json).map_err(|reason| {
         let ty = (codec.type_name)();
-        let given = given(ty, text);
+        let given = given(ty, text, &reason);
+        let reason = unquoted(&reason, text);
         Problem::usage(format!("{what} carries `{ty}`, and was given {given}: {}", plain(&reason)))
     })
 }
@@ -190,14 +192,22 @@ fn changed(typed: &Exact, understood: &RawValue) -> Option<(String, String)> {
 }
 
 fn misfit(param: &Param, text: &str, reason: &str) -> String {
-    let given = given(param.ty, text);
-    format!("parameter `{}` takes `{}`, and was given {given}: {}", param.name, param.ty, plain(reason))
+    let types = [param.ty, (param.codec.type_name)()].concat();
+    let given = given(&types, text, reason);
+    let reason = unquoted(reason, text);
+    format!("parameter `{}` takes `{}`, and was given {given}: {}", param.name, param.ty, plain(&reason))
 }
 
 /// What was given in place of a type, as an error repeats it. What was meant
-/// as a secret is not repeated.
-fn given(ty: &str, text: &str) -> String {
-    if ty.contains("Secret") { "something else".to_owned() } else { format!("`{}`", shortened(text)) }
+/// as a secret is not repeated, and nor is what has parts: one of them may be
+/// one, under whatever name it was typed.
+fn given(types: &str, text: &str, reason: &str) -> String {
+    let is_secret = types.contains("Secret") || reason.contains("a secret does not fit");
+    if is_secret || text.trim_start().starts_with(['{', '[']) {
+        "something else".to_owned()
+    } else {
+        format!("`{}`", shortened(text))
+    }
 }
 
 /// As much of a value as an error repeats.

@@ -5,7 +5,7 @@ use serde::de::{Deserialize, Deserializer, Error as _};
 use serde::ser::{Error as _, Serialize, Serializer};
 
 use crate::codec::Durable;
-use crate::definition::{Expr, Outcome};
+use crate::definition::{Expr, Keep, Outcome};
 use crate::error::{Cause, Failure};
 use crate::task::{Ended, Env, Moved, Retryability, Running};
 use crate::value::{Codec, Value};
@@ -19,7 +19,7 @@ fn gone<T>() -> T {
 }
 
 pub(super) fn expr<T>(reads: &'static [u16]) -> Expr<T> {
-    Expr { reads, eval: |_| gone() }
+    Expr { reads, eval: |_| gone(), keep: Keep::NOTHING }
 }
 
 pub(super) fn collect(_: Vec<Value>) -> Value {

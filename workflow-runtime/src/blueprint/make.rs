@@ -124,6 +124,7 @@ impl Maker<'_> {
                     moves: Numbers::of(numbers(moves)),
                     start: inert::start,
                     arm: 0,
+                    keeps: false,
                 })
             }
             Kind::Signal { name, within } => Made::Signal {

@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::plan::{Kind, Task};
 use super::*;
 use crate::definition::{
-    Expr, Kind as Made, Missed, Numbers, OnFailure, Outcome, Overlap, Param, ReconcileDef, Region, Schedule,
-    Step, TaskDef, TaskStep, UndoDef, When, Yield,
+    Expr, Keep, Kind as Made, Missed, Numbers, OnFailure, Outcome, Overlap, Param, ReconcileDef, Region,
+    Schedule, Step, TaskDef, TaskStep, UndoDef, When, Yield,
 };
 use crate::policy::{Backoff, Policy, Rate, Retry};
 use crate::value::{Codec, Value};
@@ -18,7 +18,7 @@ fn leak<T>(value: T) -> &'static T {
 }
 
 fn never<T>(reads: &'static [u16]) -> Expr<T> {
-    Expr { reads, eval: |_| unreachable!("no blueprint evaluates") }
+    Expr { reads, eval: |_| unreachable!("no blueprint evaluates"), keep: Keep::NOTHING }
 }
 
 fn task(name: &'static str) -> TaskDef {
@@ -65,6 +65,7 @@ fn call(def: TaskDef) -> Made {
         moves: Numbers::of(&[0]),
         start,
         arm: 0,
+        keeps: false,
     })
 }
 

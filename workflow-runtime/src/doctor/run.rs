@@ -105,6 +105,8 @@ impl<S: Source + ?Sized> Followed<'_, S> {
             if matches!(
                 event,
                 StoredEvent::ShutDown
+                    | StoredEvent::Given { .. }
+                    | StoredEvent::Listed { .. }
                     | StoredEvent::NotBegun
                     | StoredEvent::LeftBehind { .. }
                     | StoredEvent::Kept { .. }

@@ -172,7 +172,7 @@ impl Attempt {
             }
             End::Ended(Ok(Ended::NotDone)) => AttemptEnd::NotDone,
             End::Ended(Ok(Ended::Err(failure, retryability))) => AttemptEnd::Failed(failure, retryability),
-            End::Ended(Ok(Ended::Arguments(_))) => {
+            End::Ended(Ok(Ended::Arguments(_) | Ended::Kept(_))) => {
                 let words = "a workflow was started as a task; please report this";
                 AttemptEnd::Failed(Failure::new(Cause::Fatal, words), Retryability::Fatal)
             }

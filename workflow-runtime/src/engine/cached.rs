@@ -15,6 +15,7 @@ use super::host::{Inner, RunHost};
 use super::params::coded;
 use crate::context;
 use crate::definition::{Kind, TaskDef};
+use crate::held::hold_in;
 use crate::run::{AttemptEnd, Event, Timestamp};
 use crate::store::{Entry, Payload, Remembered, Store};
 use crate::value::Value;
@@ -110,6 +111,7 @@ fn decode(task: &'static TaskDef, found: &Payload) -> Option<Value> {
         );
         return None;
     }
+    hold_in(&found.bytes);
     let decoded = coded(|| (task.output.decode)(&found.bytes));
     decoded
         .inspect_err(|failure| {

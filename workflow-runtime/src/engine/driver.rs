@@ -158,6 +158,9 @@ impl RunHost {
         let closed_before = after.garbage.len();
         let mut actions = std::mem::take(&mut inner.effects.actions);
         for action in actions.drain(..) {
+            if let Action::Start { key, .. } = action {
+                self.keep_arguments(inner, key);
+            }
             if self.journal.is_some() && is_visible(&action) {
                 inner.uncommitted.actions.push(action);
             } else {
@@ -167,6 +170,8 @@ impl RunHost {
         // Given back for its room.
         inner.effects.actions = actions;
         self.note_changes(inner, after, closed_before);
+        // After the entry that the changes belong to.
+        inner.uncommitted.entries.append(&mut inner.given);
         if let Some(end) = inner.ending.take() {
             self.finish(inner, after, end);
         }

@@ -62,6 +62,8 @@ pub(crate) struct Frame {
     /// What steps that open regions, or may be undone, keep meanwhile. A list:
     /// few steps of a region have an entry, and each only while it runs.
     kept: Vec<(u16, Kept)>,
+    /// What steps were given at first, where that is kept.
+    given: Vec<(u16, Arc<[u8]>)>,
     /// How far the attempts of steps say they are.
     pub(crate) progress: StepProgress,
 }
@@ -76,6 +78,8 @@ pub(crate) enum Kept {
         items: Vec<Value>,
         /// In the order of the items.
         results: Vec<Value>,
+        /// In which order they are handed on, where that is another one.
+        order: Vec<u32>,
     },
     /// A `while`: the loop variables, after the last turn.
     Turn(Vec<Value>),
@@ -91,7 +95,16 @@ pub(crate) enum Kept {
 impl Frame {
     pub(crate) fn new(id: FrameId, parent: Option<Key>, scope: Arc<Scope>, mut slots: Vec<Value>) -> Self {
         slots.resize(usize::from(scope.region.slots).max(slots.len()), Value::ABSENT);
-        Self { id, parent, scope, slots, in_log: None, kept: Vec::new(), progress: StepProgress::default() }
+        Self {
+            id,
+            parent,
+            scope,
+            slots,
+            in_log: None,
+            kept: Vec::new(),
+            given: Vec::new(),
+            progress: StepProgress::default(),
+        }
     }
 
     pub(crate) fn read(&self, slot: u16) -> Value {
@@ -128,6 +141,16 @@ impl Frame {
             Some(kept) => *kept = value,
             None => self.kept.push((step, value)),
         }
+    }
+
+    /// The arguments of a step as they were written down.
+    pub(crate) fn given(&self, step: u16) -> Option<&[u8]> {
+        self.given.iter().find(|(of, _)| *of == step).map(|(_, given)| &**given)
+    }
+
+    pub(crate) fn give(&mut self, step: u16, arguments: Arc<[u8]>) {
+        self.given.retain(|(of, _)| *of != step);
+        self.given.push((step, arguments));
     }
 
     /// The plain output of a step that may be undone.

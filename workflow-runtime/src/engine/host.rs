@@ -31,7 +31,7 @@ use crate::definition::Graph;
 use crate::error::{Error, StepError};
 use crate::operation::{Asker, By};
 use crate::run::{Effects, Event, Key, Machine, RunState, Timestamp};
-use crate::store::{Answer, Payload, StoreError};
+use crate::store::{Answer, Entry, Payload, StoreError};
 use crate::task::Env;
 use crate::value::Value;
 
@@ -114,6 +114,11 @@ pub(crate) struct Inner {
     /// The value of the event that is heard next, where it was encoded to see
     /// that it can be saved.
     pub(crate) saved: Option<Payload>,
+    /// What is kept of answers that are heard next: of which step, its path,
+    /// and the value.
+    pub(super) kept: Vec<(Key, String, Payload)>,
+    /// Entries about what steps were given that are about to start.
+    pub(super) given: Vec<Entry>,
     /// What has been decided and not been handed to the store.
     pub(crate) uncommitted: Uncommitted,
     /// Set by the action that ends the run, until the run has ended.
@@ -252,6 +257,8 @@ impl RunHost {
             leftovers: None,
             by: None,
             saved: None,
+            kept: Vec::new(),
+            given: Vec::new(),
             uncommitted: Uncommitted::default(),
             ending: None,
             end: None,

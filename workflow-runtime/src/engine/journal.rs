@@ -11,6 +11,7 @@ use super::host::Inner;
 use super::params::{Saved, coded, saved};
 use crate::definition::{Kind, Step};
 use crate::error::Failure;
+use crate::held::hold_in;
 use crate::lookup::find_signal;
 use crate::run::{AttemptEnd, Change, Event, FrameId, StepState, Wait};
 use crate::store::{Entry, Payload, StepChange};
@@ -49,6 +50,15 @@ pub(crate) fn entry(
         },
     };
     let mut stored = StoredEvent::of(event);
+    let payload = match inner.take_kept(event) {
+        None => payload,
+        Some((of, kept)) => {
+            if let StoredEvent::ItemsListed { path, .. } = &mut stored {
+                *path = Some(of);
+            }
+            Some(kept)
+        }
+    };
     if let (StoredEvent::Recalled { from, .. }, Event::Recalled { key, .. }) = (&mut stored, &*event) {
         *from = inner.leftover(*key).and_then(|left| left.from);
     }
@@ -89,6 +99,7 @@ pub(crate) fn decode(
     let Some(stored) = stored else {
         return Err(format!("the value of {}, of type `{wanted}`, is missing", bringer(inner, event)));
     };
+    hold_in(&stored.bytes);
     match coded(|| (codec.decode)(&stored.bytes)) {
         Ok(value) => Ok(Some(value)),
         Err(failure) => Err(format!(

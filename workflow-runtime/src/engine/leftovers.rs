@@ -5,8 +5,10 @@ use std::collections::HashMap;
 
 use super::host::Inner;
 use super::journal::{StoredRecalled, output_codec};
+use super::kept::KeptValues;
 use super::params::coded;
 use crate::definition::{Graph, Kind, Step};
+use crate::held::hold_in;
 use crate::lookup::find_step;
 use crate::run::{Key, Recalled};
 use crate::store::{Payload, StoredEntry};
@@ -16,6 +18,8 @@ use crate::value::Value;
 #[derive(Default)]
 pub(crate) struct Leftovers {
     steps: HashMap<String, Leftover>,
+    /// What was computed, and is that for ever.
+    pub(super) kept: KeptValues,
     /// Why a value could not be read, the first time that happened.
     pub(crate) unreadable: Option<String>,
 }
@@ -127,10 +131,25 @@ impl Inner {
         (matches!(recalled, Recalled::Failed { .. }) && self.machine.fits(key, &recalled)).then_some(recalled)
     }
 
+    /// Has a step be given what it was given in an earlier life, unless that was
+    /// undone: then it is something else to the world.
+    fn give_as_before(&mut self, key: Key) {
+        let Some(leftovers) = &self.leftovers else { return };
+        let Some(frame) = self.frames.get_mut(key.frame) else { return };
+        let path = frame.scope.path(key.step);
+        let is_undone = leftovers.steps.get(&path).is_some_and(|left| left.undone > 0);
+        if let Some(arguments) = leftovers.kept.arguments(&path).filter(|_| !is_undone) {
+            frame.give(key.step, arguments.bytes.as_slice().into());
+        }
+    }
+
     /// Answers what is left of a step, and its value.
     /// Of one that has to run anew, only what is held.
     pub(crate) fn recall(&mut self, key: Key, fresh: bool) -> (Recalled, Option<Value>) {
         let Some((_, step)) = self.frames.step(key) else { return (Recalled::Nothing, None) };
+        if !fresh {
+            self.give_as_before(key);
+        }
         let leftover = self.leftover(key).filter(|left| !fresh || left.held);
         let Some(leftover) = leftover else { return (Recalled::Nothing, None) };
         let recalled = leftover.recalled.clone().recalled();
@@ -172,6 +191,7 @@ fn read(path: &str, step: &'static Step, stored: Option<&Payload>) -> Result<Val
     let (Some(codec), Some(stored)) = (output_codec(step), stored) else {
         return Err(format!("the result of step `{path}` is missing"));
     };
+    hold_in(&stored.bytes);
     coded(|| (codec.decode)(&stored.bytes)).map_err(|failure| {
         format!("the result of step `{path}`, stored as `{}`: {failure}", stored.type_name)
     })

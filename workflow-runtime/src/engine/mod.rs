@@ -40,6 +40,7 @@ mod driver;
 mod durable;
 mod ending;
 mod journal;
+mod kept;
 mod key;
 mod leftovers;
 mod open;

@@ -21,6 +21,7 @@ use super::recovery;
 use super::registry::{Known, Registry};
 use super::run::AnyRun;
 use crate::error::{Error, Result};
+use crate::held::{hold_in, unquoted};
 use crate::operation::{By, ExactOperation, Operation};
 use crate::resources::Resources;
 use crate::store::{Store, StoredRun};
@@ -255,8 +256,11 @@ fn refused(id: &str, reason: impl Into<String>) -> Error {
 }
 
 fn from_json(id: &str, what: &str, codec: &Codec, value: &RawValue) -> Result<Value> {
-    coded(|| (codec.decode)(value.get().as_bytes()))
-        .map_err(|failure| refused(id, format!("cannot take this value for {what}: {failure}")))
+    hold_in(value.get().as_bytes());
+    coded(|| (codec.decode)(value.get().as_bytes())).map_err(|failure| {
+        let why = unquoted(&failure.to_string(), value.get());
+        refused(id, format!("cannot take this value for {what}: {why}"))
+    })
 }
 
 fn value_for(id: &str, step: &str, codec: Option<&Codec>, value: &RawValue) -> Result<Value> {

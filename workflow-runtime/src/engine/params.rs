@@ -9,6 +9,7 @@ use crate::definition::Graph;
 use crate::error::{Cause, Error, Failure};
 use crate::exact::Exact;
 use crate::faithful::key_twice;
+use crate::held::{hold_in, unquoted};
 use crate::panics::contained;
 use crate::value::{Codec, Value};
 
@@ -31,7 +32,8 @@ pub(super) fn params_from(
         match coded(|| (param.codec.decode)(value.get().as_bytes())) {
             Ok(value) => values.push(value),
             Err(failure) => {
-                problems.push(format!("parameter `{}` wants a `{}`: {failure}", param.name, param.ty));
+                let why = unquoted(&failure.to_string(), value.get());
+                problems.push(format!("parameter `{}` wants a `{}`: {why}", param.name, param.ty));
             }
         }
     }
@@ -71,6 +73,7 @@ pub(crate) fn encode_params(
 }
 
 pub(super) fn decode_params(graph: &'static Graph, bytes: &[u8]) -> Result<Vec<Value>, String> {
+    hold_in(bytes);
     let values: Vec<Box<RawValue>> =
         serde_json::from_slice(bytes).map_err(|error| format!("its parameters cannot be read: {error}"))?;
     if values.len() != graph.params.len() {
@@ -127,6 +130,7 @@ pub(crate) struct Saved {
 pub(super) fn saved(codec: &Codec, value: &Value, largest: usize) -> Result<Saved, Failure> {
     drop(key_twice());
     let bytes = coded(|| (codec.encode)(value))?;
+    hold_in(&bytes);
     let twice = key_twice();
     if bytes.len() > largest {
         return Err(Failure::new(

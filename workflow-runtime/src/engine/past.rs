@@ -4,6 +4,7 @@
 use std::cell::Cell;
 
 use super::journal::{StoredEvent, StoredRecalled};
+use super::kept::KeptValues;
 use super::leftovers::{Leftover, Leftovers, payload_at};
 use super::registry::Known;
 use super::replay::Unread;
@@ -81,6 +82,7 @@ impl History {
     /// What is left, with the values.
     pub(super) fn leftovers(&self, entries: &[StoredEntry]) -> Leftovers {
         let mut leftovers = Leftovers::default();
+        leftovers.kept = KeptValues::of(entries);
         for (path, left) in &self.left.steps {
             leftovers.insert(
                 path.clone(),

@@ -152,12 +152,25 @@ impl RunHost {
             if open.interrupted || open.not_begun || matches!(event, StoredEvent::LeftBehind { .. }) {
                 continue;
             }
+            if let (Some(key), Some(arguments)) = (event.given_to(), &entry.value) {
+                inner.give(key, arguments);
+                continue;
+            }
             let Some(event) = event.event(self.graph) else {
                 return Err(of(&"is a signal that the workflow does not have").into());
             };
             inner.now = entry.at;
             let stored = journal::decode(inner, &event, entry.value.as_ref())?;
-            let recalled = self.check_answer(inner, &event).map_err(|problem| of(&problem))?;
+            let kept = entry.value.as_ref().filter(|_| matches!(event, Event::Answered { .. }));
+            let recalled =
+                self.check_answer(inner, &event, kept.is_some()).map_err(|problem| of(&problem))?;
+            // The journal has it, or is of before such values were kept.
+            drop(inner.take_kept(&event));
+            if let Some(kept) = kept {
+                inner
+                    .restore(&event, kept)
+                    .map_err(|problem| of(&format_args!("cannot be followed: {problem}")))?;
+            }
             open.hear(&event);
             self.hear(inner, event, stored.or(recalled))
                 .map_err(|refused| of(&format_args!("does not follow from those before: {refused}")))?;
@@ -265,7 +278,12 @@ impl RunHost {
     /// Expressions are evaluated again for what they put in place, and answer as
     /// they did the first time. What cannot have been heard is left behind. Gives
     /// the value that an answer brings.
-    fn check_answer(self: &Arc<Self>, inner: &mut Inner, event: &Event) -> Result<Option<Value>, String> {
+    fn check_answer(
+        self: &Arc<Self>,
+        inner: &mut Inner,
+        event: &Event,
+        is_kept: bool,
+    ) -> Result<Option<Value>, String> {
         match event {
             Event::Answered { .. } | Event::Yielded { .. } | Event::Recalled { .. } => {}
             // Heard before the answers when a paused run is taken up.
@@ -305,6 +323,9 @@ impl RunHost {
                 }
                 _ => continue,
             };
+            if is_kept {
+                return Ok(None);
+            }
             let step = || inner.machine.path(*key).unwrap_or_default();
             return match (then, now) {
                 (Ok(Answer::Items(then)), Ok(Answer::Items(now))) if then != now => Err(format!(

@@ -42,6 +42,8 @@ pub(super) struct TakeUp {
     holds: Holds,
     /// What is left by somebody's word, or of another run.
     pub(super) kept: Vec<Kept>,
+    /// What another run has listed, whose results are known by their numbers.
+    lists: Vec<(String, Payload)>,
     leftovers: Leftovers,
     /// Signals that came and nobody took.
     signals: Vec<(String, Payload)>,
@@ -115,8 +117,9 @@ impl TakeUp {
         (why, by): (Why, Option<By>),
     ) -> std::result::Result<Self, String> {
         past.left.take_up(known.graph, &dropped, holds);
-        let leftovers = past.leftovers(entries);
+        let mut leftovers = past.leftovers(entries);
         leftovers.check(known.graph)?;
+        leftovers.kept.begin(why, &dropped);
         let signals = past.left.signals.iter();
         let signals = signals.filter_map(|(name, seq)| Some((name.clone(), payload_at(entries, *seq)?)));
         Ok(Self {
@@ -126,6 +129,7 @@ impl TakeUp {
             holds,
             kept: Vec::new(),
             leftovers,
+            lists: Vec::new(),
             signals: signals.collect(),
             paused: past.paused && stored.end.is_none(),
             before: stored.fingerprint,
@@ -183,14 +187,16 @@ impl TakeUp {
             let has_its_number = !renumbered.iter().any(|region| is_within(fixed, region));
             (has_its_number && !after.contains(fixed)).then_some(true)
         };
-        let leftovers = past.leftovers(entries);
+        let mut leftovers = past.leftovers(entries);
         leftovers.check(known.graph).map_err(|reason| format!("cannot be forked: {reason}"))?;
+        let lists = std::mem::take(&mut leftovers.kept).into_lists();
         Ok(Self {
             why: Why::Forked,
             by: Some(by),
             dropped: Vec::new(),
             holds: Holds::Set,
             kept: leftovers.take(is_kept),
+            lists,
             leftovers: Leftovers::default(),
             signals: Vec::new(),
             paused: false,
@@ -392,8 +398,20 @@ impl RunHost {
 
     /// The same, for whoever holds the lock.
     pub(super) fn take_up(self: &Arc<Self>, inner: &mut Inner, after: &mut After, anew: TakeUp) {
-        let TakeUp { why, by, dropped, holds, kept, mut leftovers, signals, paused, before, known, next } =
-            anew;
+        let TakeUp {
+            why,
+            by,
+            dropped,
+            holds,
+            kept,
+            lists,
+            mut leftovers,
+            signals,
+            paused,
+            before,
+            known,
+            next,
+        } = anew;
         inner.now = self.core.clock.now();
         let at = inner.now;
         let uncommitted = &mut inner.uncommitted;
@@ -409,6 +427,11 @@ impl RunHost {
             let event = journal::text(&kept);
             uncommitted.entries.push(Entry { at, event, value: value.clone(), changes: Vec::new() });
             leftovers.keep(path, recalled, from, value, held);
+        }
+        for (path, list) in lists {
+            let event = journal::text(&StoredEvent::Listed { path: path.clone() });
+            uncommitted.entries.push(Entry { at, event, value: Some(list.clone()), changes: Vec::new() });
+            leftovers.kept.keep_list(path, list);
         }
         let event = StoredEvent::TakenUp { why, before, blueprint: known.hash(), dropped, holds, by };
         let event = journal::text(&event);

@@ -11,6 +11,7 @@ use std::task::{Context as TaskContext, Poll, Waker};
 use super::clock::from_system;
 use super::frames::{Frame, Kept, Scope};
 use super::host::{Inner, RunHost};
+use super::kept::List;
 use crate::context::Context;
 use crate::definition::{Expr, Graph, Kind, OnFailure, Region, Step, TaskStep, Until, Yield};
 use crate::error::{Cause, Failure, StepError};
@@ -50,10 +51,13 @@ impl RunHost {
                 Ok(Answer::Until(now.after(within)))
             }
             Kind::Map { items, .. } => {
-                let items = eval(lent, frame, items)?;
-                let count = items.len();
-                let results = std::iter::repeat_n(Value::ABSENT, count).collect();
-                frame.keep(key.step, Kept::Items { items, results });
+                let listed = eval(lent, frame, items)?;
+                let list = match items.keep.codecs().first() {
+                    None => List::of(listed),
+                    Some(codec) => self.keep_list(inner, key, codec, listed)?,
+                };
+                let (count, kept) = list.kept();
+                inner.frames.get_mut(key.frame).ok_or_else(lost_frame)?.keep(key.step, kept);
                 Ok(Answer::Items(count))
             }
             Kind::Branch { choose, .. } => Ok(Answer::Arm(eval(lent, frame, choose)?)),
@@ -200,7 +204,12 @@ impl Inner {
         let Some(frame) = self.frames.get_mut(key.frame) else { return };
         let Some(step) = frame.scope.step(key.step) else { return };
         match (frame.release(key.step), step.kind) {
-            (Some(Kept::Items { results, .. }), Kind::Map { collect, .. }) => {
+            (Some(Kept::Items { mut results, order, .. }), Kind::Map { collect, .. }) => {
+                if !order.is_empty() {
+                    let place =
+                        |place: &u32| results.get_mut(*place as usize).map_or(Value::ABSENT, Value::take);
+                    results = order.iter().map(place).collect();
+                }
                 if let Ok(value) = contained(|| collect(results)) {
                     frame.put_output(step, key.step, value);
                 }

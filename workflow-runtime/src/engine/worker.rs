@@ -305,6 +305,7 @@ impl RunHost {
             Goal::Reconcile => (Purpose::Reconcile, step.task.reconcile?.task),
         };
         given.env.prepare(purpose, step.arm);
+        given.env.give(frame.given(key.step));
         if let Some(context) = given.env.context_mut() {
             context.renew(key, epoch, attempt, goal == Goal::Undo, &frame.scope);
         }

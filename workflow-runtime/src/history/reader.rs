@@ -145,6 +145,7 @@ impl Reader<'_> {
                 self.kept.push((path, recalled, from, held));
                 return Ok(());
             }
+            StoredEvent::Given { .. } | StoredEvent::Listed { .. } => return Ok(()),
             StoredEvent::TakenUp { why, blueprint, dropped, holds, .. } => {
                 return self.take_up(entry, why, blueprint, (&dropped, holds), by);
             }

@@ -58,6 +58,11 @@ impl Tables<'_> {
                 Arg::Code { code, .. } => lent.extend(&code.uses),
             }
         }
+        let keeps = args.iter().any(|arg| match arg {
+            Arg::Own { binding, .. } => self.graph.is_computed(&[*binding]),
+            Arg::Code { code, .. } => code.computed || self.graph.is_computed(&code.uses),
+            Arg::Step { .. } => false,
+        });
         let local = args.iter().any(|arg| matches!(arg, Arg::Code { lends: true, .. }));
         let prelude = self.prelude(region, &lent);
         let mut taken = TokenStream::new();
@@ -127,6 +132,7 @@ impl Tables<'_> {
             "{PRIVATE}::row({used}, {name:?}, {NUMBERS}, [{from}, {needs}, {dependents}, {reads}, {moves}], \
              ({function}, {arm}), {output}, {line}, {fingerprint})"
         );
+        let row = if keeps { format!("{PRIVATE}::keeping({row})") } else { row };
         Some(if step.always.is_some() {
             format!("{PRIVATE}::Step {{ always: true, ..{row} }},")
         } else {

@@ -31,18 +31,36 @@ impl Tables<'_> {
         ty: &TokenStream,
         wrap: impl FnOnce(TokenStream) -> TokenStream,
     ) -> TokenStream {
-        let prelude = self.prelude(region, &code.uses);
-        self.function(prelude, ty, wrap(code.tokens.clone()))
+        self.kept_expr(region, code, ty, &quote!(#Private::Keep::NOTHING), wrap)
     }
 
-    pub(super) fn function(&mut self, prelude: Prelude, ty: &TokenStream, body: TokenStream) -> TokenStream {
+    /// The same for one whose value is kept.
+    pub(super) fn kept_expr(
+        &mut self,
+        region: RegionId,
+        code: &Code,
+        ty: &TokenStream,
+        keep: &TokenStream,
+        wrap: impl FnOnce(TokenStream) -> TokenStream,
+    ) -> TokenStream {
+        let prelude = self.prelude(region, &code.uses);
+        self.function(prelude, ty, keep, wrap(code.tokens.clone()))
+    }
+
+    pub(super) fn function(
+        &mut self,
+        prelude: Prelude,
+        ty: &TokenStream,
+        keep: &TokenStream,
+        body: TokenStream,
+    ) -> TokenStream {
         let Prelude { statements, reads } = prelude;
         let (function, env) = (self.name(), hidden("env"));
         self.functions.extend(quote! {
             fn #function(#env: &#Private::Env) -> #ty { #statements #body }
         });
         let reads = reads.iter().map(|slot| short(*slot));
-        quote!(#Private::Expr { reads: &[#(#reads),*], eval: #function })
+        quote!(#Private::Expr { reads: &[#(#reads),*], eval: #function, keep: #keep })
     }
 
     pub(super) fn name(&mut self) -> Ident {

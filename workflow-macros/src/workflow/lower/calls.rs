@@ -65,7 +65,7 @@ impl Lower<'_> {
             && let Some(binding) = self.lookup(&name.to_string())
             && self.mode(name) == Some(Mode::Ref)
         {
-            self.count(Code { uses: vec![binding], tokens: TokenStream::new() }, region);
+            self.count(Code { uses: vec![binding], ..Code::default() }, region);
             return Arg::Own { binding, name: name.clone() };
         }
         let (lends, place) = (self.lends(expr), is_place(expr, self));
@@ -174,9 +174,11 @@ impl Lower<'_> {
             let duration = crate::duration::positive_duration(text, "a wait", self.errors);
             self.failed |= duration.is_none();
             let tokens = crate::duration::expand_duration(duration.unwrap_or_default());
-            return Code { uses: Vec::new(), tokens };
+            return Code { tokens, ..Code::default() };
         }
+        self.decides_once = true;
         let code = self.owned(expr, region);
+        self.decides_once = false;
         self.wrap(code, |tokens| duration(keyword, &tokens))
     }
 }

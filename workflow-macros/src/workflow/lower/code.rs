@@ -6,6 +6,7 @@ use syn::{Expr, Ident};
 
 use super::Lower;
 use crate::diagnostics::did_you_mean;
+use crate::workflow::certain::is_certain;
 use crate::workflow::graph::*;
 use crate::workflow::parse::path_ident;
 use crate::workflow::rewrite::{Mode, handed_over, is_place, rewrite};
@@ -69,7 +70,7 @@ impl Lower<'_> {
             self.unknown(&name, rewritten.functions.contains(&name));
         }
         let uses = rewritten.uses.iter().filter_map(|name| self.lookup(&name.to_string())).collect();
-        Code { uses, tokens: rewritten.tokens }
+        Code { uses, tokens: rewritten.tokens, computed: !is_certain(expr) }
     }
 
     /// Notes the uses of an expression and captures what it needs.
@@ -96,7 +97,7 @@ impl Lower<'_> {
     }
 
     pub(super) fn wrap(&self, code: Code, wrap: impl FnOnce(TokenStream) -> TokenStream) -> Code {
-        Code { uses: code.uses, tokens: wrap(code.tokens) }
+        Code { tokens: wrap(code.tokens), uses: code.uses, computed: code.computed }
     }
 
     /// Says what a name may have been meant to be. `function` is whether it is

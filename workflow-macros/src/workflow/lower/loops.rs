@@ -44,7 +44,7 @@ impl Lower<'_> {
         }
         let items_type = self.type_of(&value.items);
         let items = match is_step {
-            true => Code { uses: Vec::new(), tokens: quote!(()) },
+            true => Code { tokens: quote!(()), ..Code::default() },
             false => self.owned(&value.items, region),
         };
         let iterator = iterator(&items.tokens);
@@ -72,7 +72,13 @@ impl Lower<'_> {
 
         let ty = quote!(#Private::Vec<#result>);
         let limit = statement.options.step.limit.map(|(limit, _)| limit);
-        let kind = Kind::Map { items, region: body, limit, item: result };
+        let kind = Kind::Map {
+            items,
+            region: body,
+            limit,
+            item: result,
+            list: items_type.unwrap_or_else(|| quote!(())),
+        };
         let span = bound_name(&statement.binding).map_or(value.keyword.span, Ident::span);
         let slot = self.push_step(statement, name, span, kind, vec![ty.clone()], Failure::FailRun, region);
         (slot, expected.cloned().unwrap_or(ty))
@@ -159,7 +165,8 @@ impl Lower<'_> {
             self.graph.bindings[binding].uses += 1;
             return (Initial::Slot(self.graph.import(region, owner, slot)), ty);
         }
-        let code = Code { uses: vec![binding], tokens: quote!(#Private::Clone::clone(#name)) };
+        let code =
+            Code { uses: vec![binding], tokens: quote!(#Private::Clone::clone(#name)), computed: false };
         (Initial::Compute { code: self.count(code, region), ty: ty.clone() }, ty)
     }
 

@@ -108,7 +108,7 @@ impl Lower<'_> {
             }
             quote!('__arm: { #arms })
         };
-        Code { uses, tokens }
+        Code { uses, tokens, computed: false }
     }
 
     /// What a pattern is held against: a place is looked at where it is, any

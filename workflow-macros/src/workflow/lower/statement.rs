@@ -237,7 +237,9 @@ impl Lower<'_> {
                 )
             }
             Value::SleepUntil { name, arg } => {
+                self.decides_once = true;
                 let until = self.owned(arg, region);
+                self.decides_once = false;
                 let until = self.wrap(until, |tokens| {
                     let time = moment(name.span(), &tokens);
                     quote!(#Private::Until::At(#time))

@@ -11,6 +11,7 @@ use super::super::style::Style;
 use crate::engine::AnyRun;
 use crate::error::{Error, StepError};
 use crate::exact::Exact;
+use crate::held::hold_in;
 use crate::run::{RunState, Timestamp};
 use crate::secret::redact_exact;
 use crate::store::StoredRun;
@@ -118,6 +119,7 @@ pub(super) fn tell(
 /// A value as its codec wrote it, without its secrets; what is not JSON by its
 /// length alone.
 pub(super) fn value(bytes: &[u8]) -> Exact {
+    hold_in(bytes);
     let mut value = Exact::of_bytes(bytes);
     redact_exact(&mut value);
     value

@@ -35,6 +35,9 @@ pub(crate) enum StoredEvent {
     ItemsListed {
         step: StoredKey,
         items: usize,
+        /// The step's path, where the entry has the items.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        path: Option<String>,
     },
     TurnDecided {
         step: StoredKey,
@@ -175,6 +178,17 @@ pub(crate) enum StoredEvent {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<By>,
     },
+    /// Not an event of the run: the arguments of a step that starts, which are
+    /// those of all its attempts.
+    Given {
+        step: StoredKey,
+        path: String,
+    },
+    /// Not an event of the run: the items of a `for`, as another run has listed
+    /// them. Followed by `TakenUp`.
+    Listed {
+        path: String,
+    },
     /// Not an event of the run: the engine was shut down in good order, so
     /// what ran then was interrupted and not lost.
     ShutDown,
@@ -294,7 +308,7 @@ impl StoredEvent {
                 match answer {
                     Ok(Answer::Value) => Self::Evaluated { step },
                     Ok(Answer::Arm(arm)) => Self::ArmChosen { step, arm: *arm },
-                    Ok(Answer::Items(items)) => Self::ItemsListed { step, items: *items },
+                    Ok(Answer::Items(items)) => Self::ItemsListed { step, items: *items, path: None },
                     Ok(Answer::Turn(more)) => Self::TurnDecided { step, more: *more },
                     Ok(Answer::Until(until)) => Self::WaitDecided { step, until: *until },
                     Err(failure) => Self::EvaluationFailed { step, failure: failure.clone() },
@@ -353,6 +367,19 @@ impl StoredEvent {
         }
     }
 
+    /// What a step was given that starts.
+    pub(crate) fn given(key: Key, path: String) -> Self {
+        Self::Given { step: stored(key), path }
+    }
+
+    /// Of which step the arguments are that the entry has.
+    pub(crate) fn given_to(&self) -> Option<Key> {
+        match self {
+            Self::Given { step, .. } => Some(key(*step)),
+            _ => None,
+        }
+    }
+
     /// Notes who wanted it, where that is kept.
     pub(super) fn wanted_by(&mut self, who: Option<By>) {
         if let Self::CancelRequested { by }
@@ -396,7 +423,7 @@ impl StoredEvent {
             Self::Begun => Some(Event::Begun),
             Self::Evaluated { step } => answered(step, Ok(Answer::Value)),
             Self::ArmChosen { step, arm } => answered(step, Ok(Answer::Arm(arm))),
-            Self::ItemsListed { step, items } => answered(step, Ok(Answer::Items(items))),
+            Self::ItemsListed { step, items, .. } => answered(step, Ok(Answer::Items(items))),
             Self::TurnDecided { step, more } => answered(step, Ok(Answer::Turn(more))),
             Self::WaitDecided { step, until } => answered(step, Ok(Answer::Until(until))),
             Self::EvaluationFailed { step, failure } => answered(step, Err(failure)),
@@ -444,6 +471,8 @@ impl StoredEvent {
             Self::ShutDown
             | Self::NotBegun
             | Self::LeftBehind { .. }
+            | Self::Given { .. }
+            | Self::Listed { .. }
             | Self::Kept { .. }
             | Self::TakenUp { .. } => None,
         }

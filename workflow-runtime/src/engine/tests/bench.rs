@@ -46,6 +46,7 @@ fn add(reads: Vec<u16>) -> Kind {
             Box::pin(async move { ok(value + 1) })
         },
         arm: 0,
+        keeps: false,
     })
 }
 

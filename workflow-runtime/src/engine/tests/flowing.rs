@@ -420,6 +420,7 @@ workflow!(
                         Box::pin(async move { ok(holders) })
                     },
                     arm: 0,
+                    keeps: false,
                 })
             ),
         ],

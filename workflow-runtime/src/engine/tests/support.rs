@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use crate::definition::{
-    Expr, Kind, Numbers, OnFailure, Outcome, Region, Start, Step, TaskDef, TaskStep, Yield,
+    Expr, Keep, Kind, Numbers, OnFailure, Outcome, Region, Start, Step, TaskDef, TaskStep, Yield,
 };
 use crate::error::{Cause, Failure};
 use crate::policy::{Backoff, Policy, Retry};
@@ -56,6 +56,7 @@ pub const fn use_of(def: &'static TaskDef, reads: &'static [u16], start: Start) 
         moves: Numbers::NONE,
         start,
         arm: 0,
+        keeps: false,
     })
 }
 
@@ -95,7 +96,7 @@ pub const fn nested(label: &'static str, captures: &'static [u16], body: Region)
 }
 
 pub const fn expr<T>(reads: &'static [u16], eval: fn(&crate::task::Env) -> T) -> Expr<T> {
-    Expr { reads, eval }
+    Expr { reads, eval, keep: Keep::NOTHING }
 }
 
 /// The steps of a region. A constant of its own, because what a call is given

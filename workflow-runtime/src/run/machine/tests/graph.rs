@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::definition::{
-    Expr, Graph, Kind, Numbers, OnFailure, Outcome, ReconcileDef, Region, Step, TaskDef, TaskStep, UndoDef,
-    Until, Yield,
+    Expr, Graph, Keep, Kind, Numbers, OnFailure, Outcome, ReconcileDef, Region, Step, TaskDef, TaskStep,
+    UndoDef, Until, Yield,
 };
 use crate::policy::{Backoff, Policy, Retry};
 use crate::value::{Codec, Value};
@@ -56,7 +56,7 @@ fn spec(name: &'static str, make: Make) -> Spec {
 
 /// No test evaluates an expression; the answers come from the test.
 fn never<T>() -> Expr<T> {
-    Expr { reads: &[], eval: |_| unreachable!("the machine evaluates nothing") }
+    Expr { reads: &[], eval: |_| unreachable!("the machine evaluates nothing"), keep: Keep::NOTHING }
 }
 
 pub fn task(name: &'static str) -> Spec {
@@ -192,6 +192,7 @@ impl Spec {
             moves: Numbers::NONE,
             start,
             arm: 0,
+            keeps: false,
         })
     }
 }
