@@ -50,8 +50,8 @@
 //!
 //! With `--json`, whatever a command prints is JSON, one value per line: its
 //! results on standard output, and on standard error why it fails,
-//! `{"error", "help", "code"}`, and what else it says, `{"note"}`. Fields are never renamed, and new ones may be
-//! added. Times are RFC 3339 in UTC.
+//! `{"error", "help", "code"}`, and what else it says, `{"note"}`. Fields are
+//! never renamed, and new ones may be added. Times are RFC 3339 in UTC.
 //!
 //! | command | a line | with the fields |
 //! | ------- | ------ | --------------- |
@@ -64,12 +64,15 @@
 //! | `show` | for the run | those, and `params`, `result`, `blocked` (why, where it is), `suspected` (which steps, and when they were lost), `steps`, `lives`, `requests`, `lost` (values) |
 //! | `logs` | for each line | `at`, `path`, `attempt`, `undo`, `level`, `line` |
 //! | `graph` | for the workflow | as [`blueprint`](crate::blueprint) writes it |
-//! | `next` | for each schedule | `workflow`, `when`, `timezone`, `missed`, `overlap`, `times` (each `local`, `utc`, and `run` where it has one), `ahead` |
+//! | `next` | for each schedule | `workflow`, `when`, `timezone`, `missed`, `overlap`, `times`, `ahead` |
 //! | `backfill` | for each tick | `tick`, `key`, `id`, `what`, `why` |
 //! | `check` | for each unfinished run | `id`, `workflow`, `outlook`, `reason`, `changes`, `adopt` |
 //! | `lock` | for the file | `file`, `workflows`, `written` |
 //! | `doctor` | for the store | those of [`doctor::Report`](crate::doctor::Report), and `healthy`, `damage`, `unfinished`, `requests`, `owner` |
 //! | `completions` | for the shell | `shell`, `script` |
+//!
+//! Each of the `times` of `next` has `local` and `utc`, and `run` where there is a
+//! run for it already.
 
 mod builder;
 mod cli;
