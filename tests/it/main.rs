@@ -12,6 +12,7 @@ mod crash_loops;
 mod deadly;
 mod doctor;
 mod durable;
+mod endurance;
 mod engine;
 mod everywhere;
 mod examples;
