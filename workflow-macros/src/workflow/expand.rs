@@ -263,7 +263,7 @@ impl Tables<'_> {
                 let expr = self.expr(region, until, &quote!(#Private::Until), |tokens| tokens);
                 quote!(#Private::Kind::Sleep(#expr))
             }
-            Kind::Map { items, region: body, limit, item, list } => {
+            Kind::Map { items, region: body, limit, item, list, codec } => {
                 // What is stored and has an order is the same list each time.
                 let unless_ordered = if items.computed || graph.is_computed(&items.uses) {
                     quote!(#Private::Option::None)
@@ -272,7 +272,7 @@ impl Tables<'_> {
                 };
                 let keep = quote! {
                     #Private::Keep {
-                        codecs: &[#Private::Codec::of::<<#list as #Private::IntoIterator>::Item>()],
+                        codecs: &[#codec()],
                         unless_ordered: #unless_ordered,
                     }
                 };

@@ -137,6 +137,9 @@ pub(crate) enum Kind {
         item: TokenStream,
         /// The type of the items.
         list: TokenStream,
+        /// How one of them is stored, at the place of the items: what is wrong
+        /// with its type is said there, and once.
+        codec: TokenStream,
     },
     Loop {
         initial: Vec<Initial>,

@@ -49,11 +49,12 @@ impl Lower<'_> {
         };
         let iterator = iterator(&items.tokens);
         let item = items_type.as_ref().map_or_else(|| quote!(()), item_of);
+        let private = private_at(value.items.span());
+        let codec = quote_spanned!(value.items.span()=> #private::Codec::of::<#item>);
         let items = self.wrap(items, |_| {
-            let private = private_at(value.items.span());
             quote_spanned! {value.items.span()=>
                 #private::Iterator::collect(#private::Iterator::map(#iterator, |item| {
-                    let _ = #private::Codec::of::<#item>;
+                    let _ = #codec;
                     #private::Value::new(item)
                 }))
             }
@@ -78,6 +79,7 @@ impl Lower<'_> {
             limit,
             item: result,
             list: items_type.unwrap_or_else(|| quote!(())),
+            codec,
         };
         let span = bound_name(&statement.binding).map_or(value.keyword.span, Ident::span);
         let slot = self.push_step(statement, name, span, kind, vec![ty.clone()], Failure::FailRun, region);
