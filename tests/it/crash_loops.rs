@@ -121,6 +121,10 @@ fn promise_10_kills_every_few_milliseconds_fail_nothing() {
     let mut random = Random::new(kills);
     let begun = Instant::now();
     for kill in 0..kills {
+        // A quick machine may be done before.
+        if count(&database, "runs WHERE ended_at IS NULL") == 0 {
+            break;
+        }
         let written = (kill % 2 == 0).then_some(&*database);
         Worker::spawn(&folder).live_for(Duration::from_millis(20 + random.below(131)), written);
     }

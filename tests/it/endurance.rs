@@ -244,7 +244,7 @@ impl World {
                 let mut worker = self.worker();
                 let time = self.below(800);
                 self.live_for(&mut worker, time);
-                let signal = ["TERM", "HUP", "INT"][self.random.below(3) as usize];
+                let signal = ["TERM", "INT"][self.random.below(2) as usize];
                 worker.signal(signal);
                 self.wait_for_end(&mut worker);
             }

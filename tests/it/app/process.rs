@@ -49,7 +49,10 @@ impl Program {
     }
 
     pub fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(&self.exe);
+        self.set_up(Command::new(&self.exe), args)
+    }
+
+    fn set_up(&self, mut command: Command, args: &[&str]) -> Command {
         command.args(args).current_dir(&self.folder).env("WORKFLOW_STORE", "runs.db").env("USER", "ada");
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -71,7 +74,11 @@ impl Program {
     }
 
     pub fn spawn(&self, args: &[&str]) -> Live {
-        let mut child = self.command(args).spawn().unwrap();
+        // Where the tests run without a terminal, hang-ups may be ignored, and
+        // what is ignored is so in a child too.
+        let mut heard = Command::new("env");
+        heard.arg("--default-signal=HUP").arg(&self.exe);
+        let mut child = self.set_up(heard, args).spawn().unwrap();
         let err = BufReader::new(child.stderr.take().unwrap());
         let (line, lines) = mpsc::channel();
         std::thread::spawn(move || {
