@@ -38,6 +38,11 @@ impl Line {
         self
     }
 
+    /// For a program, to which no character does anything.
+    pub(super) fn unstyled(&self) -> String {
+        self.0.iter().map(|(_, text)| &**text).collect()
+    }
+
     /// As a terminal is given it, which is one line whatever is in it.
     pub(super) fn render(&self, paint: Paint) -> String {
         self.0.iter().fold(String::new(), |mut rendered, (style, text)| {

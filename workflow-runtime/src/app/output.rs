@@ -57,9 +57,12 @@ impl<'a> Output<'a> {
 
     /// A line about the result.
     pub(super) fn say(&mut self, line: impl Into<Line>) {
+        let line = line.into();
         // There is nobody to tell that nobody listens.
-        let rendered = line.into().render(self.err_paint);
-        let _ = writeln!(self.notes(), "{rendered}");
+        let _ = match self.json {
+            true => write_note(self.err, &line.unstyled()),
+            false => writeln!(self.err, "{}", line.render(self.err_paint)),
+        };
     }
 
     /// The stream for what is about the result, line by line. What is written
@@ -127,7 +130,7 @@ impl Write for Notes<'_> {
             self.line.extend_from_slice(part);
             if self.line.pop_if(|last| *last == b'\n').is_some() {
                 let line = std::mem::take(&mut self.line);
-                writeln!(self.err, "{}", note(&String::from_utf8_lossy(&line)))?;
+                write_note(self.err, &String::from_utf8_lossy(&line))?;
             }
         }
         Ok(bytes.len())
@@ -136,6 +139,10 @@ impl Write for Notes<'_> {
     fn flush(&mut self) -> io::Result<()> {
         self.err.flush()
     }
+}
+
+fn write_note(err: &mut dyn Write, text: &str) -> io::Result<()> {
+    writeln!(err, "{}", visible_json(&note(text).to_string()))
 }
 
 /// A line about the result, as data.
