@@ -159,7 +159,7 @@ impl World {
         }
         worker.signal("TERM");
         self.wait_for_end(&mut worker);
-        self.examine();
+        assert!(self.examine(), "what is at rest cannot be examined");
         self.assert_ended(batch);
         // A month later; what was noted is of runs that are removed.
         self.machine.advance(MONTH);
@@ -305,22 +305,23 @@ impl World {
     }
 
     /// The store as it is at a moment, in a copy: as it should be, and nothing
-    /// that has succeeded starts again.
-    fn examine(&mut self) {
+    /// that has succeeded starts again. False while there is no store yet.
+    fn examine(&mut self) -> bool {
         let copy = self.folder.join("copy");
         fs::create_dir(&copy).unwrap();
         let copied = copy.join("runs.db");
-        let Some(db) = look(&self.database) else { return drop(fs::remove_dir(&copy)) };
-        // There may be no schema yet.
-        if db.execute("VACUUM INTO ?1", [copied.to_str().unwrap()]).is_ok()
-            && let Ok(store) = Sqlite::open(&copied)
-        {
+        let is_copied = look(&self.database)
+            .is_some_and(|db| db.execute("VACUUM INTO ?1", [copied.to_str().unwrap()]).is_ok());
+        let store = is_copied.then(|| Sqlite::open(&copied).ok()).flatten();
+        let is_store = store.is_some();
+        if let Some(store) = store {
             let report = doctor::examine(&store, &[]).unwrap();
             assert!(report.is_healthy(), "{report}");
             store.close();
             self.examine_steps(&copied);
         }
         fs::remove_dir_all(&copy).unwrap();
+        is_store
     }
 
     fn examine_steps(&mut self, copied: &Path) {
