@@ -23,6 +23,7 @@ mod files;
 mod fixtures;
 mod full;
 mod history;
+mod house;
 mod idle;
 mod kept;
 mod language;

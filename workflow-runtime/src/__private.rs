@@ -12,19 +12,19 @@ pub use std::string::String;
 pub use std::time::Duration;
 pub use std::vec::Vec;
 
-pub use crate::cache::{CacheKey, CachedBy};
 pub use crate::codec::{CodecError, Durable};
-pub use crate::context::Context;
-pub use crate::definition::*;
-pub use crate::error::{Cause, Failure, StepError, TaskError};
-pub use crate::kept::{Argument, KeptArguments, KeptWriter, NotKept};
+pub use crate::failure::{Cause, Failure, StepError, TaskError};
 pub use crate::policy::{Backoff, Policy, Rate, Retry};
-pub use crate::reconcile::{Finds, Reconciled, Reconciles, check_reconcile, reconcile, reconcile_of};
 pub use crate::resources::{Provides, Resources};
+pub use crate::task::cache::{CacheKey, CachedBy};
+pub use crate::task::context::Context;
+pub use crate::task::definition::*;
+pub use crate::task::kept::{Argument, KeptArguments, KeptWriter, NotKept};
+pub use crate::task::reconcile::{Finds, Reconciled, Reconciles, check_reconcile, reconcile, reconcile_of};
+pub use crate::task::undo::{NoArguments, Undoes, Undone, undo_of};
 pub use crate::task::{
     Call, Ended, Env, Fallible, Moved, Retryability, Retryable, Running, RunsOn, Take, TakeByCodec, Task,
 };
-pub use crate::undo::{NoArguments, Undoes, Undone, undo_of};
 pub use crate::value::{Codec, Value};
 pub use jiff::Zoned;
 

@@ -11,8 +11,11 @@ use serde::{Serialize, Serializer};
 use serde_json::Value as Json;
 use serde_json::value::RawValue;
 
-#[cfg(feature = "app")]
-use crate::secret::{FIELD, HIDDEN};
+/// The one field of a secret as JSON.
+pub(crate) const FIELD: &str = "$secret";
+
+/// What is shown in place of a secret.
+pub(crate) const HIDDEN: &str = "***";
 
 /// How many levels deep a text may be nested: as deep as serde_json reads.
 const DEEPEST: usize = 127;

@@ -13,8 +13,7 @@ use std::sync::{PoisonError, RwLock};
 
 use serde_json::{Deserializer, Value as Json};
 
-use crate::exact::Exact;
-use crate::secret::{FIELD, HIDDEN};
+use crate::exact::{Exact, FIELD, HIDDEN};
 
 /// How short a text may be that is hidden: shorter ones are parts of words.
 const SHORTEST: usize = 4;

@@ -114,7 +114,6 @@
 #[cfg(feature = "app")]
 pub mod app;
 pub mod blueprint;
-pub mod definition;
 pub mod doctor;
 pub mod history;
 #[cfg(feature = "logs")]
@@ -130,26 +129,23 @@ pub mod testing;
 #[cfg(test)]
 extern crate self as workflow_runtime;
 
-mod cache;
 mod codec;
-mod context;
 mod engine;
 mod error;
 mod exact;
+mod execution;
+mod failure;
 mod faithful;
 mod held;
-mod kept;
+mod journal;
 mod lookup;
 mod observe;
 mod operation;
 mod panics;
 mod picture;
-mod reconcile;
 mod resources;
 mod secret;
 mod task;
-mod transaction;
-mod undo;
 mod value;
 mod view;
 mod words;
@@ -161,21 +157,23 @@ pub mod __private;
 pub use __private::Moment;
 #[cfg(feature = "app")]
 pub use app::App;
-pub use cache::CachedBy;
 pub use codec::{CodecError, Durable};
-pub use context::Context;
 pub use engine::{
-    AnyRun, Backfill, BackfillResult, BackfillTick, Backfilled, Engine, EngineBuilder, Run, RunResult, Start,
-    Starting,
+    AnyRun, Backfill, BackfillResult, BackfillTick, Backfilled, Engine, EngineBuilder, Events, Run,
+    RunResult, Start, Starting,
 };
-pub use error::{Cause, Error, Failure, Result, StepError, TaskError};
-pub use observe::{Events, RunEvent, RunEventKind};
+pub use error::{Error, Result};
+pub use failure::{Cause, Failure, StepError, TaskError};
+pub use observe::{RunEvent, RunEventKind};
 pub use operation::{By, Operation, OperationOf};
-pub use reconcile::{Finds, Reconciles};
 pub use resources::{NoResources, Provides, Resources};
 pub use secret::{Secret, redact, redacted};
+pub use task::cache::CachedBy;
+pub use task::context::Context;
+pub use task::definition;
+pub use task::reconcile::{Finds, Reconciles};
+pub use task::undo::Undoes;
 pub use task::{Call, Ended, Fallible, Retryability, Retryable, Running, RunsOn, Task};
-pub use undo::Undoes;
 pub use value::{Codec, Value};
 pub use view::{Items, Progress, RunSnapshot, StepKind, StepSnapshot, Stuck};
 pub use workflow::{Invocation, Signal, Workflow};

@@ -1,7 +1,7 @@
 //! What there is in a graph: steps by their paths, `nightly/priced[3]/quote`,
 //! and signals by their names.
 
-use crate::definition::{Graph, Kind, Step};
+use crate::task::definition::{Graph, Kind, Step};
 use crate::value::Codec;
 
 /// The step of a graph that a path leads to.

@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::error::{Cause, Failure};
+use crate::failure::{Cause, Failure};
 use crate::words::words;
 
 /// Calls the user's code. What it may leave half-changed is never looked at

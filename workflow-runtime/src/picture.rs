@@ -5,7 +5,7 @@
 
 use std::fmt::Write;
 
-use crate::definition::{Graph, Kind, Region, Step};
+use crate::task::definition::{Graph, Kind, Region, Step};
 
 impl Graph {
     /// The graph as a Mermaid flowchart: steps are boxes, regions are frames,

@@ -9,14 +9,8 @@ use serde::de::{Deserialize, Deserializer, Error, IntoDeserializer, MapAccess, S
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::Value as Json;
 
-use crate::exact::Exact;
+use crate::exact::{Exact, FIELD, HIDDEN};
 use crate::held::{hold_any, hold_in, masked};
-
-/// The one field of a secret as JSON.
-pub(crate) const FIELD: &str = "$secret";
-
-/// What is shown in place of a secret.
-pub(crate) const HIDDEN: &str = "***";
 
 /// A value that neither prints nor shows: a password, a token, a person's
 /// data. Tasks take and return it as any other value.

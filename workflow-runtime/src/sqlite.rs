@@ -14,4 +14,4 @@ pub use rusqlite::{
 /// What everything here returns that can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-pub use crate::transaction::Transaction;
+pub use crate::task::transaction::Transaction;

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use crate::definition::Graph;
 use crate::task::Task;
+use crate::task::definition::Graph;
 use crate::value::Value;
 
 /// A workflow: the type that `workflow!` gives the workflow's name.

@@ -19,12 +19,12 @@ use super::program::{Duty, Place, Program};
 use super::runtime;
 use super::screen::Screen;
 use super::style::Paint;
-use crate::definition::Graph;
 use crate::engine::EngineBuilder;
 use crate::resources::{NoResources, Resources};
 #[cfg(feature = "encryption")]
 use crate::store::KeyRing;
 use crate::task::RunsOn;
+use crate::task::definition::Graph;
 use crate::workflow::Workflow;
 
 /// Where runs are kept unless something else is said.

@@ -13,7 +13,7 @@ use super::line::plain;
 use super::output::Output;
 use super::params;
 use super::problem::{Code, Problem};
-use crate::definition::Graph;
+use crate::task::definition::Graph;
 
 const IDS: &str = "\
 Runs are named by their id, by as much of its beginning as no other run has, by @last (the newest) or by \

@@ -6,7 +6,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::short::short;
-use crate::error::Cause;
+use crate::failure::Cause;
 use crate::observe::{RunEvent, RunEventKind};
 use crate::run::{StepState, Timestamp, Wait};
 use crate::view::{RunSnapshot, StepKind};

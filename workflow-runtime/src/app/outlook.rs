@@ -11,10 +11,10 @@ use super::program::Program;
 use super::read_only::ReadOnly;
 use super::reader::Reader;
 use crate::blueprint::{Adoption, Blueprint};
-use crate::definition::Graph;
 use crate::engine::{Engine, Outlook};
 use crate::run::RunState;
 use crate::store::StoredRun;
+use crate::task::definition::Graph;
 
 /// An engine that only looks.
 pub(super) struct Looker<'a> {

@@ -11,12 +11,12 @@ use super::line::{cut, plain};
 use super::problem::Problem;
 use super::short::count;
 use super::suggest::similar;
-use crate::definition::{Graph, Param};
 use crate::engine::{LARGEST_VALUE, Wanted};
 use crate::exact::{Exact, raw};
 use crate::held::unquoted;
 use crate::operation::By;
 use crate::panics::contained;
+use crate::task::definition::{Graph, Param};
 use crate::value::{Codec, Value};
 
 /// The longest value that an error repeats.

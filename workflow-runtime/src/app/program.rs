@@ -15,10 +15,10 @@ use super::problem::{Code, Problem};
 use super::reader::Reader;
 use super::short::now;
 use super::suggest::similar;
-use crate::definition::Graph;
 use crate::engine::{Engine, Passing};
 use crate::run::Timestamp;
 use crate::store::{Ownership, StoreError};
+use crate::task::definition::Graph;
 
 /// The user's program.
 pub(super) struct Program {

@@ -6,11 +6,11 @@ use super::problem::Problem;
 use super::program::Program;
 use super::reader::Reader;
 use crate::blueprint::Blueprint;
-use crate::definition::Graph;
-use crate::engine::StoredEvent;
 use crate::history::{History, Reading, StepStory};
+use crate::journal::{StoredEvent, first_graph_of};
 use crate::run::RunState;
 use crate::store::{StoreError, StoredRun};
+use crate::task::definition::Graph;
 use crate::view::{RunSnapshot, StepSnapshot};
 
 /// A run as its journal tells it.
@@ -69,20 +69,18 @@ impl Graphs<'_> {
     fn history(&self, folds: bool) -> Result<Result<History, String>, StoreError> {
         let store = &self.reader.store;
         let taken_up = store.events_with(self.run.run, "\"taken_up\"")?;
-        let taken_up = taken_up.iter().filter_map(|event| match serde_json::from_str(event) {
-            Ok(StoredEvent::TakenUp { before, blueprint, .. }) => Some((before, blueprint)),
-            _ => None,
-        });
-        let taken_up: Vec<(u64, u64)> = taken_up.collect();
-        // What it followed before it was first taken up again.
-        let first = taken_up.first().map_or(self.run.fingerprint, |(before, _)| *before);
-        let graph = match self.graph(first) {
+        let taken_up: Vec<StoredEvent> =
+            taken_up.iter().filter_map(|event| serde_json::from_str(event).ok()).collect();
+        let graph = match self.graph(first_graph_of(&taken_up, self.run.fingerprint)) {
             Ok(graph) => graph,
             Err(reason) => return Ok(Err(reason)),
         };
         let found: HashMap<u64, &'static Graph> = taken_up
             .into_iter()
-            .filter_map(|(_, hash)| self.graph(hash).ok().map(|graph| (hash, graph)))
+            .filter_map(|event| match event {
+                StoredEvent::TakenUp { blueprint, .. } => Some((blueprint, self.graph(blueprint).ok()?)),
+                _ => None,
+            })
             .collect();
         let blueprint_of = |hash| found.get(&hash).copied();
         let mut reading = Reading::new(graph, &blueprint_of, folds);

@@ -10,9 +10,9 @@ use super::problem::Code;
 use super::screen::Screen;
 use super::short::now;
 use crate::codec::Durable;
+use crate::engine::Events;
 use crate::engine::{AnyRun, Run};
 use crate::error::Result;
-use crate::observe::Events;
 use crate::run::Timestamp;
 
 /// How often the spinners turn.

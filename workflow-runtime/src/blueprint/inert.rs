@@ -5,8 +5,8 @@ use serde::de::{Deserialize, Deserializer, Error as _};
 use serde::ser::{Error as _, Serialize, Serializer};
 
 use crate::codec::Durable;
-use crate::definition::{Expr, Keep, Outcome};
-use crate::error::{Cause, Failure};
+use crate::failure::{Cause, Failure};
+use crate::task::definition::{Expr, Keep, Outcome};
 use crate::task::{Ended, Env, Moved, Retryability, Running};
 use crate::value::{Codec, Value};
 

@@ -12,7 +12,7 @@ use super::compare::{Comparison, Difference, compare_outlines};
 use super::outline::{Entry, Outline};
 use super::plan::{Param, hex, is_default};
 use super::{Blueprint, words};
-use crate::definition::Graph;
+use crate::task::definition::Graph;
 use crate::view::StepKind;
 
 /// The number of the format that this version writes.

@@ -6,10 +6,10 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 use super::plan::{Kind, Region, Step, Task, Workflow, Yield};
 use super::policy::{Due, Schedule};
 use super::{Blueprint, inert};
-use crate::definition::{
+use crate::policy::Rate;
+use crate::task::definition::{
     self, Graph, Numbers, OnFailure, Param, ReconcileDef, TaskDef, TaskStep, UndoDef, When,
 };
-use crate::policy::Rate;
 use crate::value::Codec;
 
 /// By the blueprint's JSON and not by its hash, so that two blueprints never

@@ -31,7 +31,7 @@ pub use lock::{LockChanges, LockProblem, check_lock, lock_text};
 pub(crate) use verdict::KEEPS;
 pub use verdict::{Obstacle, Progress, Verdict};
 
-use crate::definition::Graph;
+use crate::task::definition::Graph;
 use plan::Workflow;
 
 /// The number of the format that this version writes. It reads this one and

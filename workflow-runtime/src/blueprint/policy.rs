@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::plan::is_default;
-use crate::definition::{self, Missed, Overlap, When};
 use crate::policy;
+use crate::task::definition::{self, Missed, Overlap, When};
 
 /// Retries and time limits.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

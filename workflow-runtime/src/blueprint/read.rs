@@ -5,7 +5,7 @@ use std::ptr;
 
 use super::plan::{Kind, Param, Reads, Region, Step, Task, Workflow, Yield};
 use super::policy::{Policy, Rate, Schedule};
-use crate::definition::{self, Expr, Graph, OnFailure, TaskDef};
+use crate::task::definition::{self, Expr, Graph, OnFailure, TaskDef};
 
 /// The workflow and those that it uses, each after every one that uses it.
 pub(super) fn workflows(graph: &Graph) -> Vec<Workflow> {

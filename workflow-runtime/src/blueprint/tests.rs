@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use super::plan::{Kind, Task};
 use super::*;
-use crate::definition::{
+use crate::policy::{Backoff, Policy, Rate, Retry};
+use crate::task::definition::{
     Expr, Keep, Kind as Made, Missed, Numbers, OnFailure, Outcome, Overlap, Param, ReconcileDef, Region,
     Schedule, Step, TaskDef, TaskStep, UndoDef, When, Yield,
 };
-use crate::policy::{Backoff, Policy, Rate, Retry};
 use crate::value::{Codec, Value};
 
 fn leak<T>(value: T) -> &'static T {

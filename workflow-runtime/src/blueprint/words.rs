@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::plan::{Kind, Param, Task};
 use super::policy::{Backoff, Due, Policy, Schedule};
-use crate::definition::{Missed, Overlap};
+use crate::task::definition::{Missed, Overlap};
 use crate::view::StepKind;
 
 /// What stands for a schedule where nobody has written it down.

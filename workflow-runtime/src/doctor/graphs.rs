@@ -5,8 +5,8 @@ use std::collections::HashMap;
 
 use super::source::Source;
 use crate::blueprint::Blueprint;
-use crate::definition::Graph;
 use crate::store::StoreError;
+use crate::task::definition::Graph;
 
 /// What is known about a hash.
 #[derive(Clone)]

@@ -5,10 +5,10 @@ use std::collections::HashMap;
 
 use super::finding::Problem;
 use super::under_way::UnderWay;
-use crate::definition::Kind;
 use crate::run::{
     Change, Effects, Event, Key, Machine, Refused, RunState, StepState, StepView, Timestamp, Wait,
 };
+use crate::task::definition::Kind;
 
 /// Something wrong, and with which step.
 pub(super) type Wrong = (Option<String>, Problem, String);

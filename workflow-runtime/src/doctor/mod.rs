@@ -22,9 +22,9 @@ use std::collections::HashMap;
 pub use finding::{Finding, NotFollowed, Problem, Report, Suspected};
 pub use source::Source;
 
-use crate::definition::Graph;
 use crate::run::Timestamp;
 use crate::store::{RunFilter, StoreError, StoredRun};
+use crate::task::definition::Graph;
 use graphs::Graphs;
 
 /// How many runs are read at a time.

@@ -5,9 +5,9 @@ use serde_json::value::RawValue;
 use super::finding::Problem;
 use super::life::{Life, Wrong};
 use super::values::unreadable;
-use crate::definition::Graph;
 use crate::run::RunState;
 use crate::store::StoredRun;
+use crate::task::definition::Graph;
 
 /// What the row alone shows to be wrong.
 pub(super) fn alone(stored: &StoredRun, in_clear: bool) -> Vec<Wrong> {

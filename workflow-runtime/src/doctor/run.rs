@@ -7,11 +7,11 @@ use super::graphs::{Graphs, Known};
 use super::life::{Life, Wrong};
 use super::source::Source;
 use super::{row, sleep, values};
-use crate::definition::Graph;
-use crate::engine::StoredEvent;
 use crate::history::History;
+use crate::journal::{StoredEvent, first_graph_of};
 use crate::run::{Machine, StepState, Timestamp};
 use crate::store::{StoreError, StoredEntry, StoredRun};
+use crate::task::definition::Graph;
 
 /// Examines a run. Returns the time of the last thing that happened to it.
 pub(super) fn examine<S: Source + ?Sized>(
@@ -80,11 +80,7 @@ impl<S: Source + ?Sized> Followed<'_, S> {
         journal: &[StoredEntry],
         events: Vec<StoredEvent>,
     ) -> Result<Option<Life>, StoreError> {
-        let taken_up = events.iter().find_map(|event| match event {
-            StoredEvent::TakenUp { before, .. } => Some(*before),
-            _ => None,
-        });
-        let Some(first) = self.graph(taken_up.unwrap_or(self.stored.fingerprint))? else {
+        let Some(first) = self.graph(first_graph_of(&events, self.stored.fingerprint))? else {
             return Ok(None);
         };
         let mut graph = first;

@@ -4,7 +4,6 @@ use std::time::{Duration, SystemTime};
 
 use super::finding::{Finding, Problem, Report};
 use super::source::Source;
-use crate::engine::from_system;
 use crate::run::Timestamp;
 use crate::store::StoreError;
 
@@ -19,7 +18,7 @@ pub(super) fn examine<S: Source + ?Sized>(
     latest: Option<Timestamp>,
     report: &mut Report,
 ) -> Result<(), StoreError> {
-    let now = from_system(SystemTime::now());
+    let now = Timestamp::from(SystemTime::now());
     let now = latest.map_or(now, |latest| latest.max(now));
     for schedule in store.schedules()? {
         let ahead = schedule.mark.since(now);

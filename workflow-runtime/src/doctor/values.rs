@@ -4,10 +4,10 @@ use serde::de::IgnoredAny;
 
 use super::finding::Problem;
 use super::life::{Life, Wrong};
-use crate::definition::Kind;
-use crate::engine::{StoredEvent, StoredRecalled};
+use crate::journal::{StoredEvent, StoredRecalled};
 use crate::run::{AttemptEnd, Event, StepState};
 use crate::store::{Payload, StoredEntry};
+use crate::task::definition::Kind;
 
 /// What is wrong with the value of an entry that `life` is about to hear as
 /// `event`.

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use super::again;
-use super::frames::Frame;
 use super::host::{Inner, RunHost};
 use super::limits::{self, Request};
 use super::waiters::Waiters;
+use crate::execution::frames::Frame;
 use crate::value::Value;
 
 /// What is left to do once the run's lock is released.

@@ -12,22 +12,22 @@ use tokio::time::Instant;
 
 use super::backfills;
 use super::create::{self, Beginning};
+use super::entries::output_codec;
 use super::handle::Engine;
 use super::host::RunHost;
-use super::journal::output_codec;
 use super::noted::Noted;
 use super::replay::{GoOn, Unread};
 use super::requests;
 use super::run::AnyRun;
 use super::takeup::{AdoptWanted, adoption, compared};
 use crate::blueprint::{Adoption, Comparison};
-use crate::definition::Graph;
 use crate::error::{Error, Result};
 use crate::lookup::find_step;
 use crate::operation::{By, ExactOperation};
 use crate::resources::Resources;
 use crate::run::Timestamp;
 use crate::store::{Store, StoreError, StoredRun};
+use crate::task::definition::Graph;
 use crate::value::{Codec, Value};
 
 /// How the value of the step of a path is read.

@@ -5,11 +5,11 @@ use std::task::{Context as TaskContext, Poll};
 
 use super::cached;
 use super::host::{Inner, RunHost};
-use super::record::Log;
-use crate::context::{Host, Remembered};
-use crate::definition::TaskDef;
+use crate::execution::log::Log;
 use crate::run::Key;
 use crate::task::Shared;
+use crate::task::context::{Host, Remembered};
+use crate::task::definition::TaskDef;
 
 impl Host for RunHost {
     fn run_id(&self) -> &str {

@@ -19,11 +19,11 @@ use super::left_behind::Code;
 use super::polls::{How, Polling};
 use super::transact;
 use super::worker::Goal;
-use crate::context::Context;
-use crate::definition::{TaskDef, TaskStep};
-use crate::error::{Cause, Failure};
+use crate::failure::{Cause, Failure};
 use crate::panics::{contained, discard};
 use crate::run::{AttemptEnd, FrameId, Key, Timestamp};
+use crate::task::context::Context;
+use crate::task::definition::{TaskDef, TaskStep};
 use crate::task::{Ended, Env, Moved, Retryability, Running};
 use crate::value::Value;
 

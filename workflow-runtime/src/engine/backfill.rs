@@ -10,11 +10,11 @@ use tokio::task::JoinSet;
 
 use super::handle::Engine;
 use super::schedules::{Cause, Outcome, World};
-use crate::definition::{Graph, Schedule};
 use crate::error::{Error, Result};
 use crate::resources::Resources;
 use crate::run::RunState;
 use crate::schedule::{self, Ticks, to_jiff};
+use crate::task::definition::{Graph, Schedule};
 
 /// How many ticks a backfill may have: more are a slip of the pen.
 const MOST_TICKS: usize = 100_000;

@@ -32,7 +32,6 @@ use super::supervisor;
 use super::threads::Pools;
 use super::timers::Timers;
 use super::turns::Turns;
-use crate::definition::Graph;
 use crate::error::{Error, Result};
 use crate::resources::{NoResources, Resources};
 use crate::run::Timestamp;
@@ -41,6 +40,7 @@ use crate::store::Ownership;
 use crate::store::{Durability, Sqlite, Store, StoreError, check_clear, check_keys};
 #[cfg(feature = "encryption")]
 use crate::store::{Encrypted, KeyRing};
+use crate::task::definition::Graph;
 use crate::task::{Mock, RunsOn, Shared, Task};
 use crate::workflow::Workflow;
 

@@ -13,11 +13,11 @@ use super::after::After;
 use super::core::Core;
 use super::host::{Inner, RunHost};
 use super::params::coded;
-use crate::context;
-use crate::definition::{Kind, TaskDef};
 use crate::held::hold_in;
 use crate::run::{AttemptEnd, Event, Timestamp};
 use crate::store::{Entry, Payload, Remembered, Store};
+use crate::task::context;
+use crate::task::definition::{Kind, TaskDef};
 use crate::value::Value;
 
 /// How many results an engine without a store keeps.

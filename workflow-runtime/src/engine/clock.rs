@@ -19,7 +19,7 @@
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
@@ -106,7 +106,7 @@ impl SharedWall {
     fn read() -> Option<(Timestamp, Instant, Arc<Set>)> {
         STEERED.with_borrow_mut(|steered| {
             let steered = steered.as_mut()?;
-            let now = || (from_system(SystemTime::now()), Instant::now());
+            let now = || (Timestamp::from(SystemTime::now()), Instant::now());
             let (wall, anchor) = *steered.began.get_or_insert_with(now);
             Some((wall, anchor, steered.set.clone()))
         })
@@ -140,7 +140,7 @@ impl Clock {
         let steered = is_steered();
         let (wall, anchor, set) = match SharedWall::read().filter(|_| steered) {
             Some(shared) => shared,
-            None => (from_system(SystemTime::now()), Instant::now(), Arc::default()),
+            None => (Timestamp::from(SystemTime::now()), Instant::now(), Arc::default()),
         };
         Self { wall, anchor, system: read_system(), steered, set, looked: AtomicU64::new(0) }
     }
@@ -283,11 +283,6 @@ fn shifted(at: Timestamp, by: i128) -> Timestamp {
     Timestamp(u64::try_from(shown).unwrap_or(u64::MAX))
 }
 
-/// Times before 1970 are 1970.
-pub(crate) fn from_system(time: SystemTime) -> Timestamp {
-    Timestamp::default().after(time.duration_since(UNIX_EPOCH).unwrap_or_default())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -339,6 +334,6 @@ mod tests {
     async fn the_end_of_time_can_be_waited_for() {
         let clock = Clock::start();
         assert!(clock.instant(Timestamp(u64::MAX)) > Instant::now());
-        assert_eq!(from_system(UNIX_EPOCH - Duration::from_secs(1)), Timestamp(0));
+        assert_eq!(Timestamp::from(std::time::UNIX_EPOCH - Duration::from_secs(1)), Timestamp(0));
     }
 }

@@ -118,6 +118,21 @@ impl Core {
     }
 }
 
+#[cfg(feature = "logs")]
+impl crate::logs::Sink for Core {
+    fn now(&self) -> crate::run::Timestamp {
+        self.clock.now()
+    }
+
+    fn store(&self) -> Option<&Arc<dyn Store>> {
+        self.store.as_ref()
+    }
+
+    fn outbox(&self) -> &Arc<crate::logs::Outbox> {
+        &self.logs
+    }
+}
+
 impl Drop for Core {
     fn drop(&mut self) {
         self.timers.close();

@@ -15,10 +15,10 @@ use super::params::{encode_params, same_arguments};
 use super::recovery;
 use super::registry::{Adopted, Known, Registry};
 use super::takeup::TakeUp;
-use crate::definition::Graph;
 use crate::error::Error;
 use crate::run::{Event, RunState};
 use crate::store::{self, Answer, Created, NewRun, Parent, RunRef, Store, StoreError, StoredRun, Tick};
+use crate::task::definition::Graph;
 use crate::value::Value;
 
 /// A run that begins.

@@ -11,17 +11,17 @@ use tokio::time::Instant;
 use super::after::After;
 use super::cached;
 use super::clock::FAR;
-use super::frames::{Frame, Frames};
+use super::entries;
 use super::host::{Inner, Room, RunEnd, RunHost};
-use super::journal;
 use super::limits::Request;
-use super::record::What;
 use super::timers::When;
 use super::turns::Turn;
 use super::worker::{Goal, Ready};
-use crate::definition::Kind;
-use crate::error::{Cause, Failure, StepError};
+use crate::execution::frames::{Frame, Frames};
+use crate::execution::log::What;
+use crate::failure::{Cause, Failure, StepError};
 use crate::run::{Action, Change, Event, FrameId, Key, Refused, RunState, StepState, Timestamp, Wait};
+use crate::task::definition::Kind;
 use crate::value::Value;
 
 impl RunHost {
@@ -107,7 +107,7 @@ impl RunHost {
         // Written before it is heard, while the step it is about still says
         // what kind of value it brings.
         let largest = self.core.largest_value;
-        let entry = self.journal.as_ref().map(|_| journal::entry(inner, &mut event, &mut value, largest));
+        let entry = self.journal.as_ref().map(|_| entries::entry(inner, &mut event, &mut value, largest));
         let result = cached::result(inner, &event, entry.as_ref(), value.as_ref());
         if !self.is_heard(inner, event, value) {
             return;
@@ -218,7 +218,7 @@ impl RunHost {
         let told = effects.changes.iter().filter_map(|change| {
             let Change::Step { key, .. } = change else { return None };
             let frame = find(frames, &mut after.garbage[closed_before..], key.frame)?;
-            journal::change(frame, change, self.core.begins)
+            entries::change(frame, change, self.core.begins)
         });
         entry.changes = told.collect();
     }

@@ -14,10 +14,11 @@ use tokio::sync::oneshot;
 
 use super::after::After;
 use super::clock::Hold;
+use super::entries;
 use super::host::{Inner, RunEnd, RunHost, Stop};
-use super::journal::{self, StoredEvent};
-use super::record;
-use crate::error::{Failure, StepError};
+use crate::execution::log;
+use crate::failure::{Failure, StepError};
+use crate::journal::StoredEvent;
 use crate::run::{Action, RunState};
 use crate::store::{self, Batch, Entry, Remembered, RunRef, Sleep, Store, StoreError};
 
@@ -124,7 +125,7 @@ pub(super) struct Then {
     /// The run's state then; `None` leaves it as it is.
     pub(super) state: Option<RunState>,
     /// For observers.
-    pub(super) told: Vec<record::Entry>,
+    pub(super) told: Vec<log::Entry>,
 }
 
 /// Waits for the store's answer. A store that drops it without answering has
@@ -190,13 +191,13 @@ impl RunHost {
         }
         let first_seq = uncommitted.seq;
         if !self.core.begins && finish.is_none() && !uncommitted.entries.is_empty() {
-            let event = journal::text(&StoredEvent::NotBegun);
+            let event = crate::journal::text(&StoredEvent::NotBegun);
             uncommitted.entries.push(Entry { at: inner.now, event, value: None, changes: Vec::new() });
         }
         let mut entries = std::mem::take(&mut uncommitted.entries);
         if let Some(first) = entries.first_mut().filter(|_| !uncommitted.signed) {
             uncommitted.signed = true;
-            journal::signed(&mut first.event, std::process::id());
+            crate::journal::signed(&mut first.event, std::process::id());
         }
         let remember = std::mem::take(&mut uncommitted.remember);
         uncommitted.seq += entries.len() as u64;
@@ -292,7 +293,7 @@ impl RunHost {
         if std::mem::take(&mut inner.uncommitted.came_back) {
             after.rare().came_back = true;
         }
-        told.into_iter().for_each(|record::Entry { at, what }| inner.log.tell(at, what));
+        told.into_iter().for_each(|log::Entry { at, what }| inner.log.tell(at, what));
         self.act_committed(inner, after, actions);
         self.open_more(inner, after);
         if let Some(end) = end.filter(|_| inner.end.is_none()) {
@@ -336,7 +337,7 @@ impl RunHost {
         let mut end = self.run_end(inner, state, cause);
         let mut result = None;
         if let (RunEnd::Succeeded, Some(value)) = (&end, &mut inner.result) {
-            match journal::payload(&self.graph.output, value, self.core.largest_value) {
+            match entries::payload(&self.graph.output, value, self.core.largest_value) {
                 Ok((payload, read)) => {
                     result = Some(payload);
                     if let Some(read) = read {
@@ -363,7 +364,7 @@ impl RunHost {
                 // What waits goes on by itself; only what runs has to be told
                 // from what a crash takes away.
                 if self.journal.is_some() && self.core.begins && inner.machine.has_attempts() {
-                    let event = journal::text(&StoredEvent::ShutDown);
+                    let event = crate::journal::text(&StoredEvent::ShutDown);
                     let at = self.core.clock.now();
                     inner.uncommitted.entries.push(Entry { at, event, value: None, changes: Vec::new() });
                 }
@@ -424,7 +425,7 @@ impl Inner {
     pub(super) fn has_attempts_once(&self) -> bool {
         let mut open = self.machine.steps().filter(|view| view.state == crate::run::StepState::Running);
         open.any(
-            |view| matches!(view.step.kind, crate::definition::Kind::Task(task) if task.task.at_most_once),
+            |view| matches!(view.step.kind, crate::task::definition::Kind::Task(task) if task.task.at_most_once),
         )
     }
 }

@@ -18,9 +18,9 @@ use super::host::RunHost;
 use super::registry::Registry;
 use super::run::Run;
 use super::schedules::World;
-use crate::definition::Graph;
 use crate::error::Result;
 use crate::resources::{NoResources, Resources};
+use crate::task::definition::Graph;
 use crate::task::{RunsOn, Task};
 use crate::workflow::{Invocation, Workflow};
 

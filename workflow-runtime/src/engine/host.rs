@@ -15,24 +15,25 @@ use super::after::After;
 use super::controls::Controls;
 use super::core::Core;
 use super::durable::{Journal, Uncommitted};
-use super::frames::Frames;
-use super::journal;
+use super::entries;
 use super::left_behind::LeftBehind;
 use super::leftovers::Leftovers;
 use super::limits::Request;
 use super::parts::Parts;
-use super::record::Log;
 use super::registry::Registry;
 use super::timers::{TimerId, When};
 use super::turns::Turn;
 use super::waiters::Waiters;
 use super::worker::Ready;
-use crate::definition::Graph;
-use crate::error::{Error, StepError};
+use crate::error::Error;
+use crate::execution::frames::Frames;
+use crate::execution::log::Log;
+use crate::failure::StepError;
 use crate::operation::{Asker, By};
 use crate::run::{Effects, Event, Key, Machine, RunState, Timestamp};
 use crate::store::{Answer, Entry, Payload, StoreError};
 use crate::task::Env;
+use crate::task::definition::Graph;
 use crate::value::Value;
 
 /// One run. Held by its handles, by the engine while it has not ended, and by
@@ -417,10 +418,10 @@ impl RunHost {
         event: &Event,
         value: &Value,
     ) -> Result<Option<(Payload, Option<Value>)>, Error> {
-        let saved = journal::encode(inner, event, value, self.core.largest_value);
+        let saved = entries::encode(inner, event, value, self.core.largest_value);
         saved.map_err(|failure| Error::Unsaved {
             workflow: self.graph.name.to_owned(),
-            reason: format!("{}: {failure}", journal::bringer(inner, event)),
+            reason: format!("{}: {failure}", entries::bringer(inner, event)),
         })
     }
 

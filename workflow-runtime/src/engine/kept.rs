@@ -11,15 +11,15 @@ use std::task::{Context as TaskContext, Poll, Waker};
 
 use serde_json::value::RawValue;
 
-use super::frames::{Frame, Kept};
 use super::host::{Inner, RunHost};
-use super::journal::{self, StoredEvent, Why};
 use super::params::{Saved, coded, saved};
-use crate::definition::{Kind, TaskStep};
-use crate::error::Failure;
+use crate::execution::frames::{Frame, Kept};
+use crate::failure::Failure;
+use crate::journal::{StoredEvent, Why};
 use crate::panics::contained;
 use crate::run::{Event, Key};
 use crate::store::{Entry, Payload, StoredEntry};
+use crate::task::definition::{Kind, TaskStep};
 use crate::task::{Ended, Env, Moved, Purpose};
 use crate::value::{Codec, Value};
 
@@ -197,7 +197,7 @@ impl RunHost {
             return;
         }
         if self.journal.is_some() {
-            let event = journal::text(&StoredEvent::given(key, frame.scope.path(key.step)));
+            let event = crate::journal::text(&StoredEvent::given(key, frame.scope.path(key.step)));
             let value = Some(Payload { type_name: "arguments".into(), bytes: bytes.clone() });
             inner.given.push(Entry { at: inner.now, event, value, changes: Vec::new() });
         }
@@ -225,7 +225,7 @@ impl RunHost {
 }
 
 fn unread(reason: String) -> Failure {
-    Failure::new(crate::error::Cause::Fatal, reason)
+    Failure::new(crate::failure::Cause::Fatal, reason)
 }
 
 impl Inner {

@@ -12,13 +12,13 @@ use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use tokio::time::Instant;
 
 use super::after::After;
-use super::frames::Frames;
 use super::host::{Inner, RunHost};
-use super::journal::{self, StoredEvent};
 use super::worker::{Goal, Ready};
-use crate::definition::Kind;
+use crate::execution::frames::Frames;
+use crate::journal::StoredEvent;
 use crate::run::{Key, StepState, Timestamp};
 use crate::store::Entry;
+use crate::task::definition::Kind;
 use crate::view::Stuck;
 
 /// Code that does not return.
@@ -140,7 +140,7 @@ impl Inner {
     pub(super) fn tell_left_behind(&mut self, key: Key, epoch: u32, since: Timestamp) {
         if self.end.is_none() && !self.machine.run_state().is_ended() && self.frames.get(key.frame).is_some()
         {
-            let event = journal::text(&StoredEvent::left_behind(key, epoch, since));
+            let event = crate::journal::text(&StoredEvent::left_behind(key, epoch, since));
             self.uncommitted.entries.push(Entry { at: self.now, event, value: None, changes: Vec::new() });
         }
     }

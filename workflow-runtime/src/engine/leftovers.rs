@@ -3,15 +3,16 @@
 
 use std::collections::HashMap;
 
+use super::entries::output_codec;
 use super::host::Inner;
-use super::journal::{StoredRecalled, output_codec};
 use super::kept::KeptValues;
 use super::params::coded;
-use crate::definition::{Graph, Kind, Step};
 use crate::held::hold_in;
+use crate::journal::StoredRecalled;
 use crate::lookup::find_step;
 use crate::run::{Key, Recalled};
 use crate::store::{Payload, StoredEntry};
+use crate::task::definition::{Graph, Kind, Step};
 use crate::value::Value;
 
 /// What is left, step by step.

@@ -7,8 +7,8 @@ use super::core::Core;
 use super::host::RunHost;
 use super::limiter::Limiter;
 use super::timers::When;
-use crate::definition::TaskDef;
 use crate::run::{Event, Key, Timestamp};
+use crate::task::definition::TaskDef;
 
 /// A step that asks for room.
 pub(crate) struct Request {

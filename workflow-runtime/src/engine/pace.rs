@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use crate::definition::TaskDef;
+use crate::task::definition::TaskDef;
 
 /// Less work than this is done by one worker alone: another thread would take
 /// about as long to wake.

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 
 use serde_json::value::RawValue;
 
-use crate::definition::Graph;
-use crate::error::{Cause, Error, Failure};
+use crate::error::Error;
 use crate::exact::Exact;
+use crate::failure::{Cause, Failure};
 use crate::faithful::key_twice;
 use crate::held::{hold_in, unquoted};
 use crate::panics::contained;
+use crate::task::definition::Graph;
 use crate::value::{Codec, Value};
 
 /// The parameters that were given by name, in order. Everything that is wrong

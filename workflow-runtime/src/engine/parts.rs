@@ -4,11 +4,11 @@
 use std::collections::VecDeque;
 use std::sync::Mutex;
 
-use super::frames::Frames;
 use super::worker::Ready;
-use crate::definition::Graph;
+use crate::execution::frames::Frames;
 use crate::run::{Effects, Event, Machine};
 use crate::task::Env;
+use crate::task::definition::Graph;
 use crate::value::Value;
 
 /// How many runs' parts are kept: as many as usually end while others begin.

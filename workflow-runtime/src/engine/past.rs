@@ -3,16 +3,16 @@
 
 use std::cell::Cell;
 
-use super::journal::{StoredEvent, StoredRecalled};
 use super::kept::KeptValues;
 use super::leftovers::{Leftover, Leftovers, payload_at};
 use super::registry::Known;
 use super::replay::Unread;
 use crate::blueprint::Blueprint;
-use crate::definition::Graph;
 use crate::history::History;
+use crate::journal::{StoredRecalled, first_graph};
 use crate::run::{RunState, StepState};
 use crate::store::{Store, StoredEntry, StoredRun};
+use crate::task::definition::Graph;
 
 /// The story of a run, and what its journal holds of it.
 pub(super) fn read(
@@ -21,13 +21,7 @@ pub(super) fn read(
     stored: &StoredRun,
     entries: &[StoredEntry],
 ) -> Result<History, Unread> {
-    // The row says what is followed now; what was followed first, the first
-    // entry that changed it.
-    let first = entries.iter().find_map(|entry| match serde_json::from_str(&entry.event) {
-        Ok(StoredEvent::TakenUp { before, .. }) => Some(before),
-        _ => None,
-    });
-    let graph = graph_of(known, store, first.unwrap_or(stored.fingerprint))?;
+    let graph = graph_of(known, store, first_graph(entries, stored.fingerprint))?;
     let failed = Cell::new(None);
     let later = |hash| match graph_of(known, store, hash) {
         Ok(graph) => Some(graph),

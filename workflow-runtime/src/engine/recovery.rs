@@ -13,10 +13,10 @@ use super::registry::{Adopted, Known, Passing, Registry};
 use super::replay::{GoOn, Unread};
 use super::sleepers;
 use super::transact::Done;
-use crate::definition::Graph;
 use crate::error::Error;
 use crate::run::RunState;
 use crate::store::{Batch, RunFilter, Sleep, Store, StoreError, StoredEntry, StoredRun};
+use crate::task::definition::Graph;
 
 /// How many runs are read at a time when an engine starts: few at first, so
 /// that also a process that lives for a moment gets on with some of them, and

@@ -15,11 +15,11 @@ use super::key;
 use super::params::{encode_params, same_arguments};
 use super::run::AnyRun;
 use crate::blueprint::Blueprint;
-use crate::definition::Graph;
 use crate::error::{Error, Result};
 use crate::run::Timestamp;
 use crate::schedule::is_scheduled;
 use crate::store::{StoreError, StoredRun};
+use crate::task::definition::Graph;
 use crate::value::Value;
 
 /// The runs of an engine.

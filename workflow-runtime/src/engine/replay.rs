@@ -11,15 +11,16 @@ use std::sync::Arc;
 use super::after::After;
 use super::core::Core;
 use super::driver::is_visible;
+use super::entries;
 use super::host::{Inner, RunEnd, RunHost};
-use super::journal::{self, Holds, StoredEvent};
 use super::open::Open;
 use super::params::{coded, decode_params};
 use super::past;
 use super::registry::Known;
 use super::takeup::TakeUp;
 use super::transact::Done;
-use crate::error::{Cause, Failure, StepError};
+use crate::failure::{Cause, Failure, StepError};
+use crate::journal::{Holds, StoredEvent};
 use crate::panics::contained;
 use crate::run::{Action, Answer, AttemptEnd, Event, Key, RunState, StepState};
 use crate::store::{self, Store, StoreError, StoredEntry, StoredRun};
@@ -160,7 +161,7 @@ impl RunHost {
                 return Err(of(&"is a signal that the workflow does not have").into());
             };
             inner.now = entry.at;
-            let stored = journal::decode(inner, &event, entry.value.as_ref())?;
+            let stored = entries::decode(inner, &event, entry.value.as_ref())?;
             let kept = entry.value.as_ref().filter(|_| matches!(event, Event::Answered { .. }));
             let recalled =
                 self.check_answer(inner, &event, kept.is_some()).map_err(|problem| of(&problem))?;

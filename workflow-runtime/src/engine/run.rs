@@ -11,14 +11,14 @@ use std::task::{Context as TaskContext, Poll};
 
 use tokio::time::Instant;
 
+use super::events::Events;
 use super::host::{RunEnd, RunHost};
 use crate::codec::Durable;
 use crate::error::{Error, Result};
 use crate::lookup::find_signal_where;
-use crate::observe::Events;
+use crate::observe::Trace;
 use crate::run::{RunState, Timestamp};
 use crate::store::StoreError;
-use crate::testing::Trace;
 use crate::value::{Codec, Value};
 use crate::view::RunSnapshot;
 use crate::workflow::Signal;
@@ -134,7 +134,7 @@ impl AnyRun {
     /// What has happened so far, for a test to assert on.
     #[must_use]
     pub fn trace(&self) -> Trace {
-        Trace::of(self.host())
+        self.host().trace()
     }
 
     /// Waits until the run has ended, however it does. Await a [`Run`] itself

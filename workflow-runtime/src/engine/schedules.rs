@@ -23,10 +23,10 @@ pub(super) use tick::{Cause, Outcome, World};
 
 use super::core::Core;
 use super::registry::Registry;
-use crate::definition::{Graph, Missed, Overlap, Schedule};
 use crate::error::Result;
 use crate::schedule::{self, News, REMOVED, Rule, Start, Ticks, from_jiff, is_ahead, to_jiff};
 use crate::store::Tick;
+use crate::task::definition::{Graph, Missed, Overlap, Schedule};
 
 /// The clock on the wall may be set, and a machine may sleep: neither wakes
 /// anybody, so it is looked at that often.

@@ -19,8 +19,8 @@ use super::polls::{self, How, Poll};
 use super::registry::Registry;
 use super::threads::Pools;
 use super::timers::Timers;
-use crate::definition::{Kind, TaskStep};
 use crate::run::{AttemptEnd, Event, Timestamp};
+use crate::task::definition::{Kind, TaskStep};
 use crate::view::Stuck;
 
 /// How often it looks.

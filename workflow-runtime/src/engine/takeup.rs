@@ -14,7 +14,6 @@ use super::after::After;
 use super::core::Core;
 use super::durable::Journal;
 use super::host::{Identity, Inner, RunHost};
-use super::journal::{self, Holds, StoredEvent, StoredRecalled, Why};
 use super::leftovers::{self, Kept, Leftovers, payload_at};
 use super::params::{coded, decode_params};
 use super::past::{self, blueprint_of};
@@ -23,13 +22,14 @@ use super::replay::Unread;
 use crate::blueprint::{
     Adoption, Again, Blueprint, Comparison, Obstacle, Progress, Verdict, after, compare, renumbered,
 };
-use crate::definition::{Graph, OnFailure};
 use crate::error::Result;
 use crate::history::{History, Left};
+use crate::journal::{Holds, StoredEvent, StoredRecalled, Why};
 use crate::lookup::{find_signal, find_step, static_path};
 use crate::operation::By;
 use crate::run::Event;
 use crate::store::{Entry, Payload, Store, StoreError, StoredEntry, StoredRun};
+use crate::task::definition::{Graph, OnFailure};
 use crate::value::Value;
 
 /// A new life of a run, about to begin.
@@ -424,17 +424,17 @@ impl RunHost {
                 // Of a step that is set it goes without saying.
                 held: held && why != Why::Set,
             };
-            let event = journal::text(&kept);
+            let event = crate::journal::text(&kept);
             uncommitted.entries.push(Entry { at, event, value: value.clone(), changes: Vec::new() });
             leftovers.keep(path, recalled, from, value, held);
         }
         for (path, list) in lists {
-            let event = journal::text(&StoredEvent::Listed { path: path.clone() });
+            let event = crate::journal::text(&StoredEvent::Listed { path: path.clone() });
             uncommitted.entries.push(Entry { at, event, value: Some(list.clone()), changes: Vec::new() });
             leftovers.kept.keep_list(path, list);
         }
         let event = StoredEvent::TakenUp { why, before, blueprint: known.hash(), dropped, holds, by };
-        let event = journal::text(&event);
+        let event = crate::journal::text(&event);
         uncommitted.entries.push(Entry { at, event, value: None, changes: Vec::new() });
         uncommitted.blueprint = (before != known.hash()).then(|| (known.hash(), known.text()));
         (uncommitted.restate, uncommitted.unsure) = (true, true);

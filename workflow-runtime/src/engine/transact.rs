@@ -13,16 +13,16 @@ use tokio::sync::oneshot;
 use tracing::Span;
 
 use super::attempt::{End, Given, Watch};
+use super::entries;
 use super::host::RunHost;
-use super::journal;
 use super::open::Open;
 use super::params::coded;
 use super::polls::Polling;
-use crate::definition::{Kind, Start, TaskDef};
-use crate::error::{Cause, Failure};
+use crate::failure::{Cause, Failure};
 use crate::panics::contained;
 use crate::run::{Action, Key};
 use crate::store::{Payload, RunRef, Store, StoreError, Transact, Transacted};
+use crate::task::definition::{Kind, Start, TaskDef};
 use crate::task::{Ended, Retryability};
 use crate::value::Value;
 
@@ -176,7 +176,7 @@ impl Work {
         let ended = ended.and_then(|ended| ended);
         let payload = match &ended {
             Ok(Ended::Ok(value)) => {
-                journal::payload(&task.output, value, core.largest_value).map(|(payload, _)| Some(payload))
+                entries::payload(&task.output, value, core.largest_value).map(|(payload, _)| Some(payload))
             }
             _ => Ok(None),
         };

@@ -8,15 +8,16 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, Waker};
 
-use super::clock::from_system;
-use super::frames::{Frame, Kept, Scope};
 use super::host::{Inner, RunHost};
 use super::kept::List;
-use crate::context::Context;
-use crate::definition::{Expr, Graph, Kind, OnFailure, Region, Step, TaskStep, Until, Yield};
-use crate::error::{Cause, Failure, StepError};
+use crate::execution::frames::{Frame, Kept};
+use crate::failure::{Cause, Failure, StepError};
 use crate::panics::contained;
+use crate::run::Timestamp;
 use crate::run::{Answer, FrameId, Key};
+use crate::task::context::Context;
+use crate::task::definition::{Expr, Graph, Kind, OnFailure, Region, Step, TaskStep, Until, Yield};
+use crate::task::place::Scope;
 use crate::task::{Ended, Env, Moved, Purpose};
 use crate::value::Value;
 
@@ -40,7 +41,7 @@ impl RunHost {
             Kind::Sleep(expr) => {
                 let until = match eval(lent, frame, expr)? {
                     Until::After(delay) => now.after(delay),
-                    Until::At(time) => from_system(time),
+                    Until::At(time) => Timestamp::from(time),
                 };
                 // A sleep is worth `()`, and nothing asks for it once it ends.
                 frame.put(step.output, Value::new(()));

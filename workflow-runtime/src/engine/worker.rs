@@ -18,9 +18,9 @@ use super::after::After;
 use super::attempt::{self, Attempt, End, Given, Over};
 use super::host::{Inner, RunHost};
 use super::left_behind::{Code, Stray};
-use crate::definition::Kind;
 use crate::run::{AttemptEnd, Event, Key, Timestamp};
 use crate::task::Purpose;
+use crate::task::definition::Kind;
 use crate::value::Value;
 use crate::view::Stuck;
 
@@ -338,7 +338,8 @@ impl RunHost {
     fn listen(&self, span: &tracing::Span, path: &str, attempt: u32, undo: bool) {
         // In memory there is nowhere to keep it.
         if let Some(run) = self.journal.as_ref().and_then(|journal| journal.run.get()) {
-            crate::logs::keep(span, || crate::logs::AttemptLog::new(&self.core, *run, path, attempt, undo));
+            let core = Arc::downgrade(&self.core);
+            crate::logs::keep(span, || crate::logs::AttemptLog::new(core, *run, path, attempt, undo));
         }
     }
 

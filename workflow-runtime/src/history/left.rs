@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::definition::{Graph, Kind};
-use crate::engine::{Holds, StoredRecalled};
+use crate::journal::{Holds, StoredRecalled};
 use crate::lookup::find_step;
 use crate::run::Timestamp;
+use crate::task::definition::{Graph, Kind};
 
 /// What is left of each step, by its path.
 #[derive(Clone, Debug, Default)]
@@ -142,7 +142,7 @@ fn is_done_once(graph: &'static Graph, path: &str) -> bool {
 /// may begin at once.
 pub(super) fn after_attempts(
     attempts: u32,
-    failure: Option<&crate::error::Failure>,
+    failure: Option<&crate::failure::Failure>,
     losses: u16,
     until: Timestamp,
 ) -> StoredRecalled {

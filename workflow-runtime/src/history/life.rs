@@ -5,13 +5,13 @@ use std::collections::{HashMap, VecDeque};
 use super::left::{Left, after_attempts};
 use super::place::{Place, Places, Record};
 use super::story::{AttemptKind, AttemptStory, Outcome, StepStory};
-use crate::definition::{Graph, Kind, OnFailure, Step};
-use crate::engine::StoredRecalled;
-use crate::error::{Failure, StepError};
+use crate::failure::{Failure, StepError};
+use crate::journal::StoredRecalled;
 use crate::run::{
     Action, Answer, AttemptEnd, Change, Effects, Event, FrameId, Key, Machine, Recalled, RunState, StepState,
     StepView, Timestamp, Wait,
 };
+use crate::task::definition::{Graph, Kind, OnFailure, Step};
 use crate::view::{Items, due};
 
 /// More items than any run has: an entry that says so is damaged.

@@ -20,13 +20,13 @@ pub(crate) use left::Left;
 pub(crate) use reader::Reading;
 pub use story::{AttemptKind, AttemptStory, Life, Operated, OperatorAct, Outcome, StepStory};
 
-pub use crate::engine::Why;
+pub use crate::journal::Why;
 
 use crate::blueprint::Progress;
-use crate::definition::Graph;
-use crate::error::StepError;
+use crate::failure::StepError;
 use crate::run::{RunState, Timestamp};
 use crate::store::StoredEntry;
+use crate::task::definition::Graph;
 
 /// The story of a run.
 #[derive(Clone, Debug)]

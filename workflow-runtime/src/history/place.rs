@@ -4,9 +4,9 @@
 use std::collections::BTreeSet;
 
 use super::story::{AttemptStory, Outcome, StepStory};
-use crate::definition::{Graph, Kind, OnFailure, Region, Step};
-use crate::error::Failure;
+use crate::failure::Failure;
 use crate::run::{FrameId, StepState, Timestamp, Wait};
+use crate::task::definition::{Graph, Kind, OnFailure, Region, Step};
 use crate::view::{Items, StepKind, describe};
 
 /// One opened region.

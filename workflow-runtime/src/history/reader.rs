@@ -8,13 +8,13 @@ use super::left::Left;
 use super::life::{Heard, LifeReader};
 use super::story::{AttemptStory, Life, Operated, OperatorAct, Outcome, StepStory};
 use super::{History, Unreadable, Why};
-use crate::definition::Graph;
-use crate::engine::{Holds, StoredEvent, StoredRecalled, signer};
+use crate::journal::{Holds, StoredEvent, StoredRecalled, signer};
 use crate::lookup::static_path;
 use crate::operation::By;
 use crate::panics::contained;
 use crate::run::{Event, Key, Machine, RunState, Timestamp};
 use crate::store::StoredEntry;
+use crate::task::definition::Graph;
 
 /// Reads a journal.
 pub(super) fn read(

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::Why;
-use crate::error::{Cause, Failure};
+use crate::failure::{Cause, Failure};
 use crate::operation::By;
 use crate::run::{StepState, Timestamp};
 use crate::view::{Items, StepKind};

@@ -10,8 +10,8 @@ use serde_json::{Value as Json, json};
 
 use super::*;
 use crate::blueprint::Blueprint;
-use crate::engine::{StoredEvent, StoredRecalled};
-use crate::error::{Cause, Failure};
+use crate::failure::{Cause, Failure};
+use crate::journal::{StoredEvent, StoredRecalled};
 use crate::run::{Action, Answer, AttemptEnd, Effects, Event, Machine, StepState, Wait};
 use crate::task::Retryability;
 use crate::view::{Items, StepKind};

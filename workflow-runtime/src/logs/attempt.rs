@@ -4,8 +4,8 @@ use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use crate::engine::Core;
-use crate::store::{LogLevel, LogLine, RunRef, StoreError};
+use crate::run::Timestamp;
+use crate::store::{LogLevel, LogLine, RunRef, Store, StoreError};
 
 /// How many bytes of lines an attempt has.
 const LIMIT: usize = 64 << 10;
@@ -21,10 +21,18 @@ thread_local! {
     static SENDING: Cell<bool> = const { Cell::new(false) };
 }
 
+/// Where lines go: to an engine's store, with the time by its clock.
+pub(crate) trait Sink: Send + Sync {
+    fn now(&self) -> Timestamp;
+    /// `None` where there is nowhere to keep them.
+    fn store(&self) -> Option<&Arc<dyn Store>>;
+    fn outbox(&self) -> &Arc<Outbox>;
+}
+
 /// What one attempt says. Dropped with the attempt's span.
 pub(crate) struct AttemptLog {
     /// Weak: whoever holds on to a span holds on to no store.
-    core: Weak<Core>,
+    sink: Weak<dyn Sink>,
     run: RunRef,
     path: Arc<str>,
     attempt: u32,
@@ -45,13 +53,13 @@ struct Said {
 }
 
 impl AttemptLog {
-    pub(crate) fn new(core: &Arc<Core>, run: RunRef, path: &str, attempt: u32, undo: bool) -> Self {
-        Self { core: Arc::downgrade(core), run, path: path.into(), attempt, undo, said: Mutex::default() }
+    pub(crate) fn new(sink: Weak<dyn Sink>, run: RunRef, path: &str, attempt: u32, undo: bool) -> Self {
+        Self { sink, run, path: path.into(), attempt, undo, said: Mutex::default() }
     }
 
     /// Says something. `line` is not asked when there is no room for it.
     pub(super) fn say(&self, level: LogLevel, line: impl FnOnce() -> String) {
-        let Some(core) = self.core.upgrade().filter(|_| !SENDING.get()) else { return };
+        let Some(sink) = self.sink.upgrade().filter(|_| !SENDING.get()) else { return };
         if self.is_full() {
             return;
         }
@@ -66,7 +74,7 @@ impl AttemptLog {
         said.bytes += text.len();
         let seq = said.seq;
         said.seq += 1;
-        if !core.logs.send(&core, self.line(&core, seq, level, text), false) {
+        if !sink.outbox().send(&*sink, self.line(&*sink, seq, level, text), false) {
             said.lost += 1;
         }
     }
@@ -80,9 +88,9 @@ impl AttemptLog {
         said.over > 0
     }
 
-    fn line(&self, core: &Core, seq: u64, level: LogLevel, text: String) -> LogLine {
+    fn line(&self, sink: &dyn Sink, seq: u64, level: LogLevel, text: String) -> LogLine {
         let (path, attempt, undo) = (self.path.clone(), self.attempt, self.undo);
-        LogLine { run: self.run, path, attempt, undo, seq, at: core.clock.now(), level, text: text.into() }
+        LogLine { run: self.run, path, attempt, undo, seq, at: sink.now(), level, text: text.into() }
     }
 }
 
@@ -94,7 +102,7 @@ impl Drop for AttemptLog {
         if over + lost == 0 {
             return;
         }
-        let Some(core) = self.core.upgrade() else { return };
+        let Some(sink) = self.sink.upgrade() else { return };
         let why = match (over, lost) {
             (_, 0) => format!("an attempt keeps {LIMIT} bytes of lines"),
             (0, _) => "the store could not keep up".to_owned(),
@@ -103,7 +111,7 @@ impl Drop for AttemptLog {
             ),
         };
         let text = format!("{}: {} dropped: {why}", env!("CARGO_CRATE_NAME"), count(over + lost));
-        core.logs.send(&core, self.line(&core, seq, LogLevel::Warn, text), true);
+        sink.outbox().send(&*sink, self.line(&*sink, seq, LogLevel::Warn, text), true);
     }
 }
 
@@ -123,8 +131,8 @@ pub(crate) struct Outbox {
 impl Outbox {
     /// Hands a line to the store, and says whether there was room for it,
     /// unless it goes `anyway`. Never waits.
-    fn send(self: &Arc<Self>, core: &Core, line: LogLine, anyway: bool) -> bool {
-        let Some(store) = &core.store else { return false };
+    fn send(self: &Arc<Self>, sink: &dyn Sink, line: LogLine, anyway: bool) -> bool {
+        let Some(store) = sink.store() else { return false };
         let Some(place) = Place::take(self, line.text.len(), anyway) else { return false };
         let done = move |kept: Result<(), StoreError>| place.outbox.hear(kept);
         let before = SENDING.replace(true);

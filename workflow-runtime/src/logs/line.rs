@@ -6,7 +6,7 @@ use std::fmt::{Debug, Write};
 use tracing::Event;
 use tracing::field::{Field, Visit};
 
-use crate::secret::{FIELD, HIDDEN};
+use crate::exact::{FIELD, HIDDEN};
 use crate::words::{Bounded, chain};
 
 /// How many bytes a message may have, and the fields of an event together.

@@ -113,7 +113,7 @@ use tracing_subscriber::Registry;
 use tracing_subscriber::layer::{Context, Layer};
 use tracing_subscriber::registry::LookupSpan;
 
-pub(crate) use self::attempt::{AttemptLog, Outbox};
+pub(crate) use self::attempt::{AttemptLog, Outbox, Sink};
 use crate::store::LogLevel;
 
 /// A layer that keeps what attempts say; see the [module](self).

@@ -1,7 +1,8 @@
 //! What the machine wants done, and what it tells observers.
 
-use super::state::{FrameId, Key, RunState, StepState, Timestamp};
-use crate::error::Failure;
+use super::state::{RunState, StepState, Timestamp};
+use crate::failure::Failure;
+use crate::task::place::{FrameId, Key};
 
 /// Something for the driver to do once the event is committed, in this order.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,8 +1,9 @@
 //! What can happen to a run.
 
-use super::state::{FrameId, Key, Timestamp};
-use crate::error::Failure;
+use super::state::Timestamp;
+use crate::failure::Failure;
 use crate::task::Retryability;
+use crate::task::place::{FrameId, Key};
 
 /// Something that happened to a run.
 #[derive(Clone, Debug, PartialEq)]

@@ -39,8 +39,9 @@ use transition::{Transition, Work};
 
 use super::effect::Effects;
 use super::event::{Event, Refused};
-use super::state::{Key, RunState, Timestamp};
-use crate::definition::Graph;
+use super::state::{RunState, Timestamp};
+use crate::task::definition::Graph;
+use crate::task::place::Key;
 
 /// The state of one run.
 #[derive(Debug)]

@@ -15,4 +15,6 @@ mod state;
 pub use effect::{Action, Change, Effects};
 pub use event::{Answer, AttemptEnd, Event, Recalled, Refused};
 pub use machine::{ClosedSteps, Machine, Parent, Refusal, StepView};
-pub use state::{FrameId, Key, RunState, StepState, Timestamp, Wait};
+pub use state::{RunState, StepState, Timestamp, Wait};
+
+pub use crate::task::place::{FrameId, Key};

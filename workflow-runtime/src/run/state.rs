@@ -1,7 +1,7 @@
 //! The states of runs and steps, and how a step of a run is named.
 
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
@@ -24,27 +24,11 @@ impl Timestamp {
     }
 }
 
-/// One opened region of a run. Never reused within a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct FrameId {
-    /// Where the frame is kept.
-    pub index: u32,
-    /// Tells the frames apart that were kept there one after the other.
-    pub generation: u32,
-}
-
-impl FrameId {
-    /// The frame of the workflow's body.
-    pub const ROOT: Self = Self { index: 0, generation: 0 };
-}
-
-/// One step of one run: a frame, and the step's number in its region.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Key {
-    /// The frame.
-    pub frame: FrameId,
-    /// The step's number in the frame's region.
-    pub step: u16,
+/// A time before 1970 is the beginning of 1970.
+impl From<SystemTime> for Timestamp {
+    fn from(time: SystemTime) -> Self {
+        Self::default().after(time.duration_since(UNIX_EPOCH).unwrap_or_default())
+    }
 }
 
 /// The state of a step. Ended states are final, but for an operator's

@@ -13,9 +13,9 @@ use jiff::{Timestamp, Zoned};
 pub(crate) use rule::{News, REMOVED, Rule, Start, is_ahead};
 pub use ticks::Ticks;
 
-use crate::definition::Graph;
 use crate::error::Result;
 use crate::run;
+use crate::task::definition::Graph;
 
 /// The next `count` ticks of a workflow after an instant, in the schedule's
 /// time zone. None if it has no schedule.

@@ -5,7 +5,7 @@ use jiff::civil::DateTime;
 use jiff::{SignedDuration, Timestamp};
 
 use super::ticks::Ticks;
-use crate::definition::{Schedule, When};
+use crate::task::definition::{Schedule, When};
 
 /// A mark that is later than now by more than this was set while the clock was
 /// ahead. Smaller steps of a clock are not worth a second look at a tick.
@@ -137,7 +137,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::definition::{Missed, Overlap};
+    use crate::task::definition::{Missed, Overlap};
 
     fn cron(text: &'static str, timezone: &'static str) -> Schedule {
         let (missed, overlap) = (Missed::Latest, Overlap::Queue);

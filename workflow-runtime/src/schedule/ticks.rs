@@ -8,8 +8,8 @@ use jiff::tz::{AmbiguousOffset, TimeZone};
 use jiff::{SignedDuration, Timestamp, Zoned};
 
 use super::cron::Cron;
-use crate::definition::{Graph, Schedule, When};
 use crate::error::{Error, Result};
+use crate::task::definition::{Graph, Schedule, When};
 
 /// The times at which a schedule is due.
 ///

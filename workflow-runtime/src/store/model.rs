@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::StoreError;
-use crate::error::{Failure, StepError};
+use crate::failure::{Failure, StepError};
 use crate::run::{RunState, StepState, Timestamp};
 
 /// A store's own number for a run, larger for later runs. It is valid while

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::blueprint::{check_lock, lock_text};
-use crate::definition::Graph;
+use crate::task::definition::Graph;
 
 /// Asserts that workflows mean what their lock file says: a file that is
 /// committed beside the code. When a change would touch runs in flight, the

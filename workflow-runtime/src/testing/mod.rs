@@ -55,15 +55,14 @@ mod crash;
 mod fixture;
 mod locked;
 mod script;
-mod trace;
 
+pub use crate::observe::Trace;
 #[cfg(test)]
 pub(crate) use crash::ticks_everywhere;
 pub use crash::{CrashReport, CrashTest, crash_everywhere};
 pub use fixture::{FixtureReport, FixtureRun, FixtureTest, resume_fixture};
 pub use locked::assert_locked;
 pub use script::Script;
-pub use trace::Trace;
 
 use jiff::SignedDuration;
 

@@ -16,10 +16,10 @@ use super::super::program::Program;
 use super::super::short::{count, short};
 use super::super::style::Style;
 use super::text;
-use crate::definition::{Graph, Missed, Overlap, Schedule, When};
 use crate::engine::{Span, Wanted, fill, span};
 use crate::schedule::{self, Ticks, is_ahead, to_jiff};
 use crate::store::RunFilter;
+use crate::task::definition::{Graph, Missed, Overlap, Schedule, When};
 
 /// How many times are told.
 const TIMES: usize = 5;

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use super::super::entries::output_codec;
 use super::super::host::{Inner, RunHost};
-use super::super::journal::output_codec;
 use super::{from_json, needs_store, refused, value_for};
 use crate::error::{Error, Result};
 use crate::lookup::find_signal;

@@ -6,8 +6,8 @@ use serde_json::value::RawValue;
 
 use super::super::core::Core;
 use super::super::create::{self, Beginning};
+use super::super::entries::{output_codec, payload};
 use super::super::host::RunHost;
-use super::super::journal::{self, StoredEvent, Why, output_codec, payload};
 use super::super::params::decode_params;
 use super::super::recovery;
 use super::super::registry::{Adopted, Known, Registry};
@@ -15,12 +15,13 @@ use super::super::replay::Unread;
 use super::super::run::AnyRun;
 use super::super::takeup::{AdoptWanted, TakeUp};
 use super::{refused, value_for};
-use crate::definition::Kind;
 use crate::error::{Error, Result};
+use crate::journal::{StoredEvent, Why};
 use crate::lookup::find_step;
 use crate::operation::{By, ExactOperation};
 use crate::run::RunState;
 use crate::store::{Answer, Batch, Entry, Parent, RunEnd, Store, StoreError, StoredEntry, StoredRun};
+use crate::task::definition::Kind;
 use crate::value::Value;
 
 /// Something that is wanted of a run that the store has.
@@ -187,7 +188,7 @@ impl Asked<'_> {
     async fn cancel_blocked(self) -> Result<String> {
         let first_seq = self.entries().await?.len() as u64;
         let at = self.core.clock.now();
-        let event = journal::text(&StoredEvent::CancelRequested { by: Some(self.by.clone()) });
+        let event = crate::journal::text(&StoredEvent::CancelRequested { by: Some(self.by.clone()) });
         let entries = vec![Entry { at, event, value: None, changes: Vec::new() }];
         let end = Some(RunEnd { state: RunState::Cancelled, at, result: None, error: None });
         let answer = self.request.map(|number| (number, Answer { at, result: Ok(self.stored.id.clone()) }));

@@ -6,12 +6,12 @@ use super::super::backfills::at_a_time;
 use super::super::host::RunHost;
 use super::super::recovery;
 use super::tick::World;
-use crate::definition::Graph;
 use crate::error::{Error, Result};
 use crate::operation::By;
 use crate::run::RunState;
 use crate::schedule::key_prefix;
 use crate::store::{RunFilter, Store, StoreError, StoredRun};
+use crate::task::definition::Graph;
 
 /// A run that has not ended: of this process alone, or of the store, which
 /// also has those that sleep or are blocked.

@@ -10,11 +10,11 @@ use super::super::core::Core;
 use super::super::create::{self, Beginning};
 use super::super::registry::Registry;
 use super::super::run::Run;
-use crate::definition::{Graph, Schedule};
 use crate::error::{Error, Result};
 use crate::panics::contained;
 use crate::schedule::{self, from_jiff};
 use crate::store::{Store, StoreError, StoredSchedule, Tick};
+use crate::task::definition::{Graph, Schedule};
 use crate::value::Value;
 
 /// The engine, as far as schedules need it.

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::support::{self, *};
-use crate::definition::Yield;
 use crate::engine::Wanted;
 use crate::error::Error;
 use crate::exact::raw;
 use crate::operation::By;
 use crate::run::RunState;
 use crate::store::{Answer, Layer, Memory, Store, StoreError};
+use crate::task::definition::Yield;
 use crate::testing::block_on;
 use crate::{Engine, Workflow};
 

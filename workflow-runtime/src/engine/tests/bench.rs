@@ -4,8 +4,8 @@
 use std::time::Instant;
 
 use super::support::*;
-use crate::definition::{Graph, Kind, Numbers, Region, Step, TaskStep, Yield};
 use crate::engine::Run;
+use crate::task::definition::{Graph, Kind, Numbers, Region, Step, TaskStep, Yield};
 use crate::value::Value;
 use crate::{Engine, Result};
 

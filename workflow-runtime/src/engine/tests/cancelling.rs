@@ -1,9 +1,9 @@
 //! Cancel, losers of a `select!`, and shutdown.
 
 use super::support::{self, *};
-use crate::definition::{Kind, Region, Until, Yield};
 use crate::error::Error;
 use crate::run::{RunState, StepState};
+use crate::task::definition::{Kind, Region, Until, Yield};
 use crate::testing::block_on;
 
 workflow!(

@@ -1,10 +1,11 @@
 //! Errors, panics, retries and time limits.
 
 use super::support::{self, *};
-use crate::definition::{OnFailure, Step, TaskDef, Yield};
-use crate::error::{Cause, Error, StepError};
+use crate::error::Error;
+use crate::failure::{Cause, StepError};
 use crate::policy::Policy;
 use crate::run::StepState;
+use crate::task::definition::{OnFailure, Step, TaskDef, Yield};
 use crate::testing::block_on;
 
 static FLAKY: TaskDef = TaskDef { policy: RETRYING, ..task("flaky") };
@@ -252,7 +253,7 @@ workflow!(
             &[],
             &[],
             1,
-            crate::definition::Kind::Map {
+            crate::task::definition::Kind::Map {
                 items: expr(&[], |_| vec![crate::Value::new(0_u64)]),
                 region: 1,
                 limit: None,
@@ -268,7 +269,7 @@ workflow!(
             &[],
             &[],
             1,
-            crate::definition::Kind::Branch { choose: expr(&[], |_| 0), arms: &[2] }
+            crate::task::definition::Kind::Branch { choose: expr(&[], |_| 0), arms: &[2] }
         )],
         Yield::Slot(1)
     ),

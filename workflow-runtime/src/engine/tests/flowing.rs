@@ -3,8 +3,8 @@
 use std::sync::{Arc, Barrier};
 
 use super::support::{self, *};
-use crate::definition::{Kind, Numbers, TaskStep, UndoDef, Until, Yield};
 use crate::error::Error;
+use crate::task::definition::{Kind, Numbers, TaskStep, UndoDef, Until, Yield};
 use crate::testing::block_on;
 use crate::value::Value;
 use crate::{Ended, Task};
@@ -125,7 +125,7 @@ workflow!(
         )],
         Yield::Slot(1)
     ),
-    crate::definition::Region {
+    crate::task::definition::Region {
         carried: &[2],
         ..nested(
             "",
@@ -207,7 +207,7 @@ fn regions_pass_values_in_and_out() {
     });
 }
 
-static CHILD: crate::definition::TaskDef = <diamond as Task>::DEF;
+static CHILD: crate::task::definition::TaskDef = <diamond as Task>::DEF;
 
 workflow!(
     parent,
@@ -442,7 +442,7 @@ impl Task for Undoable {
     type Return = ();
     type Ok = u64;
     type Outcome = u64;
-    const DEF: crate::definition::TaskDef = UNDOABLE_DEF;
+    const DEF: crate::task::definition::TaskDef = UNDOABLE_DEF;
     fn start<'a>(_: Shared, _: &'a crate::Context) -> crate::Running<'a> {
         Box::pin(async { ok(7) })
     }
@@ -456,10 +456,11 @@ impl Task for Undoable {
     }
 }
 
-static UNDO_DEF: crate::definition::TaskDef = crate::definition::TaskDef { policy: RETRYING, ..task("undo") };
-const UNDOABLE_DEF: crate::definition::TaskDef =
-    crate::definition::TaskDef { undo: Some(UndoDef { task: &UNDO_DEF }), ..task("undoable") };
-static UNDOABLE: crate::definition::TaskDef = UNDOABLE_DEF;
+static UNDO_DEF: crate::task::definition::TaskDef =
+    crate::task::definition::TaskDef { policy: RETRYING, ..task("undo") };
+const UNDOABLE_DEF: crate::task::definition::TaskDef =
+    crate::task::definition::TaskDef { undo: Some(UndoDef { task: &UNDO_DEF }), ..task("undoable") };
+static UNDOABLE: crate::task::definition::TaskDef = UNDOABLE_DEF;
 
 workflow!(
     undoing,

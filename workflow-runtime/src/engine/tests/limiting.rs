@@ -1,8 +1,8 @@
 //! `concurrency` and `rate`, over all runs of an engine.
 
 use super::support::{self, *};
-use crate::definition::{TaskDef, Yield};
 use crate::policy::Rate;
+use crate::task::definition::{TaskDef, Yield};
 use crate::testing::block_on;
 
 static NARROW: TaskDef = TaskDef { concurrency: Some(2), ..task("narrow") };

@@ -2,9 +2,9 @@
 
 use super::support::{self, *};
 use crate::Codec;
-use crate::definition::{Kind, Yield};
 use crate::error::Error;
 use crate::run::{RunState, StepState, Wait};
+use crate::task::definition::{Kind, Yield};
 use crate::testing::{Script, block_on};
 use crate::{Run, RunEvent, RunEventKind, Signal};
 

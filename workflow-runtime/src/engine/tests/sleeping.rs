@@ -7,9 +7,9 @@ use std::task::Poll;
 
 use super::support::{self, *};
 use crate::Engine;
-use crate::definition::{Kind, Until, Yield};
 use crate::run::RunState;
 use crate::store::Memory;
+use crate::task::definition::{Kind, Until, Yield};
 use crate::testing::block_on;
 
 workflow!(

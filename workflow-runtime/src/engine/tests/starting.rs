@@ -1,8 +1,8 @@
 //! Starting runs: keys, and where it may happen.
 
 use super::support::{self, *};
-use crate::definition::Yield;
 use crate::error::Error;
+use crate::task::definition::Yield;
 use crate::testing::block_on;
 
 workflow!(

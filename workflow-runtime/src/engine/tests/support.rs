@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use crate::definition::{
-    Expr, Keep, Kind, Numbers, OnFailure, Outcome, Region, Start, Step, TaskDef, TaskStep, Yield,
-};
-use crate::error::{Cause, Failure};
+use crate::failure::{Cause, Failure};
 use crate::policy::{Backoff, Policy, Retry};
 use crate::resources::NoResources;
+use crate::task::definition::{
+    Expr, Keep, Kind, Numbers, OnFailure, Outcome, Region, Start, Step, TaskDef, TaskStep, Yield,
+};
 use crate::task::{Ended, Retryability};
 use crate::value::{Codec, Value};
 use crate::{Engine, EngineBuilder};
@@ -119,7 +119,7 @@ macro_rules! workflow {
             type Return = ();
             type Ok = u64;
             type Outcome = u64;
-            const DEF: crate::definition::TaskDef = crate::definition::TaskDef {
+            const DEF: crate::task::definition::TaskDef = crate::task::definition::TaskDef {
                 child: Some(<$name as crate::Workflow>::GRAPH),
                 ..support::task(stringify!($name))
             };
@@ -132,12 +132,12 @@ macro_rules! workflow {
         }
 
         impl crate::Workflow for $name {
-            const GRAPH: &'static crate::definition::Graph = &crate::definition::Graph {
+            const GRAPH: &'static crate::task::definition::Graph = &crate::task::definition::Graph {
                 name: stringify!($name),
                 docs: "",
                 file: file!(),
                 line: line!(),
-                params: &[crate::definition::Param { name: "shared", ty: "u64", codec: support::CODEC }],
+                params: &[crate::task::definition::Param { name: "shared", ty: "u64", codec: support::CODEC }],
                 regions: &[$($region),+],
                 output: support::CODEC,
                 schedule: None,

@@ -3,10 +3,10 @@
 use serde_json::{Value as Json, json};
 
 use crate::blueprint::Blueprint;
-use crate::definition::Graph;
 use crate::history::{History, Unreadable};
 use crate::run::Timestamp;
 use crate::store::{Payload, StoredEntry};
+use crate::task::definition::Graph;
 
 pub fn step(name: &str, needs: &[u16], kind: &Json) -> Json {
     json!({ "name": name, "needs": needs, "kind": kind, "fingerprint": "0" })

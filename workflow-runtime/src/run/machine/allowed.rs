@@ -4,8 +4,9 @@ use std::fmt;
 
 use super::Machine;
 use super::frame::Activity;
-use crate::definition::Kind;
-use crate::run::state::{Key, StepState, Wait};
+use crate::run::state::{StepState, Wait};
+use crate::task::definition::Kind;
+use crate::task::place::Key;
 
 /// Why something cannot be done to a step now. Its `Display` goes on from "it".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use super::Machine;
 use super::frame::{Frame, Fresh};
-use crate::definition::Kind;
-use crate::run::state::{FrameId, Key};
+use crate::task::definition::Kind;
+use crate::task::place::{FrameId, Key};
 
 impl Machine {
     /// The steps of open frames that run anew, or will when their turn comes:

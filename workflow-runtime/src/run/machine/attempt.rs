@@ -2,13 +2,14 @@
 
 use super::frame::Activity;
 use super::transition::Transition;
-use crate::definition::{Kind, OnFailure, TaskStep};
-use crate::error::{Cause, Failure};
+use crate::failure::{Cause, Failure};
 use crate::policy::Policy;
 use crate::run::effect::Action;
 use crate::run::event::{AttemptEnd, Refused};
-use crate::run::state::{Key, StepState, Timestamp, Wait};
+use crate::run::state::{StepState, Timestamp, Wait};
 use crate::task::Retryability;
+use crate::task::definition::{Kind, OnFailure, TaskStep};
+use crate::task::place::Key;
 
 impl Transition<'_> {
     /// An attempt of a task, of its undo or of its reconciliation has ended.

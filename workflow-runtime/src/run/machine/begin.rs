@@ -3,11 +3,12 @@
 use super::frame::{Activity, NEVER, Opening, Phase};
 use super::recall::may_be_recalled;
 use super::transition::Transition;
-use crate::definition::{Kind, TaskStep};
-use crate::error::Failure;
+use crate::failure::Failure;
 use crate::run::effect::Action;
 use crate::run::event::{Answer, Refused};
-use crate::run::state::{FrameId, Key, StepState, Timestamp, Wait};
+use crate::run::state::{StepState, Timestamp, Wait};
+use crate::task::definition::{Kind, TaskStep};
+use crate::task::place::{FrameId, Key};
 
 impl Transition<'_> {
     /// Opens the body of the run.

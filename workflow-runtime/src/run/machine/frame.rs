@@ -3,9 +3,10 @@
 //! Plain data and its bookkeeping (opening, closing, the tree of frames).
 //! Never here: what an event means.
 
-use crate::definition::{Graph, Region};
-use crate::error::Failure;
-use crate::run::state::{FrameId, Key, StepState, Timestamp, Wait};
+use crate::failure::Failure;
+use crate::run::state::{StepState, Timestamp, Wait};
+use crate::task::definition::{Graph, Region};
+use crate::task::place::{FrameId, Key};
 
 /// A time that has not come yet.
 pub(super) const NEVER: Timestamp = Timestamp(u64::MAX);

@@ -6,10 +6,11 @@
 
 use super::frame::{Activity, Outcome, Phase};
 use super::transition::{Transition, Work};
-use crate::error::{Cause, Failure};
+use crate::failure::{Cause, Failure};
 use crate::run::effect::Action;
 use crate::run::event::Refused;
-use crate::run::state::{FrameId, Key, StepState, Wait};
+use crate::run::state::{StepState, Wait};
+use crate::task::place::{FrameId, Key};
 
 /// What becomes of attempts under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

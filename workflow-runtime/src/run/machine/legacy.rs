@@ -4,8 +4,8 @@
 
 use super::loss::{interrupted, lost};
 use super::transition::Transition;
-use crate::definition::TaskStep;
-use crate::run::state::Key;
+use crate::task::definition::TaskStep;
+use crate::task::place::Key;
 
 /// Attempts lost one after the other before the step failed.
 pub(super) const LOSSES: u16 = 3;

@@ -4,10 +4,11 @@
 
 use super::frame::NEVER;
 use super::transition::Transition;
-use crate::definition::TaskStep;
-use crate::error::{Cause, Failure};
+use crate::failure::{Cause, Failure};
 use crate::policy::Policy;
-use crate::run::state::{Key, StepState, Timestamp, Wait};
+use crate::run::state::{StepState, Timestamp, Wait};
+use crate::task::definition::TaskStep;
+use crate::task::place::Key;
 
 /// What follows a loss.
 pub(super) enum Next {

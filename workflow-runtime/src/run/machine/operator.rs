@@ -2,11 +2,12 @@
 
 use super::frame::{Activity, NEVER};
 use super::transition::Transition;
-use crate::definition::Kind;
-use crate::error::{Cause, Failure};
+use crate::failure::{Cause, Failure};
 use crate::run::effect::Action;
 use crate::run::event::Refused;
-use crate::run::state::{Key, StepState, Wait};
+use crate::run::state::{StepState, Wait};
+use crate::task::definition::Kind;
+use crate::task::place::Key;
 
 impl Transition<'_> {
     /// An operator has settled a step: what it waits for is given up.

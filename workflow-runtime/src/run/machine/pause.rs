@@ -8,7 +8,8 @@ use super::frame::Activity;
 use super::transition::{Transition, Work};
 use crate::run::effect::Action;
 use crate::run::event::Refused;
-use crate::run::state::{Key, StepState, Wait};
+use crate::run::state::{StepState, Wait};
+use crate::task::place::Key;
 
 impl Transition<'_> {
     /// An operator paused the run.

@@ -4,10 +4,11 @@
 use super::Machine;
 use super::frame::{Activity, Fresh, Phase};
 use super::transition::Transition;
-use crate::definition::{Kind, OnFailure};
 use crate::run::effect::Action;
 use crate::run::event::{Recalled, Refused};
-use crate::run::state::{Key, StepState, Timestamp, Wait};
+use crate::run::state::{StepState, Timestamp, Wait};
+use crate::task::definition::{Kind, OnFailure};
+use crate::task::place::Key;
 
 /// Whether something may be left of a step of this kind: whether it has
 /// something to lose. All others are made of such steps, or pure.

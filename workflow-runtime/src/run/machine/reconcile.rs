@@ -6,12 +6,13 @@ use super::frame::Activity;
 use super::legacy::LOSSES;
 use super::loss::{Next, lost};
 use super::transition::Transition;
-use crate::definition::TaskStep;
 use crate::policy::Policy;
 use crate::run::effect::Action;
 use crate::run::event::AttemptEnd;
-use crate::run::state::{Key, StepState, Timestamp};
+use crate::run::state::{StepState, Timestamp};
 use crate::task::Retryability;
+use crate::task::definition::TaskStep;
+use crate::task::place::Key;
 
 impl Transition<'_> {
     /// Nobody knows how an attempt of the step has ended. The random number is

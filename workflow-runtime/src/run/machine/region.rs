@@ -3,11 +3,12 @@
 
 use super::frame::{Fresh, Outcome, Phase};
 use super::transition::{Transition, Work};
-use crate::definition::{Kind, OnFailure};
-use crate::error::{Cause, Failure};
+use crate::failure::{Cause, Failure};
 use crate::run::effect::Action;
 use crate::run::event::Refused;
-use crate::run::state::{FrameId, Key, RunState, StepState};
+use crate::run::state::{RunState, StepState};
+use crate::task::definition::{Kind, OnFailure};
+use crate::task::place::{FrameId, Key};
 
 /// How many items of a `for` are opened at once. Few, as an open one takes
 /// memory, and yet enough for every worker. A journal does not say it, so to

@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, VecDeque};
 use super::frame::Frames;
 use super::transition::Transition;
 use crate::run::effect::Action;
-use crate::run::state::{Key, StepState, Timestamp, Wait};
+use crate::run::state::{StepState, Timestamp, Wait};
+use crate::task::place::Key;
 
 /// The signals of one run, by name.
 #[derive(Debug, Default)]

@@ -6,11 +6,12 @@
 
 use super::Machine;
 use super::frame::{Activity, NEVER, Node, Outcome, Phase};
-use crate::definition::{Kind, Step};
-use crate::error::Failure;
+use crate::failure::Failure;
 use crate::run::effect::{Action, Change, Effects};
 use crate::run::event::Refused;
-use crate::run::state::{FrameId, Key, RunState, StepState, Timestamp, Wait};
+use crate::run::state::{RunState, StepState, Timestamp, Wait};
+use crate::task::definition::{Kind, Step};
+use crate::task::place::{FrameId, Key};
 
 /// Something that may have become possible. Checked when its turn comes, as
 /// what was queued before it may have changed the matter.
@@ -200,7 +201,7 @@ impl Transition<'_> {
     /// of a child workflow that failed.
     pub fn fail(&mut self, key: Key, failure: Failure, origin: Option<(Key, u32)>) {
         let (first, attempts) = origin.unwrap_or((key, self.node(key).attempt));
-        let fails_run = matches!(self.step(key).on_failure, crate::definition::OnFailure::FailRun);
+        let fails_run = matches!(self.step(key).on_failure, crate::task::definition::OnFailure::FailRun);
         self.node_mut(key).failure = Some(Box::new(failure.clone()));
         if self.node(key).live > 0 {
             self.node_mut(key).doomed = true;

@@ -6,12 +6,13 @@ use super::attempt::next_attempt;
 use super::frame::{Activity, NEVER};
 use super::loss::{Next, interrupted, lost};
 use super::transition::{Transition, Work};
-use crate::definition::{Kind, TaskStep};
-use crate::error::{Cause, Failure};
+use crate::failure::{Cause, Failure};
 use crate::run::effect::Action;
 use crate::run::event::AttemptEnd;
-use crate::run::state::{FrameId, Key, StepState, Timestamp};
+use crate::run::state::{StepState, Timestamp};
 use crate::task::Retryability;
+use crate::task::definition::{Kind, TaskStep};
+use crate::task::place::{FrameId, Key};
 
 impl Transition<'_> {
     /// Notes a finished step that can be undone. What `#[always]` steps did

@@ -3,9 +3,10 @@
 
 use super::Machine;
 use super::frame::{Activity, NEVER, Node};
-use crate::definition::{Graph, Kind, Region, Step};
-use crate::error::Failure;
-use crate::run::state::{FrameId, Key, RunState, StepState, Timestamp};
+use crate::failure::Failure;
+use crate::run::state::{RunState, StepState, Timestamp};
+use crate::task::definition::{Graph, Kind, Region, Step};
+use crate::task::place::{FrameId, Key};
 
 /// A step of a run as it is now.
 #[derive(Clone, Copy, Debug)]

@@ -8,7 +8,7 @@ mod zones;
 use jiff::{Timestamp, Zoned};
 
 use super::Ticks;
-use crate::definition::{Missed, Overlap, Schedule, When};
+use crate::task::definition::{Missed, Overlap, Schedule, When};
 
 fn of(when: When, timezone: &'static str) -> Ticks {
     let schedule =

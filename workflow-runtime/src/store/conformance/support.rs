@@ -3,7 +3,7 @@
 use std::sync::mpsc;
 use std::time::Duration;
 
-use crate::error::{Cause, Failure, StepError};
+use crate::failure::{Cause, Failure, StepError};
 use crate::run::{RunState, StepState, Timestamp, Wait};
 use crate::store::{
     Batch, Created, Done, Entry, LogLevel, LogLine, NewRun, Payload, RunEnd, RunRef, StepChange, Store,

@@ -13,7 +13,7 @@ use super::errors::sqlite_error;
 use super::rows;
 use super::values::Name;
 use crate::store::{Done, Payload, StoreError, Transact, Transacted};
-use crate::transaction;
+use crate::task::transaction;
 
 /// Something to transact and whoever waits for it.
 pub(super) struct Transacting {

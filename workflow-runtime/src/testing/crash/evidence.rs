@@ -5,12 +5,13 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::definition::Graph;
 use crate::doctor;
-use crate::engine::{Begun, StoredEvent};
+use crate::engine::Begun;
 use crate::error::{Error, Result};
+use crate::journal::StoredEvent;
 use crate::run::{RunState, StepState};
 use crate::store::{self, Entry, Memory, Store, StoreError, StoredEntry, StoredRun};
+use crate::task::definition::Graph;
 
 #[derive(Default)]
 pub(super) struct Evidence(Mutex<Seen>);

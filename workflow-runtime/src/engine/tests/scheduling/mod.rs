@@ -12,10 +12,10 @@ mod overlap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::definition::Graph;
 use crate::run::{RunState, Timestamp};
 use crate::schedule::{from_jiff, to_jiff};
 use crate::store::{Memory, RunFilter, Store, StoredRun};
+use crate::task::definition::Graph;
 use crate::testing::block_on;
 use crate::{Engine, EngineBuilder, Result, task, workflow};
 

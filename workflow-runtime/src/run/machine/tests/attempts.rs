@@ -2,7 +2,7 @@
 
 use super::graph::*;
 use super::harness::*;
-use crate::error::{Cause, Failure};
+use crate::failure::{Cause, Failure};
 use crate::run::{
     Answer, AttemptEnd, Change, Effects, Event, FrameId, Key, Refused, RunState, StepState, Timestamp, Wait,
 };

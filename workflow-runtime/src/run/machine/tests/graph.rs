@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use crate::definition::{
+use crate::policy::{Backoff, Policy, Retry};
+use crate::task::definition::{
     Expr, Graph, Keep, Kind, Numbers, OnFailure, Outcome, ReconcileDef, Region, Step, TaskDef, TaskStep,
     UndoDef, Until, Yield,
 };
-use crate::policy::{Backoff, Policy, Retry};
 use crate::value::{Codec, Value};
 
 /// A step in the making.

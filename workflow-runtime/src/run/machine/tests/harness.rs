@@ -4,14 +4,14 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use crate::definition::{Graph, Kind};
-use crate::error::{Cause, Failure};
+use crate::failure::{Cause, Failure};
 use crate::run::machine::Machine;
 use crate::run::{
     Action, Answer, AttemptEnd, Effects, Event, FrameId, Key, Recalled, Refused, RunState, StepState,
     Timestamp,
 };
 use crate::task::Retryability;
+use crate::task::definition::{Graph, Kind};
 
 pub struct Run {
     pub machine: Machine,

@@ -3,8 +3,8 @@
 
 use super::graph::*;
 use super::harness::*;
-use crate::definition::Graph;
 use crate::run::{AttemptEnd, Refused, RunState, StepState, Timestamp, Wait};
+use crate::task::definition::Graph;
 
 /// Loses the attempt that is under way, and has the next one begin once its
 /// time and its turn have come. What the machine wanted meanwhile.

@@ -2,8 +2,8 @@
 
 use super::graph::*;
 use super::harness::*;
-use crate::definition::Graph;
 use crate::run::{Answer, AttemptEnd, Event, Recalled, Refused, RunState, StepState, Timestamp, Wait};
+use crate::task::definition::Graph;
 
 fn failed(attempts: u32) -> Recalled {
     Recalled::Failed { attempts, failure: failure("no luck") }

@@ -11,7 +11,7 @@ use crate::store::{
     Durability, LogFilter, LogLevel, LogLine, Payload, RunRef, Sqlite, Store, StoreError, Transact,
     Transacted, Visitor,
 };
-use crate::transaction;
+use crate::task::transaction;
 
 fn line(run: RunRef, seq: u64, text: &str) -> LogLine {
     let (path, level) = ("nightly/load[3]".into(), LogLevel::Warn);

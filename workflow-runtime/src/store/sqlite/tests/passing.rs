@@ -11,7 +11,7 @@ use super::support::{Random, Scratch, append, at, batch, create, new_run, wait};
 use crate::store::{
     LogFilter, LogLevel, LogLine, Payload, Request, Sqlite, Store, StoreError, Tick, Transact, Transacted,
 };
-use crate::transaction;
+use crate::task::transaction;
 
 /// What another thread does is polled for.
 fn until(what: &str, reached: impl Fn() -> bool) {

@@ -7,7 +7,7 @@ use super::support::{Scratch, append, at, batch, create, wait};
 use super::*;
 use crate::run::RunState;
 use crate::store::RunEnd;
-use crate::transaction;
+use crate::task::transaction;
 
 fn given(text: &str) -> Payload {
     Payload { type_name: "text".into(), bytes: text.as_bytes().to_vec() }

@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 
 use super::support::{Scratch, append, at, batch, change, create, new_run, wait};
-use crate::error::{Cause, Failure, StepError};
+use crate::failure::{Cause, Failure, StepError};
 use crate::run::{RunState, StepState, Wait};
 use crate::store::{
     Answer, Batch, Created, Entry, NewRun, Parent, Payload, Request, RunEnd, RunRef, Sleep, Sqlite,

@@ -11,12 +11,12 @@ use super::meddle::Meddlers;
 use super::memory::Memory;
 use super::watch::Watch;
 use super::written::Journal;
-use crate::definition::{Graph, Kind};
 use crate::run::machine::Machine;
 use crate::run::{
     Action, Answer, AttemptEnd, Effects, Event, FrameId, Key, Refused, RunState, StepState, Timestamp, Wait,
 };
 use crate::task::Retryability;
+use crate::task::definition::{Graph, Kind};
 
 pub struct Driver {
     pub machine: Machine,
@@ -359,7 +359,7 @@ impl Driver {
         self.at(Duration::ZERO, Event::AttemptEnded { key, epoch, end, roll: 0.5 });
     }
 
-    fn answer(&mut self, key: Key, turn: u32) -> Result<Answer, crate::error::Failure> {
+    fn answer(&mut self, key: Key, turn: u32) -> Result<Answer, crate::failure::Failure> {
         let path = self.machine.path(key).unwrap();
         if let Some(panic) = self.fate.panics(&path, u64::from(turn)) {
             return Err(panic);

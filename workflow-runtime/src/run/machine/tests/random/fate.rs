@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::super::harness::failure;
 use super::chance::{Chance, mix};
 use super::plan::TURNS;
-use crate::error::{Cause, Failure};
+use crate::failure::{Cause, Failure};
 use crate::run::AttemptEnd;
 use crate::task::Retryability;
 

@@ -1,8 +1,8 @@
 //! People who meddle with a run: pauses, and what an operator does to steps.
 
 use super::driver::Driver;
-use crate::definition::Kind;
 use crate::run::{Event, Key, StepState, StepView, Wait};
+use crate::task::definition::Kind;
 
 /// Who meddles.
 #[derive(Clone, Copy, Debug, Default)]

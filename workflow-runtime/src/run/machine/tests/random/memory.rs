@@ -5,9 +5,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::chance::mix;
-use crate::definition::{Kind, OnFailure};
 use crate::run::machine::Machine;
 use crate::run::{Change, FrameId, Key, Recalled, StepState, Timestamp, Wait};
+use crate::task::definition::{Kind, OnFailure};
 
 #[derive(Default)]
 pub struct Memory {

@@ -2,7 +2,7 @@
 
 use super::super::graph::*;
 use super::chance::Chance;
-use crate::definition::{Graph, Region};
+use crate::task::definition::{Graph, Region};
 
 const NAMES: [&str; 8] = ["a", "b", "c", "d", "e", "f", "g", "h"];
 const LABELS: [&str; 3] = ["0", "1", "2"];

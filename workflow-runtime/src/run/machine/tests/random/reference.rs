@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use super::fate::Fate;
 use super::plan::TURNS;
-use crate::definition::{Graph, Kind, OnFailure, TaskStep};
 use crate::run::{AttemptEnd, RunState, StepState};
 use crate::task::Retryability;
+use crate::task::definition::{Graph, Kind, OnFailure, TaskStep};
 
 /// How a run ends.
 pub struct Expected {

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::definition::{Kind, OnFailure};
 use crate::run::machine::Machine;
 use crate::run::{Action, Change, FrameId, Key, RunState, StepState, Wait};
+use crate::task::definition::{Kind, OnFailure};
 
 #[derive(Default)]
 pub struct Watch {

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 
 use super::watch::Watch;
 use crate::blueprint::Blueprint;
-use crate::definition::Graph;
-use crate::engine::StoredEvent;
 use crate::history::{AttemptKind, History, Outcome, Reading};
+use crate::journal::StoredEvent;
 use crate::run::machine::Machine;
 use crate::run::{Event, Recalled, StepState, Timestamp};
 use crate::store::{Payload, StoredEntry};
+use crate::task::definition::Graph;
 
 #[derive(Default)]
 pub struct Journal {

@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use rusqlite::Connection;
 
-use crate::context::Context;
+use crate::task::context::Context;
 
 thread_local! {
     /// Set on a store's thread while a task has the connection.

@@ -6,8 +6,8 @@
 //! `wire_money` takes is [`Reconciles`], and that it returns what the attempt
 //! would have returned, if there was one, is [`Finds`].
 
-use crate::context::Context;
-use crate::definition::ReconcileDef;
+use crate::task::context::Context;
+use crate::task::definition::ReconcileDef;
 use crate::task::{Ended, Running, Task, attempt};
 use crate::value::{Value, wrong_type};
 

@@ -1,6 +1,6 @@
 use super::StoredEvent;
 use super::event::StoredRetry;
-use crate::error::Failure;
+use crate::failure::Failure;
 use crate::run::Timestamp;
 
 /// What a store holds is read by every later version, so these texts are

@@ -4,10 +4,13 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::frames::{Frame, Scope};
-use crate::definition::Graph;
-use crate::error::Failure;
+use super::frames::Frame;
+use crate::failure::Failure;
+use crate::observe::{RunEvent, RunEventKind};
 use crate::run::{ClosedSteps, Machine, RunState, StepState, StepView, Timestamp};
+use crate::task::definition::Graph;
+use crate::task::place::Scope;
+use crate::view::{StepKind, describe};
 
 /// How many changes of a run are kept for observers.
 const CHANGES: usize = 10_000;
@@ -309,5 +312,23 @@ impl Log {
     ) {
         let scope = self.scopes.number(frame);
         self.push(now, What::Step { scope, step, state, attempt, failure });
+    }
+}
+
+impl From<Entry<Arc<Scope>>> for RunEvent {
+    fn from(Entry { at, what }: Entry<Arc<Scope>>) -> Self {
+        let kind = match what {
+            What::Run(state) => RunEventKind::Run(state),
+            What::Step { scope, step, state, attempt, failure } => {
+                let failure = failure.map(|failure| *failure);
+                let task = scope.step(step).map(describe).unwrap_or_default();
+                let kind = scope.step(step).map_or(StepKind::Task, StepKind::of);
+                RunEventKind::Step { path: scope.path(step), task, kind, state, attempt, failure }
+            }
+            What::Progress { scope, step, done, total } => {
+                RunEventKind::Progress { path: scope.path(step), done, total }
+            }
+        };
+        Self { at, kind }
     }
 }

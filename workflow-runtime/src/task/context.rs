@@ -7,10 +7,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
 
-use crate::definition::TaskDef;
-use crate::engine::frames::Scope;
-use crate::run::Key;
 use crate::task::Shared;
+use crate::task::definition::TaskDef;
+use crate::task::place::{Key, Scope};
 use crate::value::Value;
 
 /// The attempt a task is running in, asked for with `#[context]`.

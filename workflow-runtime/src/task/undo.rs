@@ -7,8 +7,8 @@
 
 use std::ops::Deref;
 
-use crate::context::Context;
-use crate::definition::UndoDef;
+use crate::task::context::Context;
+use crate::task::definition::UndoDef;
 use crate::task::{Running, Task, attempt};
 
 /// A task that another task undoes.

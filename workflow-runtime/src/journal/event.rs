@@ -9,12 +9,12 @@ use std::fmt::Write as _;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::definition::Graph;
-use crate::error::Failure;
+use crate::failure::Failure;
 use crate::lookup::find_signal;
 use crate::operation::By;
 use crate::run::{Answer, AttemptEnd, Event, FrameId, Key, Machine, Recalled, Timestamp};
 use crate::task::Retryability;
+use crate::task::definition::Graph;
 
 /// A step: its frame's place, the frame's generation, and its number.
 pub(crate) type StoredKey = (u32, u32, u16);
@@ -381,7 +381,7 @@ impl StoredEvent {
     }
 
     /// Notes who wanted it, where that is kept.
-    pub(super) fn wanted_by(&mut self, who: Option<By>) {
+    pub(crate) fn wanted_by(&mut self, who: Option<By>) {
         if let Self::CancelRequested { by }
         | Self::Signalled { by, .. }
         | Self::Set { by, .. }

@@ -3,52 +3,11 @@
 
 use std::sync::Arc;
 
-use super::record::StepProgress;
-use crate::definition::{Graph, Kind, Region, Step};
+use crate::execution::log::StepProgress;
 use crate::run::{FrameId, Key};
+use crate::task::definition::Step;
+use crate::task::place::Scope;
 use crate::value::Value;
-
-/// Where a frame is in its run. Shared with everything that may have to name
-/// a step after the frame is gone, so that a path is only ever written when
-/// somebody reads it.
-#[derive(Debug)]
-pub(crate) struct Scope {
-    pub(crate) parent: Option<(Arc<Scope>, u16)>,
-    pub(crate) graph: &'static Graph,
-    pub(crate) region: &'static Region,
-    /// Which item of a `for`, which turn of a `while`.
-    pub(crate) index: u32,
-}
-
-impl Scope {
-    /// The path of a step, such as `nightly/priced[3]/quote`.
-    pub(crate) fn path(&self, step: u16) -> String {
-        let mut path = String::new();
-        self.write(&mut path);
-        path.push('/');
-        path.push_str(self.step(step).map_or("?", |step| step.name));
-        path
-    }
-
-    pub(crate) fn step(&self, step: u16) -> Option<&'static Step> {
-        self.region.steps.get(usize::from(step))
-    }
-
-    fn write(&self, path: &mut String) {
-        let Some((parent, step)) = &self.parent else {
-            path.push_str(self.graph.name);
-            return;
-        };
-        path.push_str(&parent.path(*step));
-        match parent.step(*step).map(|step| step.kind) {
-            Some(Kind::Map { .. } | Kind::Loop { .. }) => path.push_str(&format!("[{}]", self.index)),
-            // The body of a child workflow is its step, and so is a race.
-            Some(Kind::Task(_)) | None => {}
-            Some(_) if self.region.label.is_empty() => {}
-            Some(_) => path.push_str(&format!("[{}]", self.region.label)),
-        }
-    }
-}
 
 /// One open frame.
 pub(crate) struct Frame {

@@ -2,9 +2,7 @@
 
 use std::fmt;
 
-use crate::engine::host::RunHost;
-use crate::engine::record::Entry;
-use crate::observe::{RunEvent, RunEventKind};
+use super::{RunEvent, RunEventKind};
 use crate::run::StepState;
 
 /// What happened to a run until now, in order. Its assertions print it when
@@ -26,11 +24,6 @@ pub struct Trace {
 }
 
 impl Trace {
-    pub(crate) fn of(host: &RunHost) -> Self {
-        let entries: Vec<Entry<_>> = host.lock().log.entries().collect();
-        Self { events: entries.into_iter().map(RunEvent::from).collect() }
-    }
-
     /// The events.
     #[must_use]
     pub fn events(&self) -> &[RunEvent] {

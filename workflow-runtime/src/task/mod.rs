@@ -5,6 +5,15 @@
 //! of the expansion is data. Never here: when an attempt starts or what its
 //! end means to the run.
 
+pub(crate) mod cache;
+pub(crate) mod context;
+pub mod definition;
+pub(crate) mod kept;
+pub(crate) mod place;
+pub(crate) mod reconcile;
+pub(crate) mod transaction;
+pub(crate) mod undo;
+
 use std::any::{Any, TypeId};
 use std::future::Future;
 use std::marker::PhantomData;
@@ -13,11 +22,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::codec::{CodecError, Durable};
-use crate::context::Context;
-use crate::definition::TaskDef;
-use crate::error::{Cause, Failure};
-use crate::kept::KeptArguments;
-use crate::transaction;
+use crate::failure::{Cause, Failure};
+use crate::task::context::Context;
+use crate::task::definition::TaskDef;
+use crate::task::kept::KeptArguments;
 use crate::value::{Value, wrong_type};
 
 /// A task, or a workflow that is used like one.

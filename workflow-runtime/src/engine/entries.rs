@@ -1,25 +1,18 @@
 //! The entries of a run's journal: made of what it hears, with the values that
 //! come with it, and read back.
 
-mod event;
-
-#[cfg(test)]
-mod tests;
-
-use super::frames::Frame;
 use super::host::Inner;
 use super::params::{Saved, coded, saved};
-use crate::definition::{Kind, Step};
-use crate::error::Failure;
+use crate::execution::frames::Frame;
+use crate::failure::Failure;
 use crate::held::hold_in;
+use crate::journal::{StoredEvent, text};
 use crate::lookup::find_signal;
 use crate::run::{AttemptEnd, Change, Event, FrameId, StepState, Wait};
 use crate::store::{Entry, Payload, StepChange};
 use crate::task::Retryability;
+use crate::task::definition::{Kind, Step};
 use crate::value::{Codec, Value};
-
-pub use event::Why;
-pub(crate) use event::{Holds, StoredEvent, StoredRecalled, signed, signer, text};
 
 /// The journal's entry for an event. An output that cannot be saved is no
 /// success: the event then says that the attempt failed, for good.
