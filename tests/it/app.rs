@@ -12,6 +12,8 @@ mod bounds;
 mod changed;
 mod clocks;
 mod encrypted;
+#[cfg(target_os = "linux")]
+mod faults;
 mod lost;
 mod nightly;
 mod numbers;

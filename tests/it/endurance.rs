@@ -9,7 +9,7 @@
 
 #![cfg(target_os = "linux")]
 
-mod machine;
+pub mod machine;
 mod people;
 mod program;
 

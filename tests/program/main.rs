@@ -317,6 +317,34 @@ workflow! {
     }
 }
 
+/// Leaves a line.
+#[task]
+async fn set_out(file: String) -> std::io::Result<String> {
+    let mut out = std::fs::File::options().create(true).append(true).open("errands")?;
+    writeln!(out, "out for {file}")?;
+    Ok(file)
+}
+
+/// Waits until there is such a file, and returns so much.
+#[task]
+async fn wait_for(file: String, size: usize) -> std::io::Result<String> {
+    eprintln!("waiting for {file}");
+    while !std::fs::exists(&file)? {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    Ok("x".repeat(size))
+}
+
+workflow! {
+    /// Does something, waits for a file, and writes that down.
+    pub fn errand(file: String, size: usize) -> Result<usize> {
+        let out = set_out(file)?;
+        let got = wait_for(out.clone(), size)?;
+        let entered = enter(format!("{out} {}", got.len()))?;
+        Ok(entered)
+    }
+}
+
 #[task(cache = "1h")]
 async fn look_up(word: String) -> usize {
     word.len()
@@ -360,6 +388,9 @@ fn main() -> ExitCode {
     app = app.register::<lookup>().register::<bulky>().register::<bulk>();
     app = app.register::<login>().register::<transfer>().register::<siesta>().register::<diary>();
     app = app.register::<numbers>().register::<trip>().register::<utter>();
+    if std::env::var("PROGRAM_ERRANDS").is_ok() {
+        app = app.register::<errand>();
+    }
     if std::env::var("PROGRAM_ABRUPT").is_ok() {
         app = app.register::<abrupt>();
     }

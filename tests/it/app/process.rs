@@ -74,11 +74,18 @@ impl Program {
     }
 
     pub fn spawn(&self, args: &[&str]) -> Live {
+        self.spawn_set_up(args, |_| {})
+    }
+
+    /// The same, with something done to the command first.
+    pub fn spawn_set_up(&self, args: &[&str], set_up: impl FnOnce(&mut Command)) -> Live {
         // Where the tests run without a terminal, hang-ups may be ignored, and
         // what is ignored is so in a child too.
         let mut heard = Command::new("env");
         heard.arg("--default-signal=HUP").arg(&self.exe);
-        let mut child = self.set_up(heard, args).spawn().unwrap();
+        let mut command = self.set_up(heard, args);
+        set_up(&mut command);
+        let mut child = command.spawn().unwrap();
         let err = BufReader::new(child.stderr.take().unwrap());
         let (line, lines) = mpsc::channel();
         std::thread::spawn(move || {

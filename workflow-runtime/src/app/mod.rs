@@ -60,7 +60,7 @@
 //! | `adopt --dry-run` | for the run | `id`, `steps`, `refusals` |
 //! | `pause`, `signal`, `set`, `give-up`, and others with `--detach` | for the run | `id`, `operation` |
 //! | `work` | for each run that begins or ends | `at`, `id`, `workflow`, `event` |
-//! | `ls` | for each run | `id`, `workflow`, `key`, `state`, `suspected` (how many steps), `created_at`, `ended_at`, `error`, `parent` |
+//! | `ls` | for each run | `id`, `workflow`, `key`, `state`, `suspected` (how many steps), `created_at`, `ended_at`, `error`, `parent`, `stopped` (why it does not go on for now, where its store cannot be written) |
 //! | `show` | for the run | those, and `params`, `result`, `blocked` (why, where it is), `suspected` (which steps, and when they were lost), `steps`, `lives`, `requests`, `lost` (values) |
 //! | `logs` | for each line | `at`, `path`, `attempt`, `undo`, `level`, `line` |
 //! | `graph` | for the workflow | as [`blueprint`](crate::blueprint) writes it |
@@ -68,7 +68,7 @@
 //! | `backfill` | for each tick | `tick`, `key`, `id`, `what`, `why` |
 //! | `check` | for each unfinished run | `id`, `workflow`, `outlook`, `reason`, `changes`, `adopt` |
 //! | `lock` | for the file | `file`, `workflows`, `written` |
-//! | `doctor` | for the store | those of [`doctor::Report`](crate::doctor::Report), and `healthy`, `damage`, `unfinished`, `requests`, `owner` |
+//! | `doctor` | for the store | those of [`doctor::Report`](crate::doctor::Report), and `healthy`, `damage`, `unfinished`, `requests`, `owner`, `trouble` (since when and why the store cannot be written, where it cannot) |
 //! | `completions` | for the shell | `shell`, `script` |
 //!
 //! Each of the `times` of `next` has `local` and `utc`, and `run` where there is a
@@ -100,6 +100,7 @@ mod style;
 mod suggest;
 mod suspected;
 mod tree;
+mod trouble;
 mod watch;
 
 pub use builder::App;

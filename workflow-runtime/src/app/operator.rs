@@ -14,6 +14,7 @@ use super::problem::{Code, Problem};
 use super::program::{Duty, Program};
 use super::reader::Reader;
 use super::short::now;
+use super::trouble;
 use crate::engine::{Engine, Wanted};
 use crate::operation::{By, ExactOperation};
 use crate::run::RunState;
@@ -118,6 +119,9 @@ pub(super) async fn operate(
     let interrupts = Interrupts::new();
     let Some(engine) = program.engine(duty).await? else {
         let goes_on = operation.is_none();
+        if goes_on && let Some(owner) = waits_for_its_store(program, run)? {
+            return Ok(Done::There { id: run.to_owned(), owner });
+        }
         let operation = operation.unwrap_or(ExactOperation::Resume);
         let asked = ask(program, Wish { run: Some(run.to_owned()), operation, by }, duty).await;
         return match asked {
@@ -140,6 +144,17 @@ pub(super) async fn operate(
         None => run.to_owned(),
     };
     Ok(Done::Here { engine, interrupts, id })
+}
+
+/// The process that goes on with a run once its store can be written again:
+/// there is nothing that it could be asked for.
+fn waits_for_its_store(program: &Program, run: &str) -> Result<Option<Option<u32>>, Problem> {
+    let reader = program.reader()?;
+    let stopped = trouble::stopped(reader.notice()?.as_ref(), &reader.run(run)?);
+    if stopped.is_none() || !is_going_on(program, run)? {
+        return Ok(None);
+    }
+    Ok(reader.owner()?.map(|owner| owner.pid))
 }
 
 fn is_going_on(program: &Program, run: &str) -> Result<bool, Problem> {
@@ -225,6 +240,10 @@ pub(super) async fn ask(program: &mut Program, wish: Wish, duty: Duty) -> Result
                 () = tokio::time::sleep(LOOK) => continue,
                 () = interrupts.next() => Problem::new(Code::Interrupted, "nobody has seen to it yet"),
             }
+        };
+        let given_up = match reader.notice()? {
+            Some(notice) => given_up.help(trouble::lines(&notice).join("; ")),
+            None => given_up,
         };
         return match reader.withdraw(number)? {
             Some(answer) => there(answer, owner),

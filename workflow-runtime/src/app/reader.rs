@@ -9,8 +9,8 @@ use super::keys::{Keys, Values};
 use super::problem::{Code, Problem};
 use super::short::now;
 use crate::store::{
-    Answer, LogFilter, Owner, Ownership, Request, RunFilter, RunRef, Sqlite, Store, StoreError, StoredEntry,
-    StoredLine, StoredRequest, StoredRun, Visitor,
+    Answer, LogFilter, Notice, Owner, Ownership, Request, RunFilter, RunRef, Sqlite, Store, StoreError,
+    StoredEntry, StoredLine, StoredRequest, StoredRun, Visitor,
 };
 
 /// A store that is only looked at. Lists are as they are stored; whoever wants
@@ -84,6 +84,11 @@ impl Reader {
     /// Whether some process owns the store.
     pub(super) fn is_owned(&self) -> Result<bool, StoreError> {
         self.store.is_owned()
+    }
+
+    /// What keeps that process from writing the store just now.
+    pub(super) fn notice(&self) -> Result<Option<Notice>, StoreError> {
+        self.store.notice()
     }
 
     /// Whether values can be read without keys.

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::problem::Problem;
 use super::program::Program;
 use super::reader::Reader;
+use super::trouble;
 use crate::blueprint::Blueprint;
 use crate::history::{History, Reading, StepStory};
 use crate::journal::{StoredEvent, first_graph_of};
@@ -42,8 +43,7 @@ pub(super) fn read(
         },
         started_at: run.created_at,
         ended_at: run.end.as_ref().map(|end| end.at),
-        // Only its owner knows.
-        stopped: None,
+        stopped: trouble::stopped(reader.notice()?.as_ref(), run),
         steps: steps.unwrap_or_default(),
         // Only its process knows what has not returned yet.
         stuck: Vec::new(),

@@ -9,6 +9,7 @@ use super::news::Reporter;
 use super::problem::Code;
 use super::screen::Screen;
 use super::short::now;
+use super::trouble;
 use crate::codec::Durable;
 use crate::engine::Events;
 use crate::engine::{AnyRun, Run};
@@ -110,10 +111,7 @@ impl<'a> Follower<'a> {
         if std::mem::replace(&mut self.stopped, why.is_some()) == why.is_some() {
             return;
         }
-        match why {
-            Some(why) => self.screen.say(format!("stopped for now: {why}")),
-            None => self.screen.say("the store is well again, and the run goes on"),
-        }
+        self.screen.say(trouble::change(why.as_deref()));
     }
 
     /// Leaves what is shown as it is now.

@@ -41,9 +41,9 @@ pub use model::{
     Answer, Batch, Created, Entry, NewRun, Parent, Payload, Remembered, Request, RunEnd, RunFilter, RunRef,
     SealedKey, Sleep, StepChange, StoredEntry, StoredRequest, StoredRule, StoredRun, StoredSchedule, Tick,
 };
-#[cfg(feature = "app")]
-pub(crate) use sqlite::Ownership;
 pub use sqlite::{Durability, Owner, Sqlite, SqliteOptions, Visitor};
+#[cfg(feature = "app")]
+pub(crate) use sqlite::{Notice, Ownership};
 pub use transact::{Transact, Transacted};
 pub use trouble::Trouble;
 

@@ -9,8 +9,9 @@ use super::super::program::Program;
 use super::super::reader::Reader;
 use super::super::short::count;
 use super::super::style::Style;
+use super::super::trouble;
 use crate::doctor::{Clock, Finding, Problem as Kind, Report, examine_by};
-use crate::store::{LogFilter, Owner, RunFilter, Sqlite, Store, StoreError};
+use crate::store::{LogFilter, Notice, Owner, RunFilter, Sqlite, Store, StoreError};
 
 /// How many runs are read at a time.
 const PAGE: usize = 200;
@@ -23,17 +24,19 @@ pub(super) fn doctor(program: &Program, output: &mut Output<'_>) -> Result<Code,
     report.findings.extend(unreadable(&reader)?);
     let unfinished = unfinished(&reader)?;
     let waiting = reader.store.open_requests()?.len();
-    let healthy = report.is_healthy() && damage.as_ref().is_none_or(Vec::is_empty);
+    let notice = reader.notice()?;
+    let healthy = notice.is_none() && report.is_healthy() && damage.as_ref().is_none_or(Vec::is_empty);
     if output.json {
         let mut document = serde_json::to_value(&report).unwrap_or_default();
         document["healthy"] = json!(healthy);
         document["damage"] = json!(damage);
         document["unfinished"] = json!(unfinished);
         document["requests"] = json!(waiting);
+        document["trouble"] = json!(notice.as_ref().map(trouble::json));
         document["owner"] = json!(owner.map(|owner| json!({ "pid": owner.pid })));
         output.json(&document);
     } else {
-        tell(&report, damage.as_deref(), output);
+        tell(&report, damage.as_deref(), notice.as_ref(), output);
     }
     let held = match owner {
         Some(Owner { pid: Some(pid) }) => format!("owned by process {pid}"),
@@ -131,7 +134,7 @@ fn unfinished(reader: &Reader) -> Result<usize, Problem> {
     }
 }
 
-fn tell(report: &Report, damage: Option<&[String]>, output: &mut Output<'_>) {
+fn tell(report: &Report, damage: Option<&[String]>, notice: Option<&Notice>, output: &mut Output<'_>) {
     let mut found = |text: &str| {
         for (number, line) in text.lines().enumerate() {
             output.line(match number {
@@ -140,13 +143,14 @@ fn tell(report: &Report, damage: Option<&[String]>, output: &mut Output<'_>) {
             });
         }
     };
+    notice.iter().for_each(|notice| found(&trouble::lines(notice).join("\n")));
     report.suspected.iter().for_each(|step| found(&step.to_string()));
     damage.unwrap_or_default().iter().for_each(|damage| found(damage));
     report.findings.iter().for_each(|finding| found(&finding.to_string()));
     for run in &report.not_followed {
         output.line(run.to_string());
     }
-    if report.is_healthy() && damage.is_none_or(<[String]>::is_empty) {
+    if notice.is_none() && report.is_healthy() && damage.is_none_or(<[String]>::is_empty) {
         output.line("nothing is wrong");
     }
 }

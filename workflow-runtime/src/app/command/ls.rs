@@ -11,6 +11,7 @@ use super::super::program::Program;
 use super::super::short::{count, local, now, short, utc};
 use super::super::style::Style;
 use super::super::suggest::similar;
+use super::super::trouble;
 use crate::run::RunState;
 use crate::store::{RunFilter, StoredRun};
 
@@ -29,18 +30,30 @@ pub(super) fn ls(program: &Program, matches: &ArgMatches, output: &mut Output<'_
     let suspected = runs.len();
     runs.extend(reader.list(&filter)?.into_iter().filter(|run| run.suspected == 0));
     runs.truncate(filter.at_most.max(suspected));
+    let notice = reader.notice()?;
+    let stopped = |run: &StoredRun| trouble::stopped(notice.as_ref(), run);
     if output.json {
-        runs.iter().for_each(|run| output.json(&json(run)));
+        for run in &runs {
+            let mut document = json(run);
+            document["stopped"] = json!(stopped(run));
+            output.json(&document);
+        }
         return Ok(Code::Fine);
     }
     let width = |of: fn(&StoredRun) -> usize| runs.iter().map(of).max().unwrap_or_default();
     let workflows = width(|run| columns(&workflow(run)));
-    let states = width(|run| run.state.to_string().len());
+    // A run that cannot go on for now is in none of the stored states.
+    let shown = |run: &StoredRun| match stopped(run) {
+        Some(_) => ("stopped".to_owned(), Style::Bad),
+        None => (run.state.to_string(), style(run.state)),
+    };
+    let states = runs.iter().map(|run| shown(run).0.len()).max().unwrap_or_default();
     for run in &runs {
         let workflow = workflow(run);
+        let (state, style) = shown(run);
         let gap = " ".repeat(workflows - columns(&workflow));
         let line = Line::new().text(format_args!("{}  {workflow}{gap}  ", run.id));
-        let line = line.styled(style(run.state), format_args!("{:states$}", run.state.to_string()));
+        let line = line.styled(style, format_args!("{state:states$}"));
         let line = line.text(format_args!("  {}  ", local(run.created_at)));
         output.line(line.styled(Style::Dim, about(run)));
     }
@@ -53,6 +66,9 @@ pub(super) fn ls(program: &Program, matches: &ArgMatches, output: &mut Output<'_
     if let Some(blocked) = runs.iter().find(|run| run.state == RunState::Blocked) {
         let show = program.command(&["show", &blocked.id]);
         output.say(format!("why a run is blocked, and what can be done: `{show}`"));
+    }
+    if let Some(notice) = &notice {
+        trouble::lines(notice).into_iter().for_each(|line| output.say(line));
     }
     if runs.is_empty() {
         output.say("no runs");

@@ -16,6 +16,7 @@ use super::super::story::{self, Story};
 use super::super::style::Style;
 use super::super::suspected;
 use super::super::tree::{Fold, rows};
+use super::super::trouble;
 use super::ending::{readable, value};
 use super::{ls, text};
 use crate::engine::Outlook;
@@ -88,6 +89,11 @@ pub(super) async fn show(
     for lost in &lost {
         output.line(output.paint.text(Style::Bad, &format!("lost: {}", plain(&lost.to_string()))));
     }
+    // What is told may be behind what has happened, whichever run it is.
+    if let Some(notice) = reader.notice()?.filter(|_| run.end.is_none()) {
+        output.line("");
+        trouble::lines(&notice).into_iter().for_each(|line| output.line(line));
+    }
     ending(program, &reader, &run, outlook.as_ref(), output)
 }
 
@@ -140,7 +146,10 @@ fn lives(history: &History, output: &mut Output<'_>) {
 
 fn header(program: &Program, run: &StoredRun, snapshot: &RunSnapshot, output: &mut Output<'_>) {
     output.line(Line::new().styled(Style::Strong, &run.workflow).text(" ").text(&run.id));
-    let state = Line::new().styled(ls::style(run.state), snapshot.state);
+    let mut state = Line::new().styled(ls::style(run.state), snapshot.state);
+    if snapshot.stopped.is_some() {
+        state = state.styled(Style::Bad, ", stopped for now");
+    }
     let mut tell = |name: &str, line: Line| {
         output.line(Line::new().styled(Style::Dim, format_args!("{name:9}")).text(" ").then(line));
     };
@@ -308,6 +317,7 @@ fn document(
     let mut document = ls::json(run);
     let result = run.end.as_ref().and_then(|end| end.result.as_ref()).map(|result| value(&result.bytes));
     document["state"] = json!(snapshot.state);
+    document["stopped"] = json!(snapshot.stopped);
     document["blocked"] = match outlook {
         Some(Outlook::Blocked { reason, .. }) => json!(reason),
         _ => Json::Null,

@@ -14,6 +14,7 @@ use super::super::reader::Reader;
 use super::super::screen::Screen;
 use super::super::short::now;
 use super::super::story;
+use super::super::trouble;
 use super::ending::{self, Ending};
 use super::text;
 use crate::engine::Engine;
@@ -121,6 +122,7 @@ async fn follow(
 ) -> Result<Seen, Problem> {
     let mut interrupts = Interrupts::new();
     let mut reporter = Reporter::default();
+    let mut stopped = false;
     let mut looks = tokio::time::interval(LOOK);
     loop {
         tokio::select! {
@@ -130,6 +132,9 @@ async fn follow(
                 let run = reader.run(id)?;
                 let snapshot = story::read(program, reader, &run, false)?.snapshot;
                 reporter.compare(&snapshot).iter().for_each(|news| screen.tell(news));
+                if std::mem::replace(&mut stopped, snapshot.stopped.is_some()) != snapshot.stopped.is_some() {
+                    screen.say(trouble::change(snapshot.stopped.as_deref()));
+                }
                 if run.end.is_some() {
                     screen.end(&snapshot, now());
                     return Ok(Seen::Ended(Box::new(run)));

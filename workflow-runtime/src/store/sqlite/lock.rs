@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 use super::errors::io_error;
 use super::handle::{FileId, Handle, Tried, id_at, id_of};
 use super::network::network_file_system;
+use super::notice;
 use super::open::{look, resolve};
 use crate::store::StoreError;
 
@@ -86,6 +87,7 @@ impl Ownership {
         taken.keep_log()?;
         look(&path, &taken.handle)?;
         another_name(&path, &taken.handle)?;
+        notice::clear(&path);
         Ok(taken)
     }
 

@@ -15,6 +15,7 @@ mod handle;
 mod lock;
 mod migrate;
 mod network;
+mod notice;
 mod open;
 mod reader;
 mod rows;
@@ -32,6 +33,8 @@ use std::path::{Path, PathBuf};
 
 use self::apply::{Append, Ask, Create, Forget, Mark, PutKeys, PutSchedule, Remove, Reply, Say};
 pub(crate) use self::lock::Ownership;
+#[cfg(feature = "app")]
+pub(crate) use self::notice::Notice;
 use self::reader::Reader;
 pub use self::visitor::{Owner, Visitor};
 use self::writer::Writer;

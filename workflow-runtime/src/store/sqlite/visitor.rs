@@ -12,6 +12,8 @@ use super::handle::Handle;
 use super::lock::{another_name, is_owner_s_name};
 use super::migrate;
 use super::network::network_file_system;
+#[cfg(feature = "app")]
+use super::notice::{self, Notice};
 use super::open::{recognise, resolve, set};
 use super::reader::Reader;
 use crate::run::Timestamp;
@@ -125,6 +127,16 @@ impl Visitor {
     /// As there.
     pub fn is_owned(&self) -> Result<bool, StoreError> {
         self.reader.handle().is_owned().map_err(|error| io_error(self.path(), &error))
+    }
+
+    /// What keeps the owner from writing the store just now, in its own words.
+    #[cfg(feature = "app")]
+    pub(crate) fn notice(&self) -> Result<Option<Notice>, StoreError> {
+        match notice::read(self.path()) {
+            // Nobody's words count but the owner's.
+            Some(notice) => Ok(self.is_owned()?.then_some(notice)),
+            None => Ok(None),
+        }
     }
 
     /// Notes what an operator wants, and returns its number. It is durable

@@ -26,6 +26,7 @@ use self::late::{Late, Lent, Shown};
 use super::apply::{Remove, Tables, Work};
 use super::errors::sqlite_error;
 use super::lock::Watch;
+use super::notice::Board;
 use super::open::Opened;
 use super::transact::{Guard, Transacting};
 use crate::store::{Done, StoreError, Transact, Transacted, Trouble};
@@ -76,9 +77,9 @@ impl Writer {
         Tables::new(&path, &conn).map_err(|error| sqlite_error(&path, &error))?;
         let watch = owned.watch().clone();
         let fault = Shown::default();
-        let late = Late::new(fault.clone());
+        let shown = fault.clone();
         let thread = std::thread::Builder::new().name("workflow-store".to_owned());
-        let thread = thread.spawn(move || run(Opened { conn, owned }, &queued, late)).map_err(|error| {
+        let thread = thread.spawn(move || run(Opened { conn, owned }, &queued, shown)).map_err(|error| {
             let message = format!(
                 "no thread can be started: {error}; raise the limit on processes and threads (`ulimit -u`)"
             );
@@ -180,11 +181,12 @@ impl Writer {
 }
 
 /// The life of the thread.
-fn run(opened: Opened, queued: &Receiver<Message>, mut late: Late) {
+fn run(opened: Opened, queued: &Receiver<Message>, shown: Shown) {
     // Dropped from the last to the first: it is owned until the connection has
     // gone.
     let Opened { mut conn, owned } = opened;
     let watch = owned.watch().clone();
+    let mut late = Late::new(shown, Board::make(owned.path()));
     let guard = Guard::default();
     if let Err(error) = guard.watch(&mut conn) {
         tracing::error!(%error, "the store's thread could not begin");
@@ -225,6 +227,7 @@ fn run(opened: Opened, queued: &Receiver<Message>, mut late: Late) {
             lines.write(&mut tables, &mut late);
         }
         chores.see_to(&mut tables, &mut late);
+        late.tell();
     }
     late.close(&mut tables, &lent);
     while !lines.waiting.is_empty() && !late.is_stalled() {

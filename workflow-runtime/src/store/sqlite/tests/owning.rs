@@ -48,7 +48,7 @@ fn every_file_of_a_store_is_for_its_user_alone() {
             }
         }
     }
-    assert_eq!(seen, 4, "the database, its log, the memory beside them, and a value");
+    assert_eq!(seen, 5, "the database, its log, the memory beside them, its notice, and a value");
 }
 
 /// Whoever is given the database is given what is beside it.

@@ -15,6 +15,7 @@ use rusqlite::Connection;
 use super::group::{self, Failed};
 use super::job::Job;
 use crate::store::sqlite::apply::Tables;
+use crate::store::sqlite::notice::{Board, Notice};
 use crate::store::sqlite::transact::{Guard, Transacting, Untransacted};
 use crate::store::{RunRef, StoreError, Trouble};
 
@@ -102,12 +103,17 @@ pub(super) struct Late {
     /// How many writes have failed since one succeeded.
     in_a_row: u32,
     shown: Shown,
+    /// Where other processes are told.
+    board: Option<Board>,
+    /// Whether there is something new to tell them.
+    changed: bool,
 }
 
 impl Late {
-    pub(super) fn new(shown: Shown) -> Self {
+    pub(super) fn new(shown: Shown, board: Option<Board>) -> Self {
         let (waiting, runs) = (VecDeque::new(), HashSet::new());
-        Self { waiting, runs, fault: None, pause: FIRST, tries: 0, in_a_row: 0, shown }
+        let (pause, changed) = (FIRST, false);
+        Self { waiting, runs, fault: None, pause, tries: 0, in_a_row: 0, shown, board, changed }
     }
 
     /// When what waits is tried again.
@@ -139,6 +145,7 @@ impl Late {
 
     fn keep(&mut self, waiting: Waiting) {
         self.runs.extend(waiting.what.run());
+        self.changed = true;
         self.waiting.push_back(waiting);
     }
 
@@ -180,6 +187,23 @@ impl Late {
             fault.only = (!is_stalled).then(|| self.runs.iter().copied().collect());
         }
         *self.shown.0.lock().unwrap_or_else(PoisonError::into_inner) = self.fault.clone();
+        self.changed = true;
+    }
+
+    /// Tells other processes, if there is something new.
+    pub(super) fn tell(&mut self) {
+        if !std::mem::take(&mut self.changed) {
+            return;
+        }
+        let all = self.is_stalled();
+        let notice = self.fault.as_ref().map(|fault| {
+            let again_in = fault.next.saturating_duration_since(Instant::now());
+            let notice = Notice::new(&fault.error, fault.since.elapsed(), again_in, all);
+            notice.of_runs(self.runs.iter().copied())
+        });
+        if let Some(board) = &mut self.board {
+            board.say(notice);
+        }
     }
 
     /// Tries what waits, if it is time to.
