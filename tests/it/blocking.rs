@@ -592,6 +592,9 @@ fn an_expression_that_does_not_return_holds_up_its_run_alone() {
         let run = engine.start(stubborn(1)).await.unwrap();
         until("it is evaluated", || IN_IT.load(Ordering::SeqCst)).await;
         assert_eq!(engine.start(asks(1)).await.unwrap().await.unwrap(), 2);
+        // Whoever wants something of it is told, and waits no longer.
+        let told = run.cancel().await.unwrap_err().to_string();
+        assert!(told.contains("an expression of `stubborn` has not returned"), "{told}");
         engine.shutdown().await;
         MAY.store(true, Ordering::SeqCst);
         assert_eq!(run.await.unwrap(), 1);

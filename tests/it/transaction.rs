@@ -341,6 +341,35 @@ fn a_transaction_that_has_begun_is_real_and_one_that_is_given_up_before_is_not_d
     });
 }
 
+/// A statement that never ends.
+#[task(transaction, deadline = "100ms")]
+fn count_for_ever(#[context] cx: &Context) -> sqlite::Result<i64> {
+    book("before", 1, cx)?;
+    let endless = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT count(*) FROM n";
+    cx.transaction().query_row(endless, [], |row| row.get(0))
+}
+
+workflow! {
+    fn endless() -> Result<i64> {
+        let counted = count_for_ever()?;
+        Ok(counted)
+    }
+}
+
+#[tokio::test]
+async fn a_statement_that_does_not_end_is_interrupted_at_its_deadline() {
+    let scratch = Scratch::new();
+    let engine = Engine::open(scratch.store()).start().await.unwrap();
+    let run: Run<i64> = engine.start(endless()).await.unwrap();
+    let other: Run<i64> = engine.start(sale(vec![1, 2])).await.unwrap();
+    let late = failure(run.await);
+    assert_eq!((late.step(), late.failure().cause), ("endless/counted", Cause::Timeout), "{late}");
+    assert!(late.to_string().contains("deadline is over"), "{late}");
+    other.await.unwrap();
+    assert!(!lines(&scratch.store()).iter().any(|line| line.starts_with("endless")), "it has done nothing");
+    engine.shutdown().await;
+}
+
 #[test]
 fn what_a_transaction_returns_is_encrypted_with_the_rest() {
     let scratch = Scratch::new();

@@ -345,6 +345,24 @@ workflow! {
     }
 }
 
+/// Holds the thread of the store until there is such a file.
+#[task(transaction)]
+fn enter_late(file: String, #[context] cx: &Context) -> sqlite::Result<usize> {
+    eprintln!("holding the store");
+    while !std::fs::exists(&file).is_ok_and(|exists| exists) {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    enter(file, cx)
+}
+
+workflow! {
+    /// Keeps all others waiting.
+    pub fn dawdle(file: String) -> Result<usize> {
+        let entered = enter_late(file)?;
+        Ok(entered)
+    }
+}
+
 #[task(cache = "1h")]
 async fn look_up(word: String) -> usize {
     word.len()
@@ -389,7 +407,7 @@ fn main() -> ExitCode {
     app = app.register::<login>().register::<transfer>().register::<siesta>().register::<diary>();
     app = app.register::<numbers>().register::<trip>().register::<utter>();
     if std::env::var("PROGRAM_ERRANDS").is_ok() {
-        app = app.register::<errand>();
+        app = app.register::<errand>().register::<dawdle>();
     }
     if std::env::var("PROGRAM_ABRUPT").is_ok() {
         app = app.register::<abrupt>();

@@ -3,8 +3,8 @@
 //! it was killed meanwhile.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
-use std::process::Command;
+use std::io::{BufRead, BufReader, Lines};
+use std::process::{ChildStdout, Command};
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
@@ -101,6 +101,25 @@ impl World {
     }
 }
 
+/// What the owner says of runs and of the store, as it does.
+struct Out {
+    lines: Lines<BufReader<ChildStdout>>,
+    said: String,
+}
+
+impl Out {
+    fn of(live: &mut Live) -> Self {
+        Self { lines: BufReader::new(live.child.stdout.take().unwrap()).lines(), said: String::new() }
+    }
+
+    fn until(&mut self, part: &str) {
+        while !self.said.contains(part) {
+            let line = self.lines.next().unwrap_or_else(|| panic!("no `{part}` in {}", self.said));
+            self.said += &(line.unwrap() + "\n");
+        }
+    }
+}
+
 fn limit_files(live: &Live, limit: &str) {
     let process = live.child.id().to_string();
     let limited = Command::new("prlimit").args(["--pid", &process, &format!("--nofile={limit}")]).status();
@@ -115,7 +134,8 @@ fn says(ended: &Ended, parts: &[&str]) {
 /// Everybody is told since when and why, and that it goes on by itself; and so
 /// it does.
 fn is_seen_from_outside(name: &str, fault: Fault) {
-    let (mut world, live) = World::new(name, fault);
+    let (mut world, mut live) = World::new(name, fault);
+    let mut out = Out::of(&mut live);
     let why = world.why();
     let well = world.program.runs().remove(0);
     assert_eq!((&well["state"], &well["stopped"]), (&"running".into(), &Json::Null));
@@ -140,7 +160,9 @@ fn is_seen_from_outside(name: &str, fault: Fault) {
     let told = "stopped for now, nothing is lost, and it goes on by itself: ";
     let watching = program.spawn(&["watch", "@last"]).until(told);
     let resuming = program.spawn(&["resume", "@last"]).until(told);
+    out.until(why);
     world.end(&live);
+    out.until("the store is well again");
     for shown in [watching, resuming] {
         let ended = shown.end();
         assert_eq!(ended.code, Some(0), "{ended:?}");
@@ -156,7 +178,7 @@ fn is_seen_from_outside(name: &str, fault: Fault) {
     let told =
         ["the store cannot be used just now, and what needs it waits: ", why, "the store is well again"];
     for part in told {
-        assert_eq!(ended.out.matches(part).count(), 1, "{part}: {ended:?}");
+        assert_eq!(out.said.matches(part).count(), 1, "{part}: {}", out.said);
     }
     assert!(!fs::exists(world.program.folder.join("runs.db-notice")).unwrap());
 }
@@ -260,4 +282,33 @@ fn a_foreign_file_of_the_notice_s_name_is_left_alone_and_not_believed() {
         assert_eq!(fs::read_to_string(&elsewhere).unwrap(), **text);
         assert!(fs::symlink_metadata(&notice).is_ok());
     }
+}
+
+/// Nothing can end it from outside, so it is said whom all wait for, and
+/// everybody who asks is answered.
+#[test]
+fn a_transaction_that_does_not_return_is_seen_from_outside() {
+    let program = Program::own("faults-held").with("PROGRAM_ERRANDS", "1");
+    program.fine(&["start", "dawdle", "file=go"]);
+    program.fine(&["start", "errand", "file=go", "size=10"]);
+    let mut live = program.spawn(&["work"]).until("holding the store");
+    let mut out = Out::of(&mut live);
+    let late = Instant::now() + Duration::from_secs(30);
+    let stopped = loop {
+        let run = program.runs().remove(0);
+        match run["stopped"].as_str() {
+            Some(why) => break why.to_owned(),
+            None => assert!(Instant::now() < late, "never stopped: {run}"),
+        }
+    };
+    assert!(stopped.contains("waits for the transaction of a task that has not returned"), "{stopped}");
+    says(&program.run(&["doctor"]), &["the store cannot be written since ", &stopped, "goes on by itself"]);
+    out.until("the store cannot be used just now");
+    out.until(&stopped);
+    fs::write(program.folder.join("go"), "").unwrap();
+    out.until("the store is well again");
+    let ended = program.fine(&["watch", "@last"]);
+    says(&ended, &["succeeded"]);
+    program.fine(&["doctor"]);
+    assert_eq!(live.signal("-TERM").end().code, Some(0));
 }

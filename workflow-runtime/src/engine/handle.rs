@@ -28,9 +28,6 @@ use crate::workflow::{Invocation, Workflow};
 /// dropped, which takes until their current poll returns.
 const DROP_TIME: Duration = Duration::from_secs(1);
 
-/// How often it looks whether a run can be asked.
-const LOCK_TIME: Duration = Duration::from_millis(10);
-
 /// How long it waits at least for the store to write what is queued.
 const CLOSE_TIME: Duration = Duration::from_secs(5);
 
@@ -133,7 +130,7 @@ impl<R: Resources> Engine<R> {
         // Both over all runs, not for each: the time is common to all.
         let mut over = pin!(self.core.reach(grace_over));
         for host in self.registry.live() {
-            if !self.can_be_asked(&host, grace_over).await {
+            if !host.can_be_asked(grace_over).await {
                 continue;
             }
             tokio::select! {
@@ -144,7 +141,7 @@ impl<R: Resources> Engine<R> {
         }
         let (mut left, asked_by) = (Vec::new(), Instant::now() + DROP_TIME);
         for host in self.registry.live() {
-            if self.can_be_asked(&host, asked_by).await {
+            if host.can_be_asked(asked_by).await {
                 host.interrupt();
                 left.push(host);
             } else {
@@ -172,18 +169,6 @@ impl<R: Resources> Engine<R> {
         // A store that has closed answers nothing more.
         left.iter().for_each(|host| host.abandon());
         self.registry.stopped().iter().for_each(|host| host.stop_for_good());
-    }
-
-    /// Whether a run can be asked anything by then: an expression that does not
-    /// return has its lock.
-    async fn can_be_asked(&self, host: &RunHost, by: Instant) -> bool {
-        while host.is_locked() {
-            if Instant::now() >= by {
-                return false;
-            }
-            self.core.reach(Instant::now() + LOCK_TIME).await;
-        }
-        true
     }
 
     /// Waits for what is queued; not for a transaction that does not return.

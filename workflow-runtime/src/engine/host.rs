@@ -147,6 +147,11 @@ pub(super) enum Stop {
 /// machine slept.
 const LATE: Duration = Duration::from_secs(1);
 
+/// How long whoever asks something of a run waits for an expression that it
+/// evaluates, and how often it is looked whether that has returned.
+const EXPRESSION: Duration = Duration::from_secs(2);
+const LOOK: Duration = Duration::from_millis(10);
+
 /// Which run it is.
 pub(crate) struct Identity {
     pub(crate) id: String,
@@ -304,6 +309,18 @@ impl RunHost {
         self.try_lock().is_none()
     }
 
+    /// Whether the run can be asked anything by then: an expression that does
+    /// not return has its lock.
+    pub(super) async fn can_be_asked(&self, by: Instant) -> bool {
+        while self.is_locked() {
+            if Instant::now() >= by {
+                return false;
+            }
+            self.core.reach(Instant::now() + LOOK).await;
+        }
+        true
+    }
+
     /// Registers for the next change. What changed before can be seen then.
     pub(crate) fn watch(&self, changed: Pin<&mut Notified<'_>>) {
         changed.enable();
@@ -365,6 +382,14 @@ impl RunHost {
         // Before the run has heard of it, so that it can be asked again.
         if let Some(error) = self.journal.as_ref().and_then(|_| self.core.health.lasts()) {
             return Err(Error::Store(error));
+        }
+        if !self.can_be_asked(Instant::now() + EXPRESSION).await {
+            let reason = format!(
+                "hears nothing now: an expression of `{}` has not returned for {EXPRESSION:?}; code that takes \
+                 long belongs into a task, and until it returns only the end of its process ends it",
+                self.graph.name
+            );
+            return Err(Error::Refused { id: self.id.clone(), reason });
         }
         let (committed, hear) = tokio::sync::oneshot::channel();
         let is_request = asker.request.is_some();
@@ -516,7 +541,9 @@ impl RunHost {
         drop(inner);
         let run = *self.journal.as_ref()?.run.get()?;
         let trouble = self.core.store.as_ref()?.trouble().filter(|trouble| trouble.concerns(run))?;
-        Some(format!("{}; tried again in {:.0?}", trouble.error, trouble.again_in))
+        let again =
+            (!trouble.again_in.is_zero()).then(|| format!("; tried again in {:.0?}", trouble.again_in));
+        Some(format!("{}{}", trouble.error, again.unwrap_or_default()))
     }
 
     /// Whether it has, and is to be read back here.

@@ -23,6 +23,7 @@ use crate::panics::contained;
 use crate::run::{Action, Key};
 use crate::store::{Payload, RunRef, Store, StoreError, Transact, Transacted};
 use crate::task::definition::{Kind, Start, TaskDef};
+use crate::task::transaction::interrupted_by;
 use crate::task::{Ended, Retryability};
 use crate::value::Value;
 
@@ -106,7 +107,12 @@ pub(super) async fn run(watch: &mut Watch<'_>, given: &mut Given) -> Option<End>
         end
     } else {
         // It has begun, so what it does is real, whoever does not wait for it.
-        End::Ended(poll_fn(|cx| hear(&mut answered, cx, &call, task)).await)
+        // Its statements can be ended, and then it has done nothing.
+        call.interrupted.store(true, Ordering::Release);
+        match poll_fn(|cx| hear(&mut answered, cx, &call, task)).await {
+            Ok(Ended::Err(..)) | Err(_) if call.is_cut_short.load(Ordering::Acquire) => end,
+            done => End::Ended(done),
+        }
     };
     Some(if call.undone.load(Ordering::Acquire) { End::Undone } else { end })
 }
@@ -118,6 +124,10 @@ struct Call {
     ended: Mutex<Option<Result<Ended, Failure>>>,
     /// Whether the store could not keep what it did, in a way that may pass.
     undone: AtomicBool,
+    /// Whether its time is over, so that its statements end.
+    interrupted: AtomicBool,
+    /// Whether one of them has.
+    is_cut_short: AtomicBool,
 }
 
 const QUEUED: u8 = 0;
@@ -165,12 +175,20 @@ impl Work {
         let _polling = Polling::begin_transaction(&host, key, epoch, core.clock.now());
         let _entered = span.enter();
         let Given { env, mut moved } = given;
-        let ended = contained(|| {
-            let running = pin!(start(&env, &mut moved));
-            match running.poll(&mut TaskContext::from_waker(Waker::noop())) {
-                Poll::Ready(ended) => Ok(ended),
-                Poll::Pending => Err(Failure::new(Cause::Fatal, "a transaction waited for async code")),
-            }
+        let asked = call.clone();
+        let is_over = move || {
+            let is_over = asked.interrupted.load(Ordering::Acquire);
+            asked.is_cut_short.fetch_or(is_over, Ordering::AcqRel);
+            is_over
+        };
+        let ended = interrupted_by(is_over, || {
+            contained(|| {
+                let running = pin!(start(&env, &mut moved));
+                match running.poll(&mut TaskContext::from_waker(Waker::noop())) {
+                    Poll::Ready(ended) => Ok(ended),
+                    Poll::Pending => Err(Failure::new(Cause::Fatal, "a transaction waited for async code")),
+                }
+            })
         });
         drop((env, moved));
         let ended = ended.and_then(|ended| ended);

@@ -167,6 +167,19 @@ pub enum StoreError {
         /// The database.
         path: PathBuf,
     },
+    /// A task's transaction does not return, and nothing else can be written
+    /// before it does.
+    #[error(
+        "`{}` waits for the transaction of a task that has not returned ({key}); what is slow belongs into a \
+         task before it",
+        .path.display()
+    )]
+    Held {
+        /// The database.
+        path: PathBuf,
+        /// The idempotency key of the transaction.
+        key: String,
+    },
     /// A key is needed, is not the right one, or is no key.
     #[error("{what}")]
     Key {
@@ -245,7 +258,14 @@ impl StoreError {
     /// ```
     #[must_use]
     pub fn is_passing(&self) -> bool {
-        matches!(self, Self::Full { .. } | Self::Io { .. } | Self::Busy { .. } | Self::ReadOnly { .. })
+        matches!(
+            self,
+            Self::Full { .. }
+                | Self::Io { .. }
+                | Self::Busy { .. }
+                | Self::ReadOnly { .. }
+                | Self::Held { .. }
+        )
     }
 
     /// Whether it says something of the write, or of its store, that stays so

@@ -14,6 +14,9 @@ use crate::task::context::Context;
 thread_local! {
     /// Set on a store's thread while a task has the connection.
     static LENT: RefCell<Option<Rc<Connection>>> = const { RefCell::new(None) };
+
+    /// Says when the statements of that task are to end.
+    static STOP: RefCell<Option<Rc<dyn Fn() -> bool>>> = const { RefCell::new(None) };
 }
 
 /// The transaction of a task with `transaction`: a SQLite connection whose
@@ -99,6 +102,30 @@ impl Context {
             ),
         }
     }
+}
+
+/// How many of SQLite's steps pass between two looks whether a statement is to
+/// end: well under a millisecond, and more than a short statement has.
+pub(crate) const STEPS: i32 = 4_000;
+
+/// Calls `work`, whose statements end with an error once `stop` says so. A
+/// statement is all of it that can be ended from outside.
+pub(crate) fn interrupted_by<T>(stop: impl Fn() -> bool + 'static, work: impl FnOnce() -> T) -> T {
+    /// Also after a panic.
+    struct Reset;
+    impl Drop for Reset {
+        fn drop(&mut self) {
+            STOP.set(None);
+        }
+    }
+    STOP.set(Some(Rc::new(stop)));
+    let _reset = Reset;
+    work()
+}
+
+/// Whether the statement that this thread is at is to end.
+pub(crate) fn is_to_stop() -> bool {
+    STOP.with_borrow(|stop| stop.as_ref().is_some_and(|stop| stop()))
 }
 
 /// The connection, if this thread is in the middle of a transaction of a

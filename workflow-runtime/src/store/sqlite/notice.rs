@@ -76,6 +76,11 @@ impl Notice {
         self
     }
 
+    /// Any run may wait: nobody knows which.
+    pub(super) fn of_any_run(self) -> Self {
+        Self { more: true, ..self }
+    }
+
     /// Whether something of a run waits to be written, as far as that is said.
     #[cfg(feature = "app")]
     pub(crate) fn concerns(&self, run: RunRef) -> bool {

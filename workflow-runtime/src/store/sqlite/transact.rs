@@ -27,6 +27,11 @@ impl Transacting {
         Self { work: Some(work), done: Some(done) }
     }
 
+    /// Names what is done, until that has begun.
+    pub(super) fn key(&self) -> Option<&str> {
+        self.work.as_ref().map(|work| &*work.key)
+    }
+
     /// Does it and answers, unless it meets a fault that may pass; then it is
     /// given back.
     pub(super) fn perform(
@@ -93,6 +98,7 @@ struct Guarded {
 impl Guard {
     /// Watches a connection from now on.
     pub(super) fn watch(&self, connection: &mut Connection) -> rusqlite::Result<()> {
+        connection.progress_handler(transaction::STEPS, Some(transaction::is_to_stop))?;
         let guarded = self.0.clone();
         // Once it has ended a transaction, whatever the task writes would be
         // committed by itself: true makes a rollback of every commit.

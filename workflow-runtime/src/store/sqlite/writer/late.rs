@@ -7,7 +7,7 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::rc::Rc;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
@@ -28,6 +28,9 @@ const LONGEST: Duration = Duration::from_millis(if cfg!(test) { 100 } else { 5_0
 /// meets a fault: whoever wants it can want it again.
 const PATIENCE: Duration = Duration::from_millis(if cfg!(test) { 300 } else { 10_000 });
 
+/// How long a task's transaction may have the thread before that is said.
+const LONG: Duration = Duration::from_secs(2);
+
 /// How many writes in a row fail before nothing else is tried until the next
 /// try is due.
 const IN_A_ROW: u32 = 4;
@@ -37,7 +40,24 @@ const GROUP: usize = 256;
 
 /// What others see of it.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Shown(Arc<Mutex<Option<Fault>>>);
+pub(super) struct Shown(Arc<Seen>);
+
+#[derive(Debug, Default)]
+struct Seen {
+    fault: Mutex<Option<Fault>>,
+    held: Mutex<Option<Held>>,
+    /// Where other processes are told.
+    board: Mutex<Option<Board>>,
+}
+
+/// A task's transaction that has the thread.
+#[derive(Debug)]
+struct Held {
+    error: StoreError,
+    since: Instant,
+    /// Whether other processes have been told.
+    told: bool,
+}
 
 #[derive(Clone, Debug)]
 struct Fault {
@@ -48,8 +68,28 @@ struct Fault {
 }
 
 impl Shown {
+    /// A transaction that takes long keeps all others waiting. Its thread can
+    /// tell nobody, so whoever asks does.
+    fn held(&self) -> Option<Trouble> {
+        let mut held = lock(&self.0.held);
+        let held = held.as_mut().filter(|held| held.since.elapsed() >= LONG)?;
+        let (error, lasts) = (held.error.clone(), held.since.elapsed());
+        if !std::mem::replace(&mut held.told, true) {
+            self.tell(Some(Notice::new(&error, lasts, Duration::ZERO, true).of_any_run()));
+        }
+        Some(Trouble::new(error, lasts, Duration::ZERO))
+    }
+
+    /// Tells other processes.
+    fn tell(&self, notice: Option<Notice>) {
+        if let Some(board) = &mut *lock(&self.0.board) {
+            board.say(notice);
+        }
+    }
+
     pub(super) fn trouble(&self) -> Option<Trouble> {
-        let fault = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
+        let fault = lock(&self.0.fault).clone();
+        let Some(fault) = fault else { return self.held() };
         let again_in = fault.next.saturating_duration_since(Instant::now());
         Some(Trouble { only: fault.only, ..Trouble::new(fault.error, fault.since.elapsed(), again_in) })
     }
@@ -103,9 +143,7 @@ pub(super) struct Late {
     /// How many writes have failed since one succeeded.
     in_a_row: u32,
     shown: Shown,
-    /// Where other processes are told.
-    board: Option<Board>,
-    /// Whether there is something new to tell them.
+    /// Whether there is something new to tell other processes.
     changed: bool,
 }
 
@@ -113,7 +151,8 @@ impl Late {
     pub(super) fn new(shown: Shown, board: Option<Board>) -> Self {
         let (waiting, runs) = (VecDeque::new(), HashSet::new());
         let (pause, changed) = (FIRST, false);
-        Self { waiting, runs, fault: None, pause, tries: 0, in_a_row: 0, shown, board, changed }
+        *lock(&shown.0.board) = board;
+        Self { waiting, runs, fault: None, pause, tries: 0, in_a_row: 0, shown, changed }
     }
 
     /// When what waits is tried again.
@@ -186,7 +225,7 @@ impl Late {
         if let Some(fault) = &mut self.fault {
             fault.only = (!is_stalled).then(|| self.runs.iter().copied().collect());
         }
-        *self.shown.0.lock().unwrap_or_else(PoisonError::into_inner) = self.fault.clone();
+        *lock(&self.shown.0.fault) = self.fault.clone();
         self.changed = true;
     }
 
@@ -201,9 +240,7 @@ impl Late {
             let notice = Notice::new(&fault.error, fault.since.elapsed(), again_in, all);
             notice.of_runs(self.runs.iter().copied())
         });
-        if let Some(board) = &mut self.board {
-            board.say(notice);
-        }
+        self.shown.tell(notice);
     }
 
     /// Tries what waits, if it is time to.
@@ -321,7 +358,13 @@ impl Late {
         if self.is_stalled() {
             return self.put_behind(What::Transact(transacting));
         }
-        match transacting.perform(tables, lent.conn, lent.guard) {
+        let (path, key) = (tables.path().to_owned(), transacting.key().unwrap_or_default().to_owned());
+        let error = StoreError::Held { path, key };
+        *lock(&self.shown.0.held) = Some(Held { error, since: Instant::now(), told: false });
+        let performed = transacting.perform(tables, lent.conn, lent.guard);
+        let held = lock(&self.shown.0.held).take();
+        self.changed |= held.is_some_and(|held| held.told);
+        match performed {
             None => {}
             Some(Untransacted { transacting, error, begun: false }) => {
                 self.put(What::Transact(transacting), &error);
@@ -331,4 +374,15 @@ impl Late {
             }
         }
     }
+}
+
+/// Before the store is another process's, which tells what it likes.
+impl Drop for Late {
+    fn drop(&mut self) {
+        drop(lock(&self.shown.0.board).take());
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
