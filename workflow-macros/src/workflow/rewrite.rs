@@ -207,6 +207,12 @@ impl VisitMut for Rewriter<'_> {
                     self.visit_expr_mut(arg);
                 }
             }
+            Expr::Array(array) => {
+                for elem in &mut array.elems {
+                    self.refuse_function(elem);
+                    self.visit_expr_mut(elem);
+                }
+            }
             Expr::Tuple(tuple) => tuple.elems.iter_mut().for_each(|elem| self.hand_over(elem)),
             Expr::Closure(closure) => self.scoped(|this| {
                 if let Some(token) = &closure.asyncness {
@@ -302,6 +308,8 @@ impl VisitMut for Rewriter<'_> {
 
     fn visit_local_mut(&mut self, local: &mut syn::Local) {
         if let Some(init) = &mut local.init {
+            // `let call = fetch;` hands it over as an argument does.
+            self.refuse_function(&init.expr);
             self.visit_expr_mut(&mut init.expr);
             if let Some((_, diverge)) = &mut init.diverge {
                 self.visit_expr_mut(diverge);

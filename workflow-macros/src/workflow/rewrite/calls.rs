@@ -2,7 +2,7 @@
 //! rules of the language, and an expression holds none: were it let through,
 //! rustc would call the task's function, whose future nothing awaits.
 
-use proc_macro2::{Ident, TokenTree};
+use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
 use syn::visit_mut::VisitMut;
 use syn::{Expr, ExprCall, Path};
 
@@ -89,11 +89,31 @@ impl Rewriter<'_> {
                 }
                 path_ident(&inner.expr)
             }
-            func => path_ident(func),
+            Expr::Path(_) => path_ident(func),
+            func => {
+                self.note_functions(func);
+                None
+            }
         };
         if name.is_none_or(|name| self.is_bound(name)) {
             self.visit_expr_mut(func);
         }
+    }
+
+    /// Has rustc check what a computed callee names, as in `{ fetch }(1)` and
+    /// `(fetch as fn(u64) -> _)(1)`.
+    pub(super) fn note_functions(&mut self, func: &Expr) {
+        struct Paths(Vec<syn::ExprPath>);
+        impl VisitMut for Paths {
+            fn visit_expr_path_mut(&mut self, path: &mut syn::ExprPath) {
+                self.0.push(path.clone());
+            }
+        }
+        let mut found = Paths(Vec::new());
+        found.visit_expr_mut(&mut func.clone());
+        let functions = found.0.into_iter().filter(|path| self.is_function(path));
+        let functions: Vec<Path> = functions.map(|path| path.path).collect();
+        self.called.extend(functions);
     }
 
     /// Reports a function that is handed over by its name, as in
@@ -140,7 +160,7 @@ impl Rewriter<'_> {
         };
         // Keywords are no names to syn.
         let is_name = syn::parse2::<Ident>(TokenTree::Ident(name.clone()).into()).is_ok();
-        if group.delimiter() != proc_macro2::Delimiter::Parenthesis || !is_name {
+        if group.delimiter() != Delimiter::Parenthesis || !is_name {
             return;
         }
         let mut first = index;
@@ -161,6 +181,38 @@ impl Rewriter<'_> {
         }
     }
 
+    /// Has rustc check a function that the tokens of a macro name to call it,
+    /// `(fetch)(1)`, or to hand it over, `.map(fetch)`: it may be a task.
+    /// `local` is whether the macro's own tokens bind a name.
+    pub(super) fn note_function_in_tokens(
+        &mut self,
+        tokens: &[TokenTree],
+        index: usize,
+        local: impl Fn(&Ident) -> bool,
+    ) {
+        let Some(TokenTree::Group(group)) = tokens.get(index) else { return };
+        let group = match group.delimiter() {
+            Delimiter::Parenthesis | Delimiter::Brace | Delimiter::None => group.stream(),
+            Delimiter::Bracket => return,
+        };
+        let parenthesis = |at: usize| matches!(tokens.get(at), Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Parenthesis);
+        let dot = |at: usize| matches!(tokens.get(at), Some(TokenTree::Punct(punct)) if punct.as_char() == '.');
+        let is_called = parenthesis(index + 1)
+            && !matches!(index.checked_sub(1).and_then(|before| tokens.get(before)), Some(TokenTree::Ident(_)));
+        let is_argument = parenthesis(index) && index >= 2 && dot(index - 2);
+        let parts: Vec<TokenStream> = match (is_called, is_argument) {
+            (true, _) => vec![group],
+            (_, true) => arguments(group),
+            _ => return,
+        };
+        for part in parts {
+            let Ok(path) = syn::parse2::<syn::ExprPath>(part) else { continue };
+            if self.is_function(&path) && !path.path.get_ident().is_some_and(&local) {
+                self.called.push(path.path);
+            }
+        }
+    }
+
     /// Reports `select!` inside an expression.
     pub(super) fn refuse_select(&mut self, path: &Path) -> bool {
         let keyword = path.get_ident().filter(|name| *name == "select");
@@ -177,6 +229,13 @@ fn before_colons(tokens: &[TokenTree], index: usize) -> Option<usize> {
     let before = index.checked_sub(3)?;
     (colon(before + 1) && colon(before + 2) && matches!(tokens[before], TokenTree::Ident(_)))
         .then_some(before)
+}
+
+/// Tokens between commas.
+fn arguments(tokens: TokenStream) -> Vec<TokenStream> {
+    let tokens: Vec<TokenTree> = tokens.into_iter().collect();
+    let comma = |token: &TokenTree| matches!(token, TokenTree::Punct(punct) if punct.as_char() == ',');
+    tokens.split(comma).map(|part| part.iter().cloned().collect()).collect()
 }
 
 /// What is wrong with a function that is handed over.

@@ -2,6 +2,8 @@
 //!
 //! What a macro takes is tokens, which are read as what they most likely are.
 
+use std::collections::HashSet;
+
 use proc_macro2::{Group, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::parse::{ParseStream, Parser};
@@ -72,20 +74,24 @@ impl Rewriter<'_> {
             }
             mac.tokens = args.into_token_stream();
         } else {
-            mac.tokens = self.rewrite_tokens(mac.tokens.clone());
+            let mut own = HashSet::new();
+            bound_in(mac.tokens.clone(), &mut own);
+            mac.tokens = self.rewrite_tokens(mac.tokens.clone(), &own);
         }
     }
 
-    fn rewrite_tokens(&mut self, tokens: TokenStream) -> TokenStream {
+    /// `own` are names that the tokens bind themselves.
+    fn rewrite_tokens(&mut self, tokens: TokenStream, own: &HashSet<String>) -> TokenStream {
         let tokens: Vec<TokenTree> = tokens.into_iter().collect();
         let punct = |index: Option<usize>, what: char| matches!(index.and_then(|index| tokens.get(index)), Some(TokenTree::Punct(punct)) if punct.as_char() == what);
         let mut rewritten = TokenStream::new();
         for (index, token) in tokens.iter().enumerate() {
             let before = index.checked_sub(1);
             self.refuse_call_in_tokens(&tokens, index);
+            self.note_function_in_tokens(&tokens, index, |name| own.contains(&name.to_string()));
             match token {
                 TokenTree::Group(group) => {
-                    let mut inner = Group::new(group.delimiter(), self.rewrite_tokens(group.stream()));
+                    let mut inner = Group::new(group.delimiter(), self.rewrite_tokens(group.stream(), own));
                     inner.set_span(group.span());
                     inner.to_tokens(&mut rewritten);
                 }
@@ -130,4 +136,45 @@ impl Rewriter<'_> {
             }
         }
     }
+}
+
+/// The names that tokens seem to bind: between the bars of a closure, and after
+/// `let`, `fn` and `for`.
+fn bound_in(tokens: TokenStream, names: &mut HashSet<String>) {
+    let (mut binds, mut in_bars) = (false, false);
+    for token in tokens {
+        match token {
+            TokenTree::Ident(word) => {
+                let text = word.to_string();
+                if matches!(text.as_str(), "let" | "fn" | "for") {
+                    binds = true;
+                } else if binds || in_bars {
+                    binds = binds && matches!(text.as_str(), "mut" | "ref");
+                    names.insert(text);
+                }
+            }
+            TokenTree::Group(group) => {
+                if binds || in_bars {
+                    names.extend(words(group.stream()));
+                }
+                binds = false;
+                bound_in(group.stream(), names);
+            }
+            TokenTree::Punct(punct) => {
+                in_bars ^= punct.as_char() == '|';
+                binds = false;
+            }
+            TokenTree::Literal(_) => binds = false,
+        }
+    }
+}
+
+/// All words of tokens.
+fn words(tokens: TokenStream) -> Vec<String> {
+    let words = tokens.into_iter().map(|token| match token {
+        TokenTree::Ident(word) => vec![word.to_string()],
+        TokenTree::Group(group) => words(group.stream()),
+        _ => Vec::new(),
+    });
+    words.flatten().collect()
 }

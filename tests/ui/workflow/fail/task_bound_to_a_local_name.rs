@@ -1,0 +1,23 @@
+//! A task that a local name stands for would never run.
+
+use workflow_runtime::{task, workflow};
+
+#[task]
+async fn double(number: u64) -> u64 {
+    number * 2
+}
+
+workflow! {
+    fn numbers(ids: Vec<u64>) -> Result<usize> {
+        let found: usize = ids
+            .iter()
+            .map(|id| {
+                let call = double;
+                call(*id)
+            })
+            .count();
+        Ok(found)
+    }
+}
+
+fn main() {}

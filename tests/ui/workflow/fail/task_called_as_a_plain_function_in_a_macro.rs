@@ -1,0 +1,24 @@
+//! Parentheses make no plain function of a task, in the tokens of a macro either.
+
+use workflow_runtime::{task, workflow};
+
+#[task]
+async fn double(number: u64) -> u64 {
+    number * 2
+}
+
+#[allow(unused_macros)]
+macro_rules! foreign {
+    ({ $($key:literal : $value:expr),* }) => {
+        vec![$(($key, { $value; })),*]
+    };
+}
+
+workflow! {
+    fn numbers(id: u64) -> Result<usize> {
+        let found: usize = foreign!({ "doubled": (double)(id) }).len();
+        Ok(found)
+    }
+}
+
+fn main() {}
