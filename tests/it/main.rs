@@ -7,6 +7,7 @@ mod blueprint;
 mod cache;
 mod changed;
 mod clocks;
+mod computed;
 mod crash;
 mod crash_loops;
 mod deadly;

@@ -296,19 +296,25 @@ impl Tables<'_> {
                 }
             }
             Kind::Loop { initial, test, region: body, limit } => {
-                let initial = self.initial(region, initial);
+                let step = &graph.regions[region].steps[id];
+                let initial = self.initial(region, initial, &step.types);
                 // As a condition, so that rustc says of it what it says of the mirror's.
-                let test = self.expr(
+                let ty = quote!(::core::primitive::bool);
+                let keep = self.keep(test, std::slice::from_ref(&ty));
+                let test = self.kept_expr(
                     *body,
                     test,
-                    &quote!(::core::primitive::bool),
+                    &ty,
+                    &keep,
                     |tokens| quote!(if #tokens { true } else { false }),
                 );
                 let body = short(*body);
                 quote!(#Private::Kind::Loop { initial: #initial, test: #test, region: #body, limit: #limit })
             }
             Kind::Branch { choose, arms, .. } => {
-                let choose = self.expr(region, choose, &quote!(::core::primitive::usize), |tokens| tokens);
+                let ty = quote!(::core::primitive::usize);
+                let keep = self.keep(choose, std::slice::from_ref(&ty));
+                let choose = self.kept_expr(region, choose, &ty, &keep, |tokens| tokens);
                 let arms = arms.iter().map(|arm| short(*arm));
                 quote!(#Private::Kind::Branch { choose: #choose, arms: &[#(#arms),*] })
             }
@@ -324,12 +330,16 @@ impl Tables<'_> {
         }
     }
 
-    fn initial(&mut self, region: RegionId, initial: &[Initial]) -> TokenStream {
-        let uses = initial.iter().flat_map(|initial| match initial {
-            Initial::Compute { code, .. } => code.uses.clone(),
-            Initial::Slot(_) => Vec::new(),
-        });
-        let mut prelude = self.prelude(region, &uses.collect::<Vec<_>>());
+    fn initial(&mut self, region: RegionId, initial: &[Initial], types: &[TokenStream]) -> TokenStream {
+        let mut first = Code::default();
+        for initial in initial {
+            if let Initial::Compute { code, .. } = initial {
+                first.uses.extend(&code.uses);
+                first.computed |= code.computed;
+            }
+        }
+        let keep = self.keep(&first, types);
+        let mut prelude = self.prelude(region, &first.uses);
         let values: Vec<TokenStream> = initial
             .iter()
             .map(|initial| match initial {
@@ -345,7 +355,6 @@ impl Tables<'_> {
             })
             .collect();
         let body = quote!(<[_]>::into_vec(#Private::Box::new([#(#values),*])));
-        let keep = quote!(#Private::Keep::NOTHING);
         self.function(prelude, &quote!(#Private::Vec<#Private::Value>), &keep, body)
     }
 }

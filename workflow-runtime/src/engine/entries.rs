@@ -46,10 +46,8 @@ pub(crate) fn entry(
     let payload = match inner.take_kept(event) {
         None => payload,
         Some((of, kept)) => {
-            if let StoredEvent::ItemsListed { path, .. } = &mut stored {
-                *path = Some(of);
-            }
-            Some(kept)
+            stored.keep(of);
+            kept
         }
     };
     if let (StoredEvent::Recalled { from, .. }, Event::Recalled { key, .. }) = (&mut stored, &*event) {

@@ -16,6 +16,7 @@ use super::controls::Controls;
 use super::core::Core;
 use super::durable::{Journal, Uncommitted};
 use super::entries;
+use super::kept::KeptOf;
 use super::left_behind::LeftBehind;
 use super::leftovers::Leftovers;
 use super::limits::Request;
@@ -117,7 +118,7 @@ pub(crate) struct Inner {
     pub(crate) saved: Option<Payload>,
     /// What is kept of answers that are heard next: of which step, its path,
     /// and the value.
-    pub(super) kept: Vec<(Key, String, Payload)>,
+    pub(super) kept: Vec<(KeptOf, String, Option<Payload>)>,
     /// Entries about what steps were given that are about to start.
     pub(super) given: Vec<Entry>,
     /// What has been decided and not been handed to the store.

@@ -1,5 +1,6 @@
-//! What was computed once and is that for ever: the items of a `for`, and the
-//! arguments of a step. Evaluated again, an expression may give something else:
+//! What was computed once and is that for ever: the items of a `for`, the
+//! arguments of a step and of a child workflow, the variables of a `while` and
+//! whether it goes on, the arm that was chosen, what a region is worth. Evaluated again, an expression may give something else:
 //! a map of hashes has another order in each process, a function may read a
 //! clock. So what it gave first is stored with what was decided by it, and is
 //! what every later process, attempt and life of the run goes by.
@@ -17,9 +18,10 @@ use crate::execution::frames::{Frame, Kept};
 use crate::failure::Failure;
 use crate::journal::{StoredEvent, Why};
 use crate::panics::contained;
-use crate::run::{Event, Key};
+use crate::held::hold_in;
+use crate::run::{Event, FrameId, Key};
 use crate::store::{Entry, Payload, StoredEntry};
-use crate::task::definition::{Kind, TaskStep};
+use crate::task::definition::{Graph, Kind, TaskStep, Yield};
 use crate::task::{Ended, Env, Moved, Purpose};
 use crate::value::{Codec, Value};
 
@@ -30,6 +32,11 @@ pub(crate) struct KeptValues {
     lists: HashMap<String, Payload>,
     /// The arguments of a task.
     arguments: HashMap<String, Payload>,
+    /// Values: of steps, by their paths, of the first turns of loops, and of
+    /// regions.
+    values: HashMap<String, Payload>,
+    /// Which arm was chosen, and whether a turn was one more.
+    decisions: HashMap<String, usize>,
     /// Whether the lists hold whatever is listed now: nothing of the code has
     /// changed.
     hold: bool,
@@ -41,7 +48,10 @@ impl KeptValues {
         let mut kept = Self { hold: true, ..Self::default() };
         for entry in entries {
             // Most entries keep nothing, and are not read for that.
-            if entry.value.is_none() && !entry.event.contains("taken_up") {
+            let is_read = entry.value.is_some()
+                || entry.event.contains("taken_up")
+                || entry.event.contains("\"path\"");
+            if !is_read {
                 continue;
             }
             let Ok(event) = serde_json::from_str::<StoredEvent>(&entry.event) else { continue };
@@ -51,6 +61,20 @@ impl KeptValues {
                     Some(list),
                 ) => {
                     kept.lists.insert(path, list);
+                }
+                (
+                    StoredEvent::Evaluated { path: Some(path), .. }
+                    | StoredEvent::Yielded { path: Some(path), .. },
+                    Some(value),
+                ) => {
+                    kept.values.insert(path, value);
+                }
+                (StoredEvent::ArmChosen { path: Some(path), arm, .. }, _) => {
+                    kept.decisions.insert(path, arm);
+                }
+                (StoredEvent::TurnDecided { path: Some(path), more, .. }, variables) => {
+                    kept.decisions.insert(path.clone(), usize::from(more));
+                    kept.values.extend(variables.map(|variables| (path, variables)));
                 }
                 (StoredEvent::Given { path, .. }, Some(arguments)) => {
                     kept.arguments.insert(path, arguments);
@@ -70,6 +94,10 @@ impl KeptValues {
             Why::Changed => dropped.iter().for_each(|path| drop(self.arguments.remove(path))),
             // Whatever they were, the code may give a step others now.
             Why::Adopted | Why::Forked => self.arguments.clear(),
+        }
+        if !self.hold {
+            self.values.clear();
+            self.decisions.clear();
         }
     }
 
@@ -137,6 +165,34 @@ fn places(now: &[Vec<u8>], then: &[&RawValue]) -> Option<Vec<u32>> {
     now.iter().map(|item| found.get_mut(&**item)?.pop_front()).collect()
 }
 
+/// Values that were stored together.
+fn read_values(codecs: &[&'static Codec], stored: &Payload) -> Result<Vec<Value>, String> {
+    let unread = |why: &dyn std::fmt::Display| format!("what was computed cannot be read: {why}");
+    let parts: Vec<&RawValue> = serde_json::from_slice(&stored.bytes).map_err(|error| unread(&error))?;
+    if parts.len() != codecs.len() {
+        return Err(unread(&"it is of other code"));
+    }
+    let values = codecs.iter().zip(parts).map(|(codec, part)| {
+        hold_in(part.get().as_bytes());
+        coded(|| (codec.decode)(part.get().as_bytes()))
+    });
+    values.collect::<Result<_, _>>().map_err(|failure| unread(&failure))
+}
+
+/// How the parameters of a child workflow are written.
+pub(super) fn param_codecs(child: &'static Graph) -> Vec<&'static Codec> {
+    child.params.iter().map(|param| &param.codec).collect()
+}
+
+/// What something is kept of that is heard next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum KeptOf {
+    /// The answer of a step.
+    Step(Key),
+    /// The value of a region.
+    Region(FrameId),
+}
+
 impl RunHost {
     /// Keeps what a `for` has listed. Where an earlier life of the run has
     /// listed the same items, in whatever order, they keep their numbers: its
@@ -168,15 +224,64 @@ impl RunHost {
             let order = places(&written, &then);
             if order.is_some() || (holds && !inner.machine.runs_anew(key)) {
                 let items = read(codec, &then).map_err(unread)?;
-                inner.kept.push((key, path, stored));
+                inner.kept.push((KeptOf::Step(key), path, Some(stored)));
                 return Ok(List { items, order: order.unwrap_or_default() });
             }
         }
         let mut bytes = vec![b'['];
         bytes.extend(written.join(&b','));
         bytes.push(b']');
-        inner.kept.push((key, path, Payload { type_name: (codec.type_name)().into(), bytes }));
+        let list = Payload { type_name: (codec.type_name)().into(), bytes };
+        inner.kept.push((KeptOf::Step(key), path, Some(list)));
         Ok(List::of(kept))
+    }
+
+    /// Keeps some values that belong together: as an earlier life of the run has
+    /// computed them, or else as they were computed now.
+    pub(super) fn keep_values(
+        &self,
+        inner: &mut Inner,
+        of: KeptOf,
+        path: String,
+        codecs: &[&'static Codec],
+        values: Vec<Value>,
+    ) -> Result<Vec<Value>, Failure> {
+        let Some(first) = codecs.first().filter(|_| self.journal.is_some()) else { return Ok(values) };
+        if let Some(stored) = inner.held(of, |kept| kept.values.get(&path).cloned())
+            // A value of another type was another one's.
+            && let Ok(values) = read_values(codecs, &stored)
+        {
+            inner.kept.push((of, path, Some(stored)));
+            return Ok(values);
+        }
+        let mut written = Vec::with_capacity(values.len());
+        let mut kept = Vec::with_capacity(values.len());
+        for (codec, computed) in codecs.iter().zip(values) {
+            let Saved { bytes, value } = saved(codec, &computed, self.core.largest_value)?;
+            written.push(bytes);
+            kept.push(value.unwrap_or(computed));
+        }
+        let mut bytes = vec![b'['];
+        bytes.extend(written.join(&b','));
+        bytes.push(b']');
+        let payload = Payload { type_name: (first.type_name)().into(), bytes };
+        inner.kept.push((of, path, Some(payload)));
+        Ok(kept)
+    }
+
+    /// Keeps a decision: as an earlier life of the run has made it, or else as
+    /// it was made now.
+    pub(super) fn keep_decision(&self, inner: &mut Inner, key: Key, path: String, now: usize) -> usize {
+        if self.journal.is_none() {
+            return now;
+        }
+        let of = KeptOf::Step(key);
+        let decided = inner.held(of, |kept| kept.decisions.get(&path).copied()).unwrap_or(now);
+        // The variables of the first turn may be kept with it.
+        if !inner.kept.iter().any(|(other, ..)| *other == of) {
+            inner.kept.push((of, path, None));
+        }
+        decided
     }
 
     /// Keeps the arguments of a task that is about to start, where they are
@@ -230,19 +335,56 @@ fn unread(reason: String) -> Failure {
 
 impl Inner {
     /// What is kept of the event that is heard next.
-    pub(super) fn take_kept(&mut self, event: &Event) -> Option<(String, Payload)> {
-        let Event::Answered { key, .. } = event else { return None };
-        let place = self.kept.iter().position(|(of, ..)| of == key)?;
+    pub(super) fn take_kept(&mut self, event: &Event) -> Option<(String, Option<Payload>)> {
+        let event = match event {
+            Event::Answered { key, .. } => KeptOf::Step(*key),
+            Event::Yielded { frame, .. } => KeptOf::Region(*frame),
+            _ => return None,
+        };
+        let place = self.kept.iter().position(|(of, ..)| *of == event)?;
         let (_, path, payload) = self.kept.swap_remove(place);
         Some((path, payload))
     }
 
-    /// Has a step go by what was kept, whatever was evaluated just now.
+    /// What earlier lives have kept, where it holds for this one.
+    fn held<T>(&self, of: KeptOf, find: impl FnOnce(&KeptValues) -> Option<T>) -> Option<T> {
+        let kept = &self.leftovers.as_ref()?.kept;
+        let anew = match of {
+            KeptOf::Step(key) => self.machine.runs_anew(key),
+            KeptOf::Region(frame) => self.machine.yields_anew(frame),
+        };
+        (kept.hold && !anew).then(|| find(kept)).flatten()
+    }
+
+    /// Has a step, or a region, go by what was kept, whatever was evaluated
+    /// just now.
     pub(super) fn restore(&mut self, event: &Event, stored: &Payload) -> Result<(), String> {
-        let Event::Answered { key, .. } = event else { return Ok(()) };
+        let key = match event {
+            Event::Answered { key, answer: Ok(_) } => key,
+            Event::Yielded { frame, result: Ok(()) } => return self.restore_region(*frame, stored),
+            _ => return Ok(()),
+        };
         let Some(frame) = self.frames.get_mut(key.frame) else { return Ok(()) };
-        let Some(Kind::Map { items, .. }) = frame.scope.step(key.step).map(|step| &step.kind) else {
-            return Ok(());
+        let Some(step) = frame.scope.step(key.step) else { return Ok(()) };
+        let items = match &step.kind {
+            Kind::Map { items, .. } => items,
+            Kind::Compute(expr) => {
+                let value = read_values(&expr.keep.each(), stored)?.pop();
+                frame.put(step.output, value.unwrap_or(Value::ABSENT));
+                return Ok(());
+            }
+            Kind::Loop { initial, .. } => {
+                let variables = read_values(&initial.keep.each(), stored)?;
+                frame.keep(key.step, Kept::Turn(variables));
+                return Ok(());
+            }
+            Kind::Task(task) => {
+                let Some(child) = task.task.child else { return Ok(()) };
+                let params = read_values(&param_codecs(child), stored)?;
+                frame.keep(key.step, Kept::Params(params));
+                return Ok(());
+            }
+            _ => return Ok(()),
         };
         let Some(codec) = items.keep.codecs.first() else { return Ok(()) };
         let then = parts(stored)?;
@@ -260,6 +402,13 @@ impl Inner {
         let (_, list) = List { items: read(codec, &then)?, order }.kept();
         frame.keep(key.step, list);
         Ok(())
+    }
+
+    fn restore_region(&mut self, id: FrameId, stored: &Payload) -> Result<(), String> {
+        let Some(frame) = self.frames.get(id) else { return Ok(()) };
+        let Yield::Compute(expr) = &frame.scope.region.result else { return Ok(()) };
+        let Some(value) = read_values(&expr.keep.each(), stored)?.pop() else { return Ok(()) };
+        self.place_value(id, value).map_err(|failure| failure.to_string())
     }
 
     /// Has a task be given what it was given before.

@@ -157,14 +157,19 @@ impl RunHost {
                 inner.give(key, arguments);
                 continue;
             }
+            let is_kept = event.is_kept();
             let Some(event) = event.event(self.graph) else {
                 return Err(of(&"is a signal that the workflow does not have").into());
             };
             inner.now = entry.at;
             let stored = entries::decode(inner, &event, entry.value.as_ref())?;
-            let kept = entry.value.as_ref().filter(|_| matches!(event, Event::Answered { .. }));
-            let recalled =
-                self.check_answer(inner, &event, kept.is_some()).map_err(|problem| of(&problem))?;
+            let kept = entry
+                .value
+                .as_ref()
+                .filter(|_| matches!(event, Event::Answered { .. } | Event::Yielded { .. }));
+            let recalled = self
+                .check_answer(inner, &event, is_kept || kept.is_some())
+                .map_err(|problem| of(&problem))?;
             // The journal has it, or is of before such values were kept.
             drop(inner.take_kept(&event));
             if let Some(kept) = kept {
@@ -305,7 +310,7 @@ impl RunHost {
                 (
                     Event::Yielded { frame, result: Ok(()) },
                     Event::Yielded { frame: asked, result: Err(failure) },
-                ) if frame == asked => {
+                ) if frame == asked && !is_kept => {
                     return Err(format!(
                         "cannot be followed: a value was computed, and is not any more: {failure}"
                     ));

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, Waker};
 
 use super::host::{Inner, RunHost};
-use super::kept::List;
+use super::kept::{KeptOf, List, param_codecs};
 use crate::execution::frames::{Frame, Kept};
 use crate::failure::{Cause, Failure, StepError};
 use crate::panics::contained;
@@ -35,7 +35,16 @@ impl RunHost {
         match &step.kind {
             Kind::Compute(expr) => {
                 let value = eval(lent, frame, expr)?;
-                frame.put(step.output, value);
+                let value = match expr.keep.codecs {
+                    [] => value,
+                    _ => {
+                        let path = frame.scope.path(key.step);
+                        let of = KeptOf::Step(key);
+                        let mut kept = self.keep_values(inner, of, path, &expr.keep.each(), vec![value])?;
+                        kept.pop().unwrap_or(Value::ABSENT)
+                    }
+                };
+                inner.frames.get_mut(key.frame).ok_or_else(lost_frame)?.put(step.output, value);
                 Ok(Answer::Value)
             }
             Kind::Sleep(expr) => {
@@ -61,18 +70,43 @@ impl RunHost {
                 inner.frames.get_mut(key.frame).ok_or_else(lost_frame)?.keep(key.step, kept);
                 Ok(Answer::Items(count))
             }
-            Kind::Branch { choose, .. } => Ok(Answer::Arm(eval(lent, frame, choose)?)),
+            Kind::Branch { choose, .. } => {
+                let arm = eval(lent, frame, choose)?;
+                if choose.keep.codecs.is_empty() {
+                    return Ok(Answer::Arm(arm));
+                }
+                let path = frame.scope.path(key.step);
+                Ok(Answer::Arm(self.keep_decision(inner, key, path, arm)))
+            }
             Kind::Loop { initial, test, region, .. } => {
+                let path = |frame: &Frame| format!("{}[{turn}]", frame.scope.path(key.step));
                 if turn == 0 {
-                    let variables = eval(lent, frame, initial)?;
+                    let mut variables = eval(lent, frame, initial)?;
+                    if !initial.keep.codecs.is_empty() {
+                        let (of, path) = (KeptOf::Step(key), path(frame));
+                        variables = self.keep_values(inner, of, path, &initial.keep.each(), variables)?;
+                    }
+                    let frame = inner.frames.get_mut(key.frame).ok_or_else(lost_frame)?;
                     frame.keep(key.step, Kept::Turn(variables));
                 }
+                let Inner { frames, lent, .. } = inner;
+                let frame = frames.get_mut(key.frame).ok_or_else(lost_frame)?;
                 let body = &frame.scope.graph.regions[usize::from(*region)];
                 lend_turn(lent, frame, key.step, body, test.reads);
-                eval_lent(lent, test).map(Answer::Turn)
+                let more = eval_lent(lent, test)?;
+                if test.keep.codecs.is_empty() {
+                    return Ok(Answer::Turn(more));
+                }
+                let path = path(frame);
+                Ok(Answer::Turn(self.keep_decision(inner, key, path, usize::from(more)) != 0))
             }
             Kind::Task(task) => {
-                let params = self.child_params(key, frame, task)?;
+                let mut params = self.child_params(key, frame, task)?;
+                if let (true, Some(child)) = (task.keeps, task.task.child) {
+                    let (of, path) = (KeptOf::Step(key), frame.scope.path(key.step));
+                    params = self.keep_values(inner, of, path, &param_codecs(child), params)?;
+                }
+                let frame = inner.frames.get_mut(key.frame).ok_or_else(lost_frame)?;
                 frame.keep(key.step, Kept::Params(params));
                 Ok(Answer::Value)
             }
@@ -88,29 +122,18 @@ impl RunHost {
         let value = match &region.result {
             Yield::Nothing => Value::new(()),
             Yield::Slot(slot) => frame.read(*slot),
-            Yield::Compute(expr) => eval(lent, frame, expr)?,
-        };
-        let Some(parent) = frame.parent else {
-            inner.result = Some(value);
-            return Ok(());
-        };
-        let index = frame.scope.index as usize;
-        let variables: Vec<Value> = region.carried.iter().map(|slot| frame.read(*slot)).collect();
-        let Some(around) = inner.frames.get_mut(parent.frame) else { return Err(lost_frame()) };
-        let Some(step) = around.scope.step(parent.step) else { return Err(lost_frame()) };
-        match step.kind {
-            Kind::Map { .. } => {
-                if let Some(Kept::Items { results, .. }) = around.kept_mut(parent.step)
-                    && let Some(result) = results.get_mut(index)
-                {
-                    *result = value;
+            Yield::Compute(expr) => {
+                let value = eval(lent, frame, expr)?;
+                if expr.keep.codecs.is_empty() {
+                    value
+                } else {
+                    let (of, path) = (KeptOf::Region(id), frame.scope.value_path());
+                    let mut kept = self.keep_values(inner, of, path, &expr.keep.each(), vec![value])?;
+                    kept.pop().unwrap_or(Value::ABSENT)
                 }
             }
-            Kind::Loop { .. } => around.keep(parent.step, Kept::Turn(variables)),
-            Kind::Task(_) => around.put_output(step, parent.step, value),
-            _ => around.keep(parent.step, Kept::Chosen(value)),
-        }
-        Ok(())
+        };
+        inner.place_value(id, value)
     }
 
     /// A child workflow's parameters: its step's arguments, evaluated.
@@ -145,6 +168,34 @@ impl RunHost {
 }
 
 impl Inner {
+    /// Puts the value of a region where its parent wants it.
+    pub(super) fn place_value(&mut self, id: FrameId, value: Value) -> Result<(), Failure> {
+        let inner = self;
+        let Some(frame) = inner.frames.get(id) else { return Err(lost_frame()) };
+        let Some(parent) = frame.parent else {
+            inner.result = Some(value);
+            return Ok(());
+        };
+        let index = frame.scope.index as usize;
+        let carried = frame.scope.region.carried;
+        let variables: Vec<Value> = carried.iter().map(|slot| frame.read(*slot)).collect();
+        let Some(around) = inner.frames.get_mut(parent.frame) else { return Err(lost_frame()) };
+        let Some(step) = around.scope.step(parent.step) else { return Err(lost_frame()) };
+        match step.kind {
+            Kind::Map { .. } => {
+                if let Some(Kept::Items { results, .. }) = around.kept_mut(parent.step)
+                    && let Some(result) = results.get_mut(index)
+                {
+                    *result = value;
+                }
+            }
+            Kind::Loop { .. } => around.keep(parent.step, Kept::Turn(variables)),
+            Kind::Task(_) => around.put_output(step, parent.step, value),
+            _ => around.keep(parent.step, Kept::Chosen(value)),
+        }
+        Ok(())
+    }
+
     /// Opens a frame and fills its imports. Gives back what was in its place.
     pub(crate) fn open(
         &mut self,

@@ -27,10 +27,16 @@ pub(crate) enum StoredEvent {
     Begun,
     Evaluated {
         step: StoredKey,
+        /// The step's path, where the entry has what was evaluated.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        path: Option<String>,
     },
     ArmChosen {
         step: StoredKey,
         arm: usize,
+        /// The step's path, where later lives go by this choice.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        path: Option<String>,
     },
     ItemsListed {
         step: StoredKey,
@@ -42,6 +48,10 @@ pub(crate) enum StoredEvent {
     TurnDecided {
         step: StoredKey,
         more: bool,
+        /// The turn's path, where later lives go by this decision. The entry
+        /// of the first turn may have the loop's variables.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        path: Option<String>,
     },
     WaitDecided {
         step: StoredKey,
@@ -53,6 +63,9 @@ pub(crate) enum StoredEvent {
     },
     Yielded {
         frame: (u32, u32),
+        /// The region's path, where the entry has its value.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        path: Option<String>,
     },
     YieldFailed {
         frame: (u32, u32),
@@ -306,10 +319,10 @@ impl StoredEvent {
             Event::Answered { key, answer } => {
                 let step = stored(*key);
                 match answer {
-                    Ok(Answer::Value) => Self::Evaluated { step },
-                    Ok(Answer::Arm(arm)) => Self::ArmChosen { step, arm: *arm },
+                    Ok(Answer::Value) => Self::Evaluated { step, path: None },
+                    Ok(Answer::Arm(arm)) => Self::ArmChosen { step, arm: *arm, path: None },
                     Ok(Answer::Items(items)) => Self::ItemsListed { step, items: *items, path: None },
-                    Ok(Answer::Turn(more)) => Self::TurnDecided { step, more: *more },
+                    Ok(Answer::Turn(more)) => Self::TurnDecided { step, more: *more, path: None },
                     Ok(Answer::Until(until)) => Self::WaitDecided { step, until: *until },
                     Err(failure) => Self::EvaluationFailed { step, failure: failure.clone() },
                 }
@@ -317,7 +330,7 @@ impl StoredEvent {
             Event::Yielded { frame, result } => {
                 let frame = (frame.index, frame.generation);
                 match result {
-                    Ok(()) => Self::Yielded { frame },
+                    Ok(()) => Self::Yielded { frame, path: None },
                     Err(failure) => Self::YieldFailed { frame, failure: failure.clone() },
                 }
             }
@@ -380,6 +393,30 @@ impl StoredEvent {
         }
     }
 
+    /// Notes the path of what is kept of it.
+    pub(crate) fn keep(&mut self, of: String) {
+        if let Self::Evaluated { path, .. }
+        | Self::ArmChosen { path, .. }
+        | Self::ItemsListed { path, .. }
+        | Self::TurnDecided { path, .. }
+        | Self::Yielded { path, .. } = self
+        {
+            *path = Some(of);
+        }
+    }
+
+    /// Whether something is kept of it.
+    pub(crate) fn is_kept(&self) -> bool {
+        matches!(
+            self,
+            Self::Evaluated { path: Some(_), .. }
+                | Self::ArmChosen { path: Some(_), .. }
+                | Self::ItemsListed { path: Some(_), .. }
+                | Self::TurnDecided { path: Some(_), .. }
+                | Self::Yielded { path: Some(_), .. }
+        )
+    }
+
     /// Notes who wanted it, where that is kept.
     pub(crate) fn wanted_by(&mut self, who: Option<By>) {
         if let Self::CancelRequested { by }
@@ -421,13 +458,13 @@ impl StoredEvent {
         };
         match self {
             Self::Begun => Some(Event::Begun),
-            Self::Evaluated { step } => answered(step, Ok(Answer::Value)),
-            Self::ArmChosen { step, arm } => answered(step, Ok(Answer::Arm(arm))),
+            Self::Evaluated { step, .. } => answered(step, Ok(Answer::Value)),
+            Self::ArmChosen { step, arm, .. } => answered(step, Ok(Answer::Arm(arm))),
             Self::ItemsListed { step, items, .. } => answered(step, Ok(Answer::Items(items))),
-            Self::TurnDecided { step, more } => answered(step, Ok(Answer::Turn(more))),
+            Self::TurnDecided { step, more, .. } => answered(step, Ok(Answer::Turn(more))),
             Self::WaitDecided { step, until } => answered(step, Ok(Answer::Until(until))),
             Self::EvaluationFailed { step, failure } => answered(step, Err(failure)),
-            Self::Yielded { frame } => Some(Event::Yielded { frame: frame_id(frame), result: Ok(()) }),
+            Self::Yielded { frame, .. } => Some(Event::Yielded { frame: frame_id(frame), result: Ok(()) }),
             Self::YieldFailed { frame, failure } => {
                 Some(Event::Yielded { frame: frame_id(frame), result: Err(failure) })
             }

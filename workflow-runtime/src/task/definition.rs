@@ -109,6 +109,11 @@ impl Keep {
     /// It is not kept.
     pub const NOTHING: Self = Self { codecs: &[], unless_ordered: None };
 
+    /// How each of its values is kept.
+    pub(crate) fn each(self) -> Vec<&'static Codec> {
+        self.codecs.iter().collect()
+    }
+
     /// How it is kept, if it is.
     pub(crate) fn codecs(self) -> &'static [Codec] {
         let is_ordered = |name: fn() -> &'static str| {

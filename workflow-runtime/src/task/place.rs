@@ -49,6 +49,14 @@ impl Scope {
         path
     }
 
+    /// The path of what the region is worth, such as `nightly/priced[3]/`.
+    pub(crate) fn value_path(&self) -> String {
+        let mut path = String::new();
+        self.write(&mut path);
+        path.push('/');
+        path
+    }
+
     pub(crate) fn step(&self, step: u16) -> Option<&'static Step> {
         self.region.steps.get(usize::from(step))
     }

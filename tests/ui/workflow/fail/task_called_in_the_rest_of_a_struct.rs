@@ -15,7 +15,7 @@ struct Pair {
 
 workflow! {
     fn numbers(id: u64) -> Result<u64> {
-        let found: u64 = (Pair { first: id, ..{ drop((double)(id)); Pair::default() } }).second;
+        let found: u64 = (Pair { first: id, ..{ std::mem::drop((double)(id)); Pair::default() } }).second;
         Ok(found)
     }
 }

@@ -16,12 +16,24 @@ pub(super) struct Prelude {
 
 impl Tables<'_> {
     pub(super) fn value(&mut self, region: RegionId, code: &Code, ty: &TokenStream) -> TokenStream {
-        self.expr(
+        let keep = self.keep(code, std::slice::from_ref(ty));
+        self.kept_expr(
             region,
             code,
             &quote!(#Private::Value),
+            &keep,
             |tokens| quote!({ let value: #ty = #tokens; #Private::Value::new(value) }),
         )
+    }
+
+    /// How the values of an expression are kept: not at all where another
+    /// evaluation gives the same.
+    pub(super) fn keep(&self, code: &Code, types: &[TokenStream]) -> TokenStream {
+        if !(code.computed || self.graph.is_computed(&code.uses)) {
+            return quote!(#Private::Keep::NOTHING);
+        }
+        let codecs = types.iter().map(|ty| quote!(#Private::Codec::of::<#ty>()));
+        quote!(#Private::Keep { codecs: &[#(#codecs),*], unless_ordered: #Private::Option::None })
     }
 
     pub(super) fn expr(

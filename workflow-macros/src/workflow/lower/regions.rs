@@ -58,9 +58,10 @@ impl Lower<'_> {
 
     /// The expression that says which arm is taken, as a number.
     fn choose(&mut self, branch: &ast::Branch, region: RegionId) -> Code {
-        let mut uses = Vec::new();
+        let (mut uses, mut computed) = (Vec::new(), false);
         let mut take = |code: Code| {
             uses.extend(code.uses);
+            computed |= code.computed;
             code.tokens
         };
         let tokens = if let Some(scrutinee) = &branch.scrutinee {
@@ -108,7 +109,7 @@ impl Lower<'_> {
             }
             quote!('__arm: { #arms })
         };
-        Code { uses, tokens, computed: false }
+        Code { uses, tokens, computed }
     }
 
     /// What a pattern is held against: a place is looked at where it is, any

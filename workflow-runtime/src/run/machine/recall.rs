@@ -8,7 +8,7 @@ use crate::run::effect::Action;
 use crate::run::event::{Recalled, Refused};
 use crate::run::state::{StepState, Timestamp, Wait};
 use crate::task::definition::{Kind, OnFailure};
-use crate::task::place::Key;
+use crate::task::place::{FrameId, Key};
 
 /// Whether something may be left of a step of this kind: whether it has
 /// something to lose. All others are made of such steps, or pure.
@@ -26,6 +26,14 @@ impl Machine {
     #[must_use]
     pub fn runs_anew(&self, key: Key) -> bool {
         self.frames.node(key).is_some_and(|node| node.fresh == Fresh::Entirely)
+    }
+
+    /// Whether a region is worth something else than before: it, or a step in
+    /// it, runs anew.
+    #[must_use]
+    pub fn yields_anew(&self, frame: FrameId) -> bool {
+        let Some(frame) = self.frames.get(frame) else { return false };
+        frame.fresh || frame.nodes.iter().any(|node| node.fresh != Fresh::Not)
     }
 
     /// Whether this may be left of a step: a step of its path may have been of

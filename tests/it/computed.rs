@@ -1,0 +1,159 @@
+//! What an expression gave once is that in every later process and life of its
+//! run: loop variables, conditions, what regions are worth, and what a child
+//! workflow is given.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use workflow_runtime::store::Memory;
+use workflow_runtime::testing::block_on;
+use workflow_runtime::{By, Engine, Operation, Resources, Run, task, workflow};
+
+/// What is done, outside of any run.
+#[derive(Default)]
+struct World {
+    /// What each place was told, each time.
+    notes: Mutex<BTreeMap<String, Vec<Vec<u64>>>>,
+    /// How many attempts still fail.
+    failing: AtomicU64,
+}
+
+#[derive(Resources)]
+struct App {
+    world: Arc<World>,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("not now")]
+struct NotNow;
+
+static TICKS: AtomicU64 = AtomicU64::new(1);
+
+/// Another value each time, like a clock.
+fn tick() -> u64 {
+    TICKS.fetch_add(1, Ordering::SeqCst)
+}
+
+static ASKED: AtomicU64 = AtomicU64::new(0);
+
+/// True for the first two who ask.
+fn more(_turn: u64) -> bool {
+    ASKED.fetch_add(1, Ordering::SeqCst) < 2
+}
+
+#[task]
+async fn note(place: &str, values: Vec<u64>, #[resource] world: &Arc<World>) {
+    world.notes.lock().unwrap().entry(place.to_owned()).or_default().push(values);
+}
+
+#[task]
+async fn end(values: Vec<u64>, #[resource] world: &Arc<World>) -> Result<Vec<u64>, NotNow> {
+    let fails = world.failing.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |times| times.checked_sub(1));
+    world.notes.lock().unwrap().entry("end".to_owned()).or_default().push(values.clone());
+    if fails.is_ok() { Err(NotNow) } else { Ok(values) }
+}
+
+fn all(parts: &[&[u64]]) -> Vec<u64> {
+    parts.concat()
+}
+
+workflow! {
+    fn younger(born: u64) -> Result<u64> {
+        #[name = "given"]
+        note("child before", vec![born]);
+        let grown = signal::<u64>("grown");
+        #[name = "grown_up"]
+        note("child after", vec![born + grown]);
+        Ok(born)
+    }
+}
+
+workflow! {
+    fn computed() -> Result<Vec<u64>> {
+        let mut turns: u64 = (tick)();
+        let mut last: Vec<u64> = Vec::new();
+        #[limit(5)]
+        while (more)(turns) {
+            #[name = "turn"]
+            note("turn", vec![turns]);
+            turns = (tick)();
+            last = (all)(&[&last, &[turns]]);
+        }
+        let arm: u64 = if (tick)() % 2 == 0 {
+            #[name = "even"]
+            note("arm", vec![]);
+            (tick)()
+        } else {
+            #[name = "odd"]
+            note("arm", vec![]);
+            (tick)()
+        };
+        let two: Vec<u64> = vec![1, 2];
+        let items: Vec<u64> = for item in two { (tick)() + item };
+        #[name = "seen"]
+        note("seen", (all)(&[&last, &[turns, arm], &items]));
+        let child = younger((tick)())?;
+        let go = signal::<u64>("go");
+        #[name = "seen_again"]
+        note("seen", (all)(&[&last, &[turns, arm + go], &items]));
+        let ended = end((all)(&[&last, &[turns, arm, child + go], &items]))?;
+        let result: Vec<u64> = if (tick)() > 0 { (all)(&[&ended, &[arm], &items]) } else { ended };
+        Ok(result)
+    }
+}
+
+async fn engine(store: &Memory, world: &Arc<World>) -> Engine<App> {
+    let engine = Engine::with_store(Arc::new(store.clone())).resources(App { world: world.clone() });
+    engine.register::<computed>().start().await.unwrap()
+}
+
+#[test]
+fn what_was_computed_is_the_same_in_every_process_and_life() {
+    block_on(async {
+        let (store, world) = (Memory::new(), Arc::new(World::default()));
+        world.failing.store(2, Ordering::SeqCst);
+        let first = engine(&store, &world).await;
+        let id = first.start(computed()).await.unwrap().id().to_owned();
+        support::settle().await;
+        first.shutdown().await;
+        let second = engine(&store, &world).await;
+        let run: Run<Vec<u64>> = second.run(&id).await.unwrap().typed().unwrap();
+        run.signal(younger::grown, 0).await.unwrap();
+        support::settle().await;
+        drop(run);
+        second.shutdown().await;
+        let mut third = engine(&store, &world).await;
+        let run: Run<Vec<u64>> = third.run(&id).await.unwrap().typed().unwrap();
+        run.signal(computed::go, 0).await.unwrap();
+        assert!(run.await.is_err());
+        for restarts in [true, false] {
+            if restarts {
+                third.shutdown().await;
+                third = engine(&store, &world).await;
+            }
+            let by = By { actor: "ann".to_owned(), reason: None };
+            third.operate(Some(&id), Operation::Retry { step: None }, by).await.unwrap();
+            third.run(&id).await.unwrap().wait().await;
+        }
+        let run: Run<Vec<u64>> = third.run(&id).await.unwrap().typed().unwrap();
+        let result = run.await.unwrap();
+        let notes = world.notes.lock().unwrap().clone();
+        // What was done once is not done again because a condition differs.
+        assert_eq!((notes["turn"].len(), notes["arm"].len()), (2, 1), "{notes:#?}");
+        assert_eq!((notes["seen"].len(), notes["end"].len()), (2, 3), "{notes:#?}");
+        for place in ["seen", "end"] {
+            assert!(notes[place].iter().all(|told| *told == notes[place][0]), "{place}: {notes:#?}");
+        }
+        assert_eq!(notes["child before"], notes["child after"]);
+        let (seen, end) = (&notes["seen"][0], &notes["end"][0]);
+        let (arm, child) = (seen[3], notes["child before"][0][0]);
+        assert_eq!(end[..4], seen[..4]);
+        assert_eq!((end[4], &end[5..]), (child, &seen[4..]));
+        let mut wanted = end.clone();
+        wanted.push(arm);
+        wanted.extend(&seen[4..]);
+        assert_eq!(result, wanted);
+        third.shutdown().await;
+    });
+}
