@@ -16,9 +16,9 @@ use super::host::{Inner, RunHost};
 use super::params::{Saved, coded, saved};
 use crate::execution::frames::{Frame, Kept};
 use crate::failure::Failure;
+use crate::held::hold_in;
 use crate::journal::{StoredEvent, Why};
 use crate::panics::contained;
-use crate::held::hold_in;
 use crate::run::{Event, FrameId, Key};
 use crate::store::{Entry, Payload, StoredEntry};
 use crate::task::definition::{Graph, Kind, TaskStep, Yield};
@@ -48,9 +48,8 @@ impl KeptValues {
         let mut kept = Self { hold: true, ..Self::default() };
         for entry in entries {
             // Most entries keep nothing, and are not read for that.
-            let is_read = entry.value.is_some()
-                || entry.event.contains("taken_up")
-                || entry.event.contains("\"path\"");
+            let is_read =
+                entry.value.is_some() || entry.event.contains("taken_up") || entry.event.contains("\"path\"");
             if !is_read {
                 continue;
             }

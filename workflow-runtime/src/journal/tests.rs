@@ -11,7 +11,10 @@ fn events_are_written_as_they_always_were() {
     let step = (0, 0, 3);
     let cases = [
         (StoredEvent::Begun, r#"{"event":"begun"}"#),
-        (StoredEvent::ArmChosen { step, arm: 1, path: None }, r#"{"event":"arm_chosen","step":[0,0,3],"arm":1}"#),
+        (
+            StoredEvent::ArmChosen { step, arm: 1, path: None },
+            r#"{"event":"arm_chosen","step":[0,0,3],"arm":1}"#,
+        ),
         (
             StoredEvent::AttemptSucceeded { step, epoch: 2 },
             r#"{"event":"attempt_succeeded","step":[0,0,3],"epoch":2}"#,

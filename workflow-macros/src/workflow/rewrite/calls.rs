@@ -196,9 +196,13 @@ impl Rewriter<'_> {
             Delimiter::Bracket => return,
         };
         let parenthesis = |at: usize| matches!(tokens.get(at), Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Parenthesis);
-        let dot = |at: usize| matches!(tokens.get(at), Some(TokenTree::Punct(punct)) if punct.as_char() == '.');
+        let dot =
+            |at: usize| matches!(tokens.get(at), Some(TokenTree::Punct(punct)) if punct.as_char() == '.');
         let is_called = parenthesis(index + 1)
-            && !matches!(index.checked_sub(1).and_then(|before| tokens.get(before)), Some(TokenTree::Ident(_)));
+            && !matches!(
+                index.checked_sub(1).and_then(|before| tokens.get(before)),
+                Some(TokenTree::Ident(_))
+            );
         let is_argument = parenthesis(index) && index >= 2 && dot(index - 2);
         let parts: Vec<TokenStream> = match (is_called, is_argument) {
             (true, _) => vec![group],
