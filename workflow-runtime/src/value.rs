@@ -5,6 +5,7 @@
 //! it is kept (that is the engine and its store).
 
 use std::any::{Any, TypeId};
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -120,4 +121,13 @@ impl fmt::Debug for Codec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Codec({})", (self.type_name)())
     }
+}
+
+/// An encoded value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Payload {
+    /// The name of its type, for messages.
+    pub type_name: Cow<'static, str>,
+    /// The value, as its codec wrote it.
+    pub bytes: Vec<u8>,
 }

@@ -12,7 +12,6 @@ use tokio::time::Instant;
 
 use super::backfills;
 use super::create::{self, Beginning};
-use super::entries::output_codec;
 use super::handle::Engine;
 use super::host::RunHost;
 use super::noted::Noted;
@@ -22,6 +21,7 @@ use super::run::AnyRun;
 use super::takeup::{AdoptWanted, adoption, compared};
 use crate::blueprint::{Adoption, Comparison};
 use crate::error::{Error, Result};
+use crate::execution::output_codec;
 use crate::lookup::find_step;
 use crate::operation::{By, ExactOperation};
 use crate::resources::Resources;

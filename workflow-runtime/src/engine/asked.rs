@@ -5,6 +5,7 @@ use std::task::{Context as TaskContext, Poll};
 
 use super::cached;
 use super::host::{Inner, RunHost};
+use crate::execution::Execution;
 use crate::execution::log::Log;
 use crate::run::Key;
 use crate::task::Shared;
@@ -18,7 +19,7 @@ impl Host for RunHost {
 
     fn path(&self, key: Key) -> String {
         let inner = self.lock();
-        inner.frames.get(key.frame).map(|frame| frame.scope.path(key.step)).unwrap_or_default()
+        inner.run.frames.get(key.frame).map(|frame| frame.scope.path(key.step)).unwrap_or_default()
     }
 
     fn resource(&self, id: TypeId) -> Option<&Shared> {
@@ -52,13 +53,13 @@ impl Host for RunHost {
 
     fn earlier(&self, path: &str, undo: bool) -> u32 {
         let inner = self.lock();
-        inner.leftovers.as_ref().map_or(0, |leftovers| leftovers.earlier(path, undo))
+        inner.run.leftovers.as_ref().map_or(0, |leftovers| leftovers.earlier(path, undo))
     }
 
     fn progress(&self, key: Key, _epoch: u32, done: u64, total: u64) {
         let now = self.core.clock.now();
         let mut inner = self.lock();
-        let Inner { frames, log, watched, .. } = &mut *inner;
+        let Inner { run: Execution { frames, log, .. }, watched, .. } = &mut *inner;
         let Some(frame) = frames.get_mut(key.frame) else { return };
         let told = log.progress(frame, key.step, now, done, total) && std::mem::take(watched);
         drop(inner);
@@ -69,7 +70,7 @@ impl Host for RunHost {
 
     fn heartbeat(&self, key: Key, _epoch: u32) {
         let now = self.core.clock.now();
-        if let Some(frame) = self.lock().frames.get_mut(key.frame) {
+        if let Some(frame) = self.lock().run.frames.get_mut(key.frame) {
             Log::heartbeat(frame, key.step, now);
         }
     }

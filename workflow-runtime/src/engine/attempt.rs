@@ -36,7 +36,7 @@ pub(crate) struct Given {
 impl Given {
     pub(super) fn new(host: &Arc<RunHost>) -> Self {
         let nowhere = Key { frame: FrameId::ROOT, step: 0 };
-        Self { env: Env::new(host.context(nowhere, 0, 0)), moved: Moved::default() }
+        Self { env: Env::new(Context::new(host.clone(), nowhere, 0, 0)), moved: Moved::default() }
     }
 
     /// For another thread.
@@ -214,7 +214,7 @@ impl RunHost {
     /// The attempt, for whoever wants to hear of it.
     fn begun(&self, key: Key, context: &Context) -> Begun {
         let inner = self.lock();
-        let needs = inner.frames.step(key).map(|(frame, step)| {
+        let needs = inner.run.frames.step(key).map(|(frame, step)| {
             let needs = step.needs.iter();
             needs.map(|need| frame.scope.path(*need)).collect()
         });

@@ -12,12 +12,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::after::After;
 use super::core::Core;
 use super::host::{Inner, RunHost};
-use super::params::coded;
+use crate::execution::coded::coded;
 use crate::held::hold_in;
 use crate::run::{AttemptEnd, Event, Timestamp};
-use crate::store::{Entry, Payload, Remembered, Store};
+use crate::store::{Entry, Remembered, Store};
 use crate::task::context;
 use crate::task::definition::{Kind, TaskDef};
+use crate::value::Payload;
 use crate::value::Value;
 
 /// How many results an engine without a store keeps.
@@ -136,8 +137,8 @@ pub(super) fn result(
 ) -> Option<Fresh> {
     let key = inner.cache_key.take()?;
     let Event::AttemptEnded { key: step, end: AttemptEnd::Ok, .. } = event else { return None };
-    let Kind::Task(task) = inner.frames.step(*step)?.1.kind else { return None };
-    let until = inner.now.after(task.task.cache?);
+    let Kind::Task(task) = inner.run.frames.step(*step)?.1.kind else { return None };
+    let until = inner.run.now.after(task.task.cache?);
     match entry {
         None => Some(Fresh::Here { key, value: value?.clone(), until }),
         Some(entry) => {
@@ -152,12 +153,12 @@ impl RunHost {
     pub(super) fn remember(&self, inner: &mut Inner, after: &mut After, result: Fresh) {
         match result {
             Fresh::Here { key, value, until } => {
-                after.rare().values.extend(self.core.results.put(key, value, inner.now, until));
+                after.rare().values.extend(self.core.results.put(key, value, inner.run.now, until));
             }
             Fresh::Stored(remembered) => {
                 inner.uncommitted.remember.push(remembered);
                 if self.core.results.count() {
-                    self.forget_old(inner.now);
+                    self.forget_old(inner.run.now);
                 }
             }
         }

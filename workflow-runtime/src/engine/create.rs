@@ -54,7 +54,7 @@ pub(crate) async fn start(
     let journal = Some(Journal::new(store.clone()));
     let identity = Identity { id: new.id.clone(), key, started_at: new.created_at };
     let host = RunHost::of(core.clone(), graph, identity, params, journal);
-    host.lock().log.holds = true;
+    host.lock().run.log.holds = true;
     let mut first = host.decide_begin(anew);
     new.state = first.then.state.filter(|state| !state.is_ended()).unwrap_or(RunState::Running);
     new.entries = std::mem::take(&mut first.batch.entries);

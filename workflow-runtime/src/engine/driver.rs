@@ -14,13 +14,13 @@ use super::clock::FAR;
 use super::entries;
 use super::host::{Inner, Room, RunEnd, RunHost};
 use super::limits::Request;
+use super::parts::Parts;
 use super::timers::When;
 use super::turns::Turn;
 use super::worker::{Goal, Ready};
-use crate::execution::frames::{Frame, Frames};
-use crate::execution::log::What;
-use crate::failure::{Cause, Failure, StepError};
-use crate::run::{Action, Change, Event, FrameId, Key, Refused, RunState, StepState, Timestamp, Wait};
+use crate::execution::{Execution, find, is_visible};
+use crate::failure::Failure;
+use crate::run::{Action, Change, Event, Key, RunState, StepState, Timestamp, Wait};
 use crate::task::definition::Kind;
 use crate::value::Value;
 
@@ -35,7 +35,7 @@ impl RunHost {
         event: Event,
         value: Option<Value>,
     ) {
-        inner.now = self.core.clock.now();
+        inner.run.now = self.core.clock.now();
         if inner.end.is_none() {
             self.step(inner, after, event, value);
         }
@@ -45,7 +45,7 @@ impl RunHost {
     /// Has a fresh machine begin. It hears that it is paused before it hears
     /// what it asks first, so that nothing starts in between.
     pub(super) fn hear_first(self: &Arc<Self>, inner: &mut Inner, after: &mut After, paused: bool) {
-        inner.now = self.core.clock.now();
+        inner.run.now = self.core.clock.now();
         self.step(inner, after, Event::Begun, None);
         if paused {
             self.step(inner, after, Event::Paused, None);
@@ -57,9 +57,9 @@ impl RunHost {
     #[inline]
     fn drain(self: &Arc<Self>, inner: &mut Inner, after: &mut After) {
         loop {
-            while let Some((event, value)) = inner.answers.pop_front() {
+            while let Some((event, value)) = inner.run.answers.pop_front() {
                 if inner.end.is_some() {
-                    inner.answers.clear();
+                    inner.run.answers.clear();
                     break;
                 }
                 self.step(inner, after, event, value);
@@ -123,31 +123,11 @@ impl RunHost {
 
     #[inline]
     fn is_heard(&self, inner: &mut Inner, event: Event, value: Option<Value>) -> bool {
-        let heard = self.hear(inner, event, value);
+        let heard = inner.run.hear(event, value);
         if let Err(refused) = &heard {
             tracing::debug!(parent: &self.span, %refused, "an event came too late");
         }
         heard.is_ok()
-    }
-
-    /// Gives an event to the machine, and the value it brings to whom it is
-    /// for.
-    #[inline]
-    pub(super) fn hear(&self, inner: &mut Inner, event: Event, value: Option<Value>) -> Result<(), Refused> {
-        inner.effects.actions.clear();
-        inner.effects.changes.clear();
-        inner.effects.observed = true;
-        let Some(value) = value else { return inner.machine.apply(inner.now, event, &mut inner.effects) };
-        let target = target(inner, &event);
-        inner.machine.apply(inner.now, event, &mut inner.effects)?;
-        // Only now: the value of an attempt that was given up must not
-        // overwrite that of the attempt which followed it.
-        match target {
-            Target::Output(key) => inner.put_output(key, value),
-            Target::Signal(name) => inner.keep_signal(name, value),
-            Target::Nowhere => {}
-        }
-        Ok(())
     }
 
     /// Acts on what the machine decided. What stays inside the run is done at
@@ -156,10 +136,10 @@ impl RunHost {
     fn act(self: &Arc<Self>, inner: &mut Inner, after: &mut After) {
         // Frames that close here still take part in the changes below.
         let closed_before = after.garbage.len();
-        let mut actions = std::mem::take(&mut inner.effects.actions);
+        let mut actions = std::mem::take(&mut inner.run.effects.actions);
         for action in actions.drain(..) {
             if let Action::Start { key, .. } = action {
-                self.keep_arguments(inner, key);
+                inner.run.keep_arguments(self, key);
             }
             if self.journal.is_some() && is_visible(&action) {
                 inner.uncommitted.actions.push(action);
@@ -168,10 +148,12 @@ impl RunHost {
             }
         }
         // Given back for its room.
-        inner.effects.actions = actions;
+        inner.run.effects.actions = actions;
         self.note_changes(inner, after, closed_before);
         // After the entry that the changes belong to.
-        inner.uncommitted.entries.append(&mut inner.given);
+        let at = inner.run.now;
+        let given = inner.run.given.drain(..).map(|given| entries::given(at, given));
+        inner.uncommitted.entries.extend(given);
         if let Some(end) = inner.ending.take() {
             self.finish(inner, after, end);
         }
@@ -184,36 +166,24 @@ impl RunHost {
         if self.journal.is_some() {
             self.journal_changes(inner, after, closed_before);
         }
-        let Inner { effects, frames, log, now, .. } = inner;
-        for change in effects.changes.drain(..) {
-            match change {
-                Change::Run(state) => log.push(*now, What::Run(state)),
-                Change::Step { key, state, attempt, failure } => {
-                    let closed = &mut after.garbage[closed_before..];
-                    if let Some(frame) = find(frames, closed, key.frame) {
-                        // Not once more where the run is read back.
-                        if state == StepState::Suspected && log.holds {
-                            let step = frame.scope.path(key.step);
-                            tracing::error!(
-                                parent: &self.span,
-                                step,
-                                "a step was lost too often in a row: it may be what ends the process, and waits \
-                                 for an operator"
-                            );
-                        }
-                        log.note(frame, *now, key.step, state, attempt, failure);
-                    }
-                }
+        let holds = inner.run.log.holds;
+        inner.run.note_changes(&mut after.garbage[closed_before..], |frame, step| {
+            // Not once more where the run is read back.
+            if holds {
+                let step = frame.scope.path(step);
+                tracing::error!(
+                    parent: &self.span,
+                    step,
+                    "a step was lost too often in a row: it may be what ends the process, and waits for an \
+                     operator"
+                );
             }
-        }
-        for frame in &mut after.garbage[closed_before..] {
-            inner.log.archive(frame, &mut inner.machine);
-        }
+        });
     }
 
     /// Has the journal tell the changes that its latest entry has made.
     fn journal_changes(&self, inner: &mut Inner, after: &mut After, closed_before: usize) {
-        let Inner { effects, frames, uncommitted, .. } = inner;
+        let Inner { run: Execution { effects, frames, .. }, uncommitted, .. } = inner;
         let Some(entry) = uncommitted.entries.last_mut() else { return };
         let told = effects.changes.iter().filter_map(|change| {
             let Change::Step { key, .. } = change else { return None };
@@ -244,22 +214,6 @@ impl RunHost {
 
     pub(super) fn perform(self: &Arc<Self>, inner: &mut Inner, after: &mut After, action: Action) {
         match action {
-            Action::Open { frame, parent, region, index } => {
-                after.garbage.extend(inner.open(self.graph, frame, parent, region, index));
-            }
-            Action::Evaluate { key, turn } => {
-                let answer = match inner.outcome_of_child(key) {
-                    Some(recalled) => Event::Recalled { key, recalled },
-                    None => Event::Answered { key, answer: self.evaluate(inner, key, turn) },
-                };
-                inner.answers.push_back((answer, None));
-            }
-            Action::Yield { frame } => {
-                let result = self.yield_value(inner, frame);
-                inner.answers.push_back((Event::Yielded { frame, result }, None));
-            }
-            Action::Collect { key } => inner.collect(key),
-            Action::Close { frame } => after.garbage.extend(inner.frames.remove(frame)),
             Action::Start { key, epoch, attempt, last, deadline } => {
                 inner.ready.push_back(Ready { key, epoch, attempt, last, deadline, goal: Goal::Do });
             }
@@ -283,10 +237,8 @@ impl RunHost {
                 self.acquire(inner, after, (key, epoch), limited, losses);
             }
             Action::Release { key, epoch } => self.release(inner, after, key, epoch),
-            Action::Timer { key, epoch, at } => self.await_time(inner, key, epoch, at, inner.now),
+            Action::Timer { key, epoch, at } => self.await_time(inner, key, epoch, at, inner.run.now),
             Action::OpenMore { key } => inner.has_more.push(key),
-            Action::Deliver { key, name } => inner.deliver_signal(key, name),
-            Action::Fail { key, attempts, failure } => inner.put_error(key, attempts, failure),
             Action::Stop { key, epoch } => self.stop(inner, after, key, epoch, None),
             Action::Abort { key, epoch, graceful } => {
                 let grace = if graceful { self.core.grace } else { std::time::Duration::ZERO };
@@ -295,11 +247,8 @@ impl RunHost {
             Action::AwaitGrace => {
                 self.deliver_at(inner, When::Passed(Instant::now() + self.core.grace), Event::GraceOver);
             }
-            Action::Recall { key, fresh } => {
-                let (recalled, value) = inner.recall(key, fresh);
-                inner.answers.push_back((Event::Recalled { key, recalled }, value));
-            }
             Action::Finish { state, cause } => inner.ending = Some(self.run_end(inner, state, cause)),
+            inside => drop(inner.run.settle(self, inside, &mut after.garbage)),
         }
     }
 
@@ -312,7 +261,7 @@ impl RunHost {
         at: Timestamp,
         since: Timestamp,
     ) {
-        let when = match inner.machine.state(key) {
+        let when = match inner.run.machine.state(key) {
             Some(StepState::Waiting(Wait::Timer { .. } | Wait::Signal { .. })) => When::Wall(at),
             // Until another attempt: never longer than was decided, also
             // where the clock has been set back since.
@@ -334,7 +283,7 @@ impl RunHost {
         limited: bool,
         losses: u16,
     ) {
-        let Some(Kind::Task(task)) = inner.frames.step(key).map(|(_, step)| step.kind) else { return };
+        let Some(Kind::Task(task)) = inner.run.frames.step(key).map(|(_, step)| step.kind) else { return };
         let turn = if losses > 0 { Turn::Needed } else { Turn::None };
         let task = limited.then_some(task.task);
         let room = Room { task: task.map(|task| task.name), taken: false, turn, losses, timer: None };
@@ -355,16 +304,7 @@ impl RunHost {
     ) -> RunEnd {
         match (state, cause) {
             (RunState::Succeeded, _) => RunEnd::Succeeded,
-            (RunState::Failed, Some((key, attempts, failure))) => {
-                let path = inner.machine.path(key);
-                let path =
-                    path.or_else(|| inner.frames.get(key.frame).map(|frame| frame.scope.path(key.step)));
-                RunEnd::Failed(StepError::new(path.unwrap_or_default(), attempts, failure))
-            }
-            (RunState::Failed, None) => {
-                let failure = Failure::new(Cause::Error, "the run failed");
-                RunEnd::Failed(StepError::new(self.graph.name.to_owned(), 0, failure))
-            }
+            (RunState::Failed, cause) => RunEnd::Failed(inner.run.failed_by(cause)),
             _ => RunEnd::Cancelled,
         }
     }
@@ -372,14 +312,15 @@ impl RunHost {
     /// Ends the run and lets go of everything but its result and its story.
     pub(crate) fn finish(self: &Arc<Self>, inner: &mut Inner, after: &mut After, end: RunEnd) {
         inner.end = Some(end);
-        inner.ended_at = Some(inner.now);
-        inner.machine.abandon();
-        let Inner { machine, frames, log, .. } = inner;
+        inner.ended_at = Some(inner.run.now);
+        inner.run.machine.abandon();
+        let Execution { machine, frames, log, .. } = &mut inner.run;
         for mut frame in frames.take_all() {
             log.archive(&mut frame, machine);
             after.garbage.push(frame);
         }
-        self.core.spares.give(inner.take_parts(self.graph));
+        let (run, ready) = (inner.run.take_parts(), std::mem::take(&mut inner.ready));
+        self.core.spares.give(Parts { run, ready });
         for timer in inner.timers.drain() {
             self.core.timers.remove(timer);
         }
@@ -390,62 +331,9 @@ impl RunHost {
         }
         inner.has_more.clear();
         inner.left_behind.release().for_each(drop);
-        inner.signals.clear();
-        inner.params.clear();
+        inner.run.signals.clear();
+        inner.run.params.clear();
         after.awaiting = std::mem::take(&mut inner.awaiting);
         (after.changed, after.ended) = (true, true);
-    }
-}
-
-/// A frame that is open, or has closed just now.
-fn find<'a>(frames: &'a mut Frames, closed: &'a mut [Frame], id: FrameId) -> Option<&'a mut Frame> {
-    frames.get_mut(id).or_else(|| closed.iter_mut().find(|frame| frame.id == id))
-}
-
-/// Whether an action reaches beyond the run: it starts or stops what a task
-/// does, waits for a time, or tells an end. The others move values about, and
-/// are done again when the run is read back.
-pub(super) fn is_visible(action: &Action) -> bool {
-    match action {
-        Action::Start { .. }
-        | Action::Undo { .. }
-        | Action::Acquire { .. }
-        | Action::Release { .. }
-        | Action::Timer { .. }
-        | Action::Stop { .. }
-        | Action::Abort { .. }
-        | Action::AwaitGrace
-        | Action::Reconcile { .. }
-        | Action::OpenMore { .. }
-        | Action::Finish { .. } => true,
-        Action::Open { .. }
-        | Action::Evaluate { .. }
-        | Action::Yield { .. }
-        | Action::Collect { .. }
-        | Action::Close { .. }
-        | Action::Deliver { .. }
-        | Action::Recall { .. }
-        | Action::Fail { .. } => false,
-    }
-}
-
-/// Where the value goes that came with an event.
-enum Target {
-    Output(Key),
-    Signal(&'static str),
-    Nowhere,
-}
-
-fn target(inner: &Inner, event: &Event) -> Target {
-    match event {
-        // What an undo returns is no output of the step it undoes.
-        Event::AttemptEnded { key, .. } if inner.machine.state(*key) == Some(StepState::Undoing) => {
-            Target::Nowhere
-        }
-        Event::AttemptEnded { key, .. } | Event::Set { key } | Event::Recalled { key, .. } => {
-            Target::Output(*key)
-        }
-        Event::Signalled { name } => Target::Signal(name),
-        _ => Target::Nowhere,
     }
 }

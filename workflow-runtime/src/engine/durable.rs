@@ -14,8 +14,8 @@ use tokio::sync::oneshot;
 
 use super::after::After;
 use super::clock::Hold;
-use super::entries;
 use super::host::{Inner, RunEnd, RunHost, Stop};
+use crate::execution::coded::payload;
 use crate::execution::log;
 use crate::failure::{Failure, StepError};
 use crate::journal::StoredEvent;
@@ -192,7 +192,7 @@ impl RunHost {
         let first_seq = uncommitted.seq;
         if !self.core.begins && finish.is_none() && !uncommitted.entries.is_empty() {
             let event = crate::journal::text(&StoredEvent::NotBegun);
-            uncommitted.entries.push(Entry { at: inner.now, event, value: None, changes: Vec::new() });
+            uncommitted.entries.push(Entry { at: inner.run.now, event, value: None, changes: Vec::new() });
         }
         let mut entries = std::mem::take(&mut uncommitted.entries);
         if let Some(first) = entries.first_mut().filter(|_| !uncommitted.signed) {
@@ -209,7 +209,7 @@ impl RunHost {
         uncommitted.ending |= finish.is_some();
         // The machine of a run that was interrupted is gone, and its state
         // with it; the store keeps the one before.
-        let now = inner.end.is_none().then(|| inner.machine.run_state());
+        let now = inner.end.is_none().then(|| inner.run.machine.run_state());
         // A run that is taken up after its end says so, also where it ends at
         // once.
         let going = now.map(|state| if state.is_ended() { RunState::Running } else { state });
@@ -219,7 +219,7 @@ impl RunHost {
             now.filter(|state| !state.is_ended() && uncommitted.told != Some(*state))
         };
         uncommitted.told = state.or(uncommitted.told);
-        let suspected = inner.machine.suspected();
+        let suspected = inner.run.machine.suspected();
         let suspected = (now.is_some() && suspected != uncommitted.told_suspected).then_some(suspected);
         uncommitted.told_suspected = suspected.unwrap_or(uncommitted.told_suspected);
         let sleep = if may_sleep { self.fall_asleep(inner, &actions) } else { Sleep::Unchanged };
@@ -230,7 +230,7 @@ impl RunHost {
             }
             _ => (None, None),
         };
-        let then = Then { actions, end: ended, waiters, state: now, told: inner.log.take_held() };
+        let then = Then { actions, end: ended, waiters, state: now, told: inner.run.log.take_held() };
         let run = RunRef::default();
         let batch =
             Batch { run, first_seq, entries, state, end, blueprint, sleep, suspected, remember, answer };
@@ -293,7 +293,7 @@ impl RunHost {
         if std::mem::take(&mut inner.uncommitted.came_back) {
             after.rare().came_back = true;
         }
-        told.into_iter().for_each(|log::Entry { at, what }| inner.log.tell(at, what));
+        told.into_iter().for_each(|log::Entry { at, what }| inner.run.log.tell(at, what));
         self.act_committed(inner, after, actions);
         self.open_more(inner, after);
         if let Some(end) = end.filter(|_| inner.end.is_none()) {
@@ -336,8 +336,8 @@ impl RunHost {
     ) -> (store::RunEnd, RunEnd) {
         let mut end = self.run_end(inner, state, cause);
         let mut result = None;
-        if let (RunEnd::Succeeded, Some(value)) = (&end, &mut inner.result) {
-            match entries::payload(&self.graph.output, value, self.core.largest_value) {
+        if let (RunEnd::Succeeded, Some(value)) = (&end, &mut inner.run.result) {
+            match payload(&self.graph.output, value, self.core.largest_value) {
                 Ok((payload, read)) => {
                     result = Some(payload);
                     if let Some(read) = read {
@@ -353,7 +353,7 @@ impl RunHost {
             RunEnd::Failed(error) => Some(error.clone()),
             _ => None,
         };
-        (store::RunEnd { state: end.state(), at: inner.now, result, error }, end)
+        (store::RunEnd { state: end.state(), at: inner.run.now, result, error }, end)
     }
 
     /// Ends the run at once, wherever it is: its engine shuts down. A run
@@ -363,7 +363,7 @@ impl RunHost {
             if inner.end.is_none() && !inner.uncommitted.ending {
                 // What waits goes on by itself; only what runs has to be told
                 // from what a crash takes away.
-                if self.journal.is_some() && self.core.begins && inner.machine.has_attempts() {
+                if self.journal.is_some() && self.core.begins && inner.run.machine.has_attempts() {
                     let event = crate::journal::text(&StoredEvent::ShutDown);
                     let at = self.core.clock.now();
                     inner.uncommitted.entries.push(Entry { at, event, value: None, changes: Vec::new() });
@@ -423,7 +423,7 @@ impl Inner {
     /// were done.
     #[cfg(feature = "app")]
     pub(super) fn has_attempts_once(&self) -> bool {
-        let mut open = self.machine.steps().filter(|view| view.state == crate::run::StepState::Running);
+        let mut open = self.run.machine.steps().filter(|view| view.state == crate::run::StepState::Running);
         open.any(
             |view| matches!(view.step.kind, crate::task::definition::Kind::Task(task) if task.task.at_most_once),
         )

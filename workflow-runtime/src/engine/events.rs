@@ -51,7 +51,7 @@ impl Events {
     /// The next event, if there is one; otherwise whether the run has ended.
     pub(crate) fn try_next(&mut self) -> Result<RunEvent, bool> {
         let inner = self.host.lock();
-        match inner.log.get(self.next) {
+        match inner.run.log.get(self.next) {
             None => Err(self.host.is_over(&inner)),
             Some(Err(missing)) => {
                 self.next += missing;

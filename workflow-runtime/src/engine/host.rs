@@ -15,10 +15,7 @@ use super::after::After;
 use super::controls::Controls;
 use super::core::Core;
 use super::durable::{Journal, Uncommitted};
-use super::entries;
-use super::kept::KeptOf;
 use super::left_behind::LeftBehind;
-use super::leftovers::Leftovers;
 use super::limits::Request;
 use super::parts::Parts;
 use super::registry::Registry;
@@ -27,14 +24,14 @@ use super::turns::Turn;
 use super::waiters::Waiters;
 use super::worker::Ready;
 use crate::error::Error;
-use crate::execution::frames::Frames;
-use crate::execution::log::Log;
+use crate::execution;
+use crate::execution::Execution;
 use crate::failure::StepError;
 use crate::operation::{Asker, By};
-use crate::run::{Effects, Event, Key, Machine, RunState, Timestamp};
-use crate::store::{Answer, Entry, Payload, StoreError};
-use crate::task::Env;
+use crate::run::{Event, Key, RunState, Timestamp};
+use crate::store::{Answer, StoreError};
 use crate::task::definition::Graph;
+use crate::value::Payload;
 use crate::value::Value;
 
 /// One run. Held by its handles, by the engine while it has not ended, and by
@@ -67,21 +64,7 @@ pub(crate) struct RunHost {
 
 /// The part of a run that changes.
 pub(crate) struct Inner {
-    pub(crate) machine: Machine,
-    /// Kept from event to event for its allocations.
-    pub(crate) effects: Effects,
-    /// What performing actions gave the machine to hear next.
-    pub(crate) answers: VecDeque<(Event, Option<Value>)>,
-    /// The time of the latest event.
-    pub(crate) now: Timestamp,
-    pub(crate) frames: Frames,
-    /// For the values that an expression reads, while it is evaluated; kept
-    /// for its memory.
-    pub(crate) lent: Env,
-    /// The parameters, until the body's frame opens.
-    pub(crate) params: Vec<Value>,
-    /// Values of signals that nobody has waited for yet, oldest first.
-    pub(crate) signals: Vec<(&'static str, VecDeque<Value>)>,
+    pub(crate) run: Execution,
     /// Attempts that may start, in order.
     pub(crate) ready: VecDeque<Ready>,
     /// Steps that have more items to open, once few attempts are ready.
@@ -101,26 +84,17 @@ pub(crate) struct Inner {
     /// How far the wall clock was set back after the run had fallen asleep,
     /// where it was read back for that.
     pub(super) set_back: Duration,
-    pub(crate) log: Log,
     /// Whether anybody waits for the next change.
     pub(super) watched: bool,
     /// Who awaits the end: they are not woken at every step.
     pub(crate) awaiting: Waiters,
-    pub(crate) result: Option<Value>,
     /// What the output of the attempt that has just ended is remembered under.
     pub(crate) cache_key: Option<Vec<u8>>,
-    /// What is left of earlier lives of the run; `None` in its first.
-    pub(crate) leftovers: Option<Box<Leftovers>>,
     /// Who wanted the event that is heard next.
     pub(crate) by: Option<By>,
     /// The value of the event that is heard next, where it was encoded to see
     /// that it can be saved.
     pub(crate) saved: Option<Payload>,
-    /// What is kept of answers that are heard next: of which step, its path,
-    /// and the value.
-    pub(super) kept: Vec<(KeptOf, String, Option<Payload>)>,
-    /// Entries about what steps were given that are about to start.
-    pub(super) given: Vec<Entry>,
     /// What has been decided and not been handed to the store.
     pub(crate) uncommitted: Uncommitted,
     /// Set by the action that ends the run, until the run has ended.
@@ -197,22 +171,6 @@ impl RunEnd {
     }
 }
 
-impl Inner {
-    /// Takes what only a run needs that goes on.
-    pub(super) fn take_parts(&mut self, graph: &'static Graph) -> Parts {
-        let Self { machine, effects, answers, frames, ready, lent, .. } = self;
-        let none = Parts::new(graph);
-        Parts {
-            machine: std::mem::replace(machine, none.machine),
-            effects: std::mem::replace(effects, none.effects),
-            answers: std::mem::replace(answers, none.answers),
-            frames: std::mem::replace(frames, none.frames),
-            ready: std::mem::replace(ready, none.ready),
-            lent: std::mem::replace(lent, none.lent),
-        }
-    }
-}
-
 impl RunHost {
     /// A new run.
     pub(crate) fn new(
@@ -236,16 +194,11 @@ impl RunHost {
     ) -> Arc<Self> {
         let Identity { id, key, started_at } = identity;
         let span = tracing::info_span!("run", workflow = graph.name, id = %id);
-        let Parts { machine, effects, answers, frames, ready, lent } = core.spares.take(graph);
+        let Parts { run, ready } = core.spares.take(graph);
+        let mut run = Execution::of(graph, run, params, started_at);
+        run.saves = journal.as_ref().map(|_| core.largest_value);
         let inner = Inner {
-            machine,
-            effects,
-            answers,
-            now: started_at,
-            frames,
-            lent,
-            params,
-            signals: Vec::new(),
+            run,
             ready,
             has_more: Vec::new(),
             working: 0,
@@ -256,16 +209,11 @@ impl RunHost {
             room: HashMap::new(),
             timers: HashSet::new(),
             set_back: Duration::ZERO,
-            log: Log::of(graph),
             watched: false,
             awaiting: Waiters::default(),
-            result: None,
             cache_key: None,
-            leftovers: None,
             by: None,
             saved: None,
-            kept: Vec::new(),
-            given: Vec::new(),
             uncommitted: Uncommitted::default(),
             ending: None,
             end: None,
@@ -444,10 +392,10 @@ impl RunHost {
         event: &Event,
         value: &Value,
     ) -> Result<Option<(Payload, Option<Value>)>, Error> {
-        let saved = entries::encode(inner, event, value, self.core.largest_value);
+        let saved = execution::encode(&inner.run, event, value, self.core.largest_value);
         saved.map_err(|failure| Error::Unsaved {
             workflow: self.graph.name.to_owned(),
-            reason: format!("{}: {failure}", entries::bringer(inner, event)),
+            reason: format!("{}: {failure}", execution::bringer(&inner.run, event)),
         })
     }
 
@@ -507,7 +455,7 @@ impl RunHost {
     pub(super) fn check_open(&self, inner: &Inner) -> Result<(), Error> {
         match &inner.end {
             // The machine is ahead of the store by what is not committed yet.
-            None if inner.machine.run_state().is_ended() => {
+            None if inner.run.machine.run_state().is_ended() => {
                 Err(Error::Ended { workflow: self.graph.name.to_owned() })
             }
             None => Ok(()),
@@ -593,7 +541,7 @@ impl RunHost {
         match &inner.end {
             Some(end) => end.state(),
             None if self.journal.is_some() => inner.uncommitted.committed.unwrap_or(RunState::Queued),
-            None => inner.machine.run_state(),
+            None => inner.run.machine.run_state(),
         }
     }
 }

@@ -102,7 +102,7 @@ impl Inner {
         if self.left_behind.strays.is_empty() || ready.goal != Goal::Do {
             return false;
         }
-        let full = limited(&self.frames, ready.key).into_iter().any(|(over, item)| {
+        let full = limited(&self.run.frames, ready.key).into_iter().any(|(over, item)| {
             let strays = self.left_behind.strays.iter().filter(|stray| stray.stuck.given_up);
             let strays = strays.filter(|stray| stray.within.iter().any(|(of, _)| *of == over)).count();
             strays > 0 && self.items_at_work(over, item) + strays > self.limit_of(over)
@@ -114,7 +114,7 @@ impl Inner {
     }
 
     fn limit_of(&self, over: Key) -> usize {
-        match self.frames.step(over).map(|(_, step)| &step.kind) {
+        match self.run.frames.step(over).map(|(_, step)| &step.kind) {
             Some(Kind::Map { limit: Some(limit), .. }) => *limit as usize,
             _ => usize::MAX,
         }
@@ -124,12 +124,12 @@ impl Inner {
     fn items_at_work(&self, over: Key, item: u32) -> usize {
         let waits: HashSet<Key> =
             self.ready.iter().chain(&self.left_behind.held).map(|ready| ready.key).collect();
-        let at_work = self.machine.steps().filter(|view| {
+        let at_work = self.run.machine.steps().filter(|view| {
             view.state == StepState::Running
                 && matches!(view.step.kind, Kind::Task(task) if task.task.child.is_none())
                 && !waits.contains(&view.key)
         });
-        let items = at_work.flat_map(|view| limited(&self.frames, view.key));
+        let items = at_work.flat_map(|view| limited(&self.run.frames, view.key));
         let mut items: HashSet<u32> = items.filter(|(of, _)| *of == over).map(|(_, item)| item).collect();
         items.insert(item);
         items.len()
@@ -138,10 +138,17 @@ impl Inner {
     /// Tells the journal that the code of an attempt goes on which is about to
     /// end, for whoever looks at the run later.
     pub(super) fn tell_left_behind(&mut self, key: Key, epoch: u32, since: Timestamp) {
-        if self.end.is_none() && !self.machine.run_state().is_ended() && self.frames.get(key.frame).is_some()
+        if self.end.is_none()
+            && !self.run.machine.run_state().is_ended()
+            && self.run.frames.get(key.frame).is_some()
         {
             let event = crate::journal::text(&StoredEvent::left_behind(key, epoch, since));
-            self.uncommitted.entries.push(Entry { at: self.now, event, value: None, changes: Vec::new() });
+            self.uncommitted.entries.push(Entry {
+                at: self.run.now,
+                event,
+                value: None,
+                changes: Vec::new(),
+            });
         }
     }
 }

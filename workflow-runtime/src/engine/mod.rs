@@ -3,7 +3,7 @@
 //! In reading order: an [`Engine`] ([`builder`], [`handle`]) starts [`Run`]s
 //! ([`run`]) and knows them ([`registry`]). A run's [`host`] holds its machine
 //! and its values; [`driver`] is the one loop that feeds the machine and
-//! performs what it decides, with [`values`] over its frames; what follows is
+//! performs what it decides, over its [execution](crate::execution); what follows is
 //! done [`after`] the lock is released. [`durable`] hands it to a store as a
 //! [`entries`], and [`recovery`] reads it back ([`again`], where either failed).
 //! [`health`] tells whoever waits for a commit that the store is in trouble.
@@ -42,9 +42,7 @@ mod driver;
 mod durable;
 mod ending;
 mod entries;
-mod kept;
 mod key;
-mod leftovers;
 mod open;
 mod params;
 mod past;
@@ -53,7 +51,6 @@ mod replay;
 mod schedules;
 mod sleepers;
 mod takeup;
-mod values;
 
 mod noted;
 mod operate;

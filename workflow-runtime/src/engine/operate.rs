@@ -16,11 +16,12 @@ use super::core::Core;
 use super::create::{self, Beginning};
 use super::handle::Engine;
 use super::noted::Noted;
-use super::params::{coded, params_from};
+use super::params::params_from;
 use super::recovery;
 use super::registry::{Known, Registry};
 use super::run::AnyRun;
 use crate::error::{Error, Result};
+use crate::execution::coded::coded;
 use crate::held::{hold_in, unquoted};
 use crate::operation::{By, ExactOperation, Operation};
 use crate::resources::Resources;
@@ -150,7 +151,7 @@ async fn to_run(
                     // To be taken up was all that it needed.
                     InRows::Awake(run)
                         if matches!(operation, ExactOperation::Resume)
-                            && !run.host().lock().machine.is_paused() =>
+                            && !run.host().lock().run.machine.is_paused() =>
                     {
                         return Ok(id.to_owned());
                     }

@@ -1,5 +1,4 @@
-//! A run's parameters as a store keeps them, and code of the user's that reads
-//! and writes values.
+//! A run's parameters as a store keeps them.
 
 use std::collections::BTreeMap;
 
@@ -7,12 +6,10 @@ use serde_json::value::RawValue;
 
 use crate::error::Error;
 use crate::exact::Exact;
-use crate::failure::{Cause, Failure};
-use crate::faithful::key_twice;
+use crate::execution::coded::{Saved, coded, saved};
 use crate::held::{hold_in, unquoted};
-use crate::panics::contained;
 use crate::task::definition::Graph;
-use crate::value::{Codec, Value};
+use crate::value::Value;
 
 /// The parameters that were given by name, in order. Everything that is wrong
 /// with them is said at once.
@@ -107,54 +104,4 @@ pub(super) fn same_arguments(graph: &'static Graph, stored: &[u8], asked: &[u8])
         exact(stored).as_ref() == Some(&asked)
             || written_anew().and_then(|bytes| exact(&bytes)) == Some(asked)
     })
-}
-
-/// Calls code of the user's that reads or writes a value, where a panic is an
-/// error like any other.
-pub(super) fn coded<T>(call: impl FnOnce() -> Result<T, crate::codec::CodecError>) -> Result<T, Failure> {
-    match contained(call) {
-        Ok(Ok(value)) => Ok(value),
-        Ok(Err(error)) => Err(Failure::from_error(Cause::Fatal, &error)),
-        Err(panic) => Err(panic),
-    }
-}
-
-/// A value that is about to be saved.
-pub(crate) struct Saved {
-    pub(crate) bytes: Vec<u8>,
-    /// As it is read back, unless it is what it was.
-    pub(crate) value: Option<Value>,
-}
-
-/// Saves a value, and reads it back at once: what goes on with it here is what
-/// would go on with it after a restart, whatever its type leaves out.
-pub(super) fn saved(codec: &Codec, value: &Value, largest: usize) -> Result<Saved, Failure> {
-    drop(key_twice());
-    let bytes = coded(|| (codec.encode)(value))?;
-    hold_in(&bytes);
-    let twice = key_twice();
-    if bytes.len() > largest {
-        return Err(Failure::new(
-            Cause::Fatal,
-            format!(
-                "a value of type `{}` has {} bytes when saved, and an engine saves at most {largest}; \
-                 keep it in a file or an object store, and pass on its name",
-                (codec.type_name)(),
-                bytes.len()
-            ),
-        ));
-    }
-    if (codec.comes_back)() {
-        return Ok(Saved { bytes, value: None });
-    }
-    let value = coded(|| (codec.decode)(&bytes))?;
-    if let Some(key) = twice {
-        let of = (codec.type_name)();
-        let words = format!(
-            "a value of type `{of}` cannot be saved: it has the key {key} twice, and only one of them would be \
-             read back; rename one of them, or keep it as a list"
-        );
-        return Err(Failure::new(Cause::Fatal, words));
-    }
-    Ok(Saved { bytes, value: Some(value) })
 }

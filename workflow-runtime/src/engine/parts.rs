@@ -5,11 +5,9 @@ use std::collections::VecDeque;
 use std::sync::Mutex;
 
 use super::worker::Ready;
-use crate::execution::frames::Frames;
-use crate::run::{Effects, Event, Machine};
-use crate::task::Env;
+use crate::execution;
+use crate::run::Effects;
 use crate::task::definition::Graph;
-use crate::value::Value;
 
 /// How many runs' parts are kept: as many as usually end while others begin.
 const MOST: usize = 64;
@@ -18,38 +16,24 @@ const MOST: usize = 64;
 /// much to keep for a small one.
 const LARGEST: usize = 256;
 
-/// What a run works with while it goes on. Empty between events, but for the
-/// machine, the frames and what is ready.
+/// What a run works with while it goes on, and what of it is ready.
 pub(crate) struct Parts {
-    pub(super) machine: Machine,
-    pub(super) effects: Effects,
-    /// What performing actions gave the machine to hear next.
-    pub(super) answers: VecDeque<(Event, Option<Value>)>,
-    pub(super) frames: Frames,
+    pub(super) run: execution::Parts,
     pub(super) ready: VecDeque<Ready>,
-    /// For the values that an expression reads, while it is evaluated.
-    pub(super) lent: Env,
 }
 
 impl Parts {
     /// Of a run that has not begun.
     pub(super) fn new(graph: &'static Graph) -> Self {
-        Self {
-            machine: Machine::new(graph),
-            effects: Effects::default(),
-            answers: VecDeque::new(),
-            frames: Frames::default(),
-            ready: VecDeque::new(),
-            lent: Env::plain(),
-        }
+        Self { run: execution::Parts::new(graph), ready: VecDeque::new() }
     }
 
     fn is_small(&self) -> bool {
-        let Effects { actions, changes, .. } = &self.effects;
-        self.machine.capacity() <= LARGEST
-            && self.frames.capacity() <= LARGEST
+        let Effects { actions, changes, .. } = &self.run.effects;
+        self.run.machine.capacity() <= LARGEST
+            && self.run.frames.capacity() <= LARGEST
             && actions.capacity().max(changes.capacity()) <= LARGEST
-            && self.answers.capacity().max(self.ready.capacity()) <= LARGEST
+            && self.run.answers.capacity().max(self.ready.capacity()) <= LARGEST
     }
 }
 
@@ -63,17 +47,17 @@ impl Spares {
         // Not worth waiting for.
         let spare = self.0.try_lock().ok().and_then(|mut spares| spares.pop());
         let Some(mut parts) = spare else { return Parts::new(graph) };
-        parts.machine.reset(graph);
+        parts.run.machine.reset(graph);
         parts
     }
 
     /// The parts of a run that has ended.
     pub(super) fn give(&self, mut parts: Parts) {
-        parts.effects.actions.clear();
-        parts.effects.changes.clear();
-        parts.answers.clear();
+        parts.run.effects.actions.clear();
+        parts.run.effects.changes.clear();
+        parts.run.answers.clear();
         parts.ready.clear();
-        parts.lent.clear();
+        parts.run.lent.clear();
         if parts.is_small()
             && let Ok(mut spares) = self.0.try_lock()
             && spares.len() < MOST
@@ -86,7 +70,8 @@ impl Spares {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::{FrameId, Key, RunState, Timestamp};
+    use crate::run::{Event, FrameId, Key, RunState, Timestamp};
+    use crate::value::Value;
 
     #[crate::task]
     async fn one() -> u64 {
@@ -106,24 +91,24 @@ mod tests {
     fn what_a_run_leaves_to_the_next_is_empty() {
         let spares = Spares::default();
         let mut parts = spares.take(GRAPH);
-        parts.machine.apply(Timestamp(1), Event::Begun, &mut parts.effects).unwrap();
-        parts.answers.push_back((Event::Paused, Some(Value::new(7))));
-        assert!(!parts.effects.actions.is_empty());
+        parts.run.machine.apply(Timestamp(1), Event::Begun, &mut parts.run.effects).unwrap();
+        parts.run.answers.push_back((Event::Paused, Some(Value::new(7))));
+        assert!(!parts.run.effects.actions.is_empty());
         spares.give(parts);
         let parts = spares.take(GRAPH);
-        assert!(parts.effects.actions.capacity() > 0, "it is the same memory");
-        assert!(parts.effects.actions.is_empty() && parts.effects.changes.is_empty());
-        assert!(parts.answers.is_empty() && parts.ready.is_empty());
-        assert_eq!(parts.machine.run_state(), RunState::Queued);
-        assert_eq!(parts.machine.state(Key { frame: FrameId::ROOT, step: 0 }), None);
+        assert!(parts.run.effects.actions.capacity() > 0, "it is the same memory");
+        assert!(parts.run.effects.actions.is_empty() && parts.run.effects.changes.is_empty());
+        assert!(parts.run.answers.is_empty() && parts.ready.is_empty());
+        assert_eq!(parts.run.machine.run_state(), RunState::Queued);
+        assert_eq!(parts.run.machine.state(Key { frame: FrameId::ROOT, step: 0 }), None);
     }
 
     #[test]
     fn a_large_run_leaves_nothing() {
         let spares = Spares::default();
         let mut parts = spares.take(GRAPH);
-        parts.answers.reserve(2 * LARGEST);
+        parts.run.answers.reserve(2 * LARGEST);
         spares.give(parts);
-        assert_eq!(spares.take(GRAPH).answers.capacity(), 0);
+        assert_eq!(spares.take(GRAPH).run.answers.capacity(), 0);
     }
 }

@@ -3,16 +3,17 @@
 
 use std::cell::Cell;
 
-use super::kept::KeptValues;
-use super::leftovers::{Leftover, Leftovers, payload_at};
 use super::registry::Known;
 use super::replay::Unread;
 use crate::blueprint::Blueprint;
+use crate::execution::KeptValues;
+use crate::execution::{Leftover, Leftovers};
 use crate::history::History;
 use crate::journal::{StoredRecalled, first_graph};
 use crate::run::{RunState, StepState};
 use crate::store::{Store, StoredEntry, StoredRun};
 use crate::task::definition::Graph;
+use crate::value::Payload;
 
 /// The story of a run, and what its journal holds of it.
 pub(super) fn read(
@@ -21,7 +22,8 @@ pub(super) fn read(
     stored: &StoredRun,
     entries: &[StoredEntry],
 ) -> Result<History, Unread> {
-    let graph = graph_of(known, store, first_graph(entries, stored.fingerprint))?;
+    let graph =
+        graph_of(known, store, first_graph(entries.iter().map(|entry| &*entry.event), stored.fingerprint))?;
     let failed = Cell::new(None);
     let later = |hash| match graph_of(known, store, hash) {
         Ok(graph) => Some(graph),
@@ -76,7 +78,7 @@ impl History {
     /// What is left, with the values.
     pub(super) fn leftovers(&self, entries: &[StoredEntry]) -> Leftovers {
         let mut leftovers = Leftovers::default();
-        leftovers.kept = KeptValues::of(entries);
+        leftovers.kept = KeptValues::of(entries.iter().map(|entry| (&*entry.event, entry.value.as_ref())));
         for (path, left) in &self.left.steps {
             leftovers.insert(
                 path.clone(),
@@ -91,4 +93,9 @@ impl History {
         }
         leftovers
     }
+}
+
+/// The payload of an entry of a journal.
+pub(crate) fn payload_at(entries: &[StoredEntry], seq: u64) -> Option<Payload> {
+    entries.get(usize::try_from(seq).ok()?)?.value.clone()
 }

@@ -10,15 +10,16 @@ use std::sync::Arc;
 
 use super::after::After;
 use super::core::Core;
-use super::driver::is_visible;
-use super::entries;
 use super::host::{Inner, RunEnd, RunHost};
 use super::open::Open;
-use super::params::{coded, decode_params};
+use super::params::decode_params;
 use super::past;
 use super::registry::Known;
 use super::takeup::TakeUp;
 use super::transact::Done;
+use crate::execution;
+use crate::execution::coded::coded;
+use crate::execution::is_visible;
 use crate::failure::{Cause, Failure, StepError};
 use crate::journal::{Holds, StoredEvent};
 use crate::panics::contained;
@@ -81,11 +82,11 @@ impl RunHost {
         // What has ended stays as it ended, whatever became of its code.
         let params = if stored.end.is_some() { params.unwrap_or_default() } else { params? };
         let host = Self::stored(core, graph, store, stored, params);
-        host.lock().log.holds = false;
+        host.lock().run.log.holds = false;
         let mut after = Box::<After>::default();
         let go_on = host.read_journal(&mut after, known, store, stored, journal);
         let mut inner = host.lock();
-        inner.log.holds = true;
+        inner.run.log.holds = true;
         (inner.uncommitted.told, inner.uncommitted.unsure) = (Some(stored.state), stored.asleep);
         inner.uncommitted.told_suspected = stored.suspected;
         drop(inner);
@@ -136,8 +137,8 @@ impl RunHost {
         let begin = last_life(entries);
         if begin > 0 {
             let past = past::read(known, store, stored, &entries[..begin])?;
-            inner.leftovers = Some(Box::new(past.leftovers(entries)));
-            inner.machine = holds(&entries[begin - 1]).machine(self.graph);
+            inner.run.leftovers = Some(Box::new(past.leftovers(entries)));
+            inner.run.machine = holds(&entries[begin - 1]).machine(self.graph);
         }
         inner.uncommitted.seq = begin as u64;
         for (number, entry) in (begin as u64..).zip(&entries[begin..]) {
@@ -154,15 +155,15 @@ impl RunHost {
                 continue;
             }
             if let (Some(key), Some(arguments)) = (event.given_to(), &entry.value) {
-                inner.give(key, arguments);
+                inner.run.give(key, arguments);
                 continue;
             }
             let is_kept = event.is_kept();
             let Some(event) = event.event(self.graph) else {
                 return Err(of(&"is a signal that the workflow does not have").into());
             };
-            inner.now = entry.at;
-            let stored = entries::decode(inner, &event, entry.value.as_ref())?;
+            inner.run.now = entry.at;
+            let stored = execution::decode(&inner.run, &event, entry.value.as_ref())?;
             let kept = entry
                 .value
                 .as_ref()
@@ -171,27 +172,30 @@ impl RunHost {
                 .check_answer(inner, &event, is_kept || kept.is_some())
                 .map_err(|problem| of(&problem))?;
             // The journal has it, or is of before such values were kept.
-            drop(inner.take_kept(&event));
+            drop(inner.run.take_kept(&event));
             if let Some(kept) = kept {
                 inner
+                    .run
                     .restore(&event, kept)
                     .map_err(|problem| of(&format_args!("cannot be followed: {problem}")))?;
             }
             open.hear(&event);
-            self.hear(inner, event, stored.or(recalled))
+            inner
+                .run
+                .hear(event, stored.or(recalled))
                 .map_err(|refused| of(&format_args!("does not follow from those before: {refused}")))?;
             let closed_before = after.garbage.len();
-            let mut actions = std::mem::take(&mut inner.effects.actions);
+            let mut actions = std::mem::take(&mut inner.run.effects.actions);
             for action in actions.drain(..) {
                 if is_visible(&action) {
-                    open.take(action, inner.now);
+                    open.take(action, inner.run.now);
                 } else {
                     self.perform(inner, after, action);
                 }
             }
-            inner.effects.actions = actions;
+            inner.run.effects.actions = actions;
             self.note_changes(inner, after, closed_before);
-            if let Some(reason) = inner.leftovers.as_ref().and_then(|left| left.unreadable.clone()) {
+            if let Some(reason) = inner.run.leftovers.as_ref().and_then(|left| left.unreadable.clone()) {
                 return Err(reason.into());
             }
         }
@@ -206,7 +210,7 @@ impl RunHost {
         after: &mut After,
         stored: &store::RunEnd,
     ) -> Result<(), String> {
-        inner.result =
+        inner.run.result =
             match &stored.result {
                 Some(payload) => {
                     let value = coded(|| (self.graph.output.decode)(&payload.bytes));
@@ -216,7 +220,7 @@ impl RunHost {
                 }
                 None => None,
             };
-        inner.now = stored.at;
+        inner.run.now = stored.at;
         let end = match (stored.state, &stored.error) {
             (RunState::Succeeded, _) => RunEnd::Succeeded,
             (RunState::Failed, Some(error)) => RunEnd::Failed(error.clone()),
@@ -226,7 +230,7 @@ impl RunHost {
             }
             _ => RunEnd::Cancelled,
         };
-        inner.answers.clear();
+        inner.run.answers.clear();
         self.finish(inner, after, end);
         Ok(())
     }
@@ -236,7 +240,7 @@ impl RunHost {
     pub(super) fn go_on(self: &Arc<Self>, inner: &mut Inner, after: &mut After, open: Open, mut done: Done) {
         let end = open.attempts_end();
         let Open { actions, since, finish, grace, .. } = open;
-        inner.uncommitted.committed = Some(inner.machine.run_state());
+        inner.uncommitted.committed = Some(inner.run.machine.run_state());
         if inner.uncommitted.seq == 0 {
             // Created by somebody who did not let it begin.
             self.handle(inner, after, Event::Begun, None);
@@ -244,7 +248,7 @@ impl RunHost {
         }
         // In the journal already, but its end is not.
         inner.uncommitted.actions.extend(finish);
-        if let Some((answer, value)) = inner.answers.pop_front() {
+        if let Some((answer, value)) = inner.run.answers.pop_front() {
             self.handle(inner, after, answer, value);
         }
         for action in actions.into_values() {
@@ -260,7 +264,7 @@ impl RunHost {
                 // Whatever does not wait any more is left out.
                 Action::Timer { key, .. } | Action::Acquire { key, .. } if !is_waited_for(inner, key) => {}
                 Action::Timer { key, epoch, at } => {
-                    let since = since.get(&(key, epoch)).copied().unwrap_or(inner.now);
+                    let since = since.get(&(key, epoch)).copied().unwrap_or(inner.run.now);
                     self.await_time(inner, key, epoch, at, since);
                 }
                 Action::Acquire { .. } => self.perform(inner, after, action),
@@ -274,7 +278,7 @@ impl RunHost {
             self.handle(inner, after, Event::GraceOver, None);
         }
         // An engine that could not go on with it may have said so.
-        let state = inner.machine.run_state();
+        let state = inner.run.machine.run_state();
         inner.uncommitted.restate = inner.uncommitted.told != Some(state) && !state.is_ended();
         self.call_workers(inner, after);
         // One that only waits falls asleep, unless somebody takes hold of it.
@@ -296,11 +300,11 @@ impl RunHost {
             Event::Paused => return Ok(None),
             // All that was asked before had been answered by then.
             _ => {
-                inner.answers.clear();
+                inner.run.answers.clear();
                 return Ok(None);
             }
         }
-        while let Some((now, value)) = inner.answers.pop_front() {
+        while let Some((now, value)) = inner.run.answers.pop_front() {
             let (key, then, now) = match (event, &now) {
                 (Event::Answered { key, answer: then }, Event::Answered { key: asked, answer: now })
                     if key == asked =>
@@ -323,8 +327,8 @@ impl RunHost {
                 }
                 // Earlier versions kept no outcome of a workflow, and ran it anew.
                 (Event::Answered { key, .. }, Event::Recalled { key: asked, .. }) if key == asked => {
-                    let now = self.evaluate(inner, *key, 0);
-                    inner.answers.push_front((Event::Answered { key: *key, answer: now }, None));
+                    let now = inner.run.evaluate(self, *key, 0);
+                    inner.run.answers.push_front((Event::Answered { key: *key, answer: now }, None));
                     continue;
                 }
                 _ => continue,
@@ -332,7 +336,7 @@ impl RunHost {
             if is_kept {
                 return Ok(None);
             }
-            let step = || inner.machine.path(*key).unwrap_or_default();
+            let step = || inner.run.machine.path(*key).unwrap_or_default();
             return match (then, now) {
                 (Ok(Answer::Items(then)), Ok(Answer::Items(now))) if then != now => Err(format!(
                     "cannot be followed: `{}` went over {then} items, and finds {now} now",
@@ -351,7 +355,7 @@ impl RunHost {
 
 /// Whether a step still waits for what it asked for.
 fn is_waited_for(inner: &Inner, key: Key) -> bool {
-    let state = inner.machine.state(key);
+    let state = inner.run.machine.state(key);
     matches!(state, Some(StepState::Waiting(_) | StepState::Undoing | StepState::OutcomeUnknown))
 }
 

@@ -186,7 +186,7 @@ impl AnyRun {
         let inner = host.lock();
         let end = inner.end.as_ref()?;
         let result = host.outcome(end).and_then(|()| {
-            let value = inner.result.clone().unwrap_or_else(|| Value::new(()));
+            let value = inner.run.result.clone().unwrap_or_else(|| Value::new(()));
             (host.graph.output.encode)(&value).map_err(|error| Error::Codec(Arc::new(error)))
         });
         Some(result)
@@ -300,7 +300,7 @@ impl<T: Durable> Run<T> {
         if let Some(end) = &inner.end {
             host.outcome(end)?;
         }
-        let value = if only { inner.result.take() } else { inner.result.clone() };
+        let value = if only { inner.run.result.take() } else { inner.run.result.clone() };
         drop(inner);
         match value.unwrap_or_else(|| Value::new(())).into_inner::<T>() {
             Ok(value) => Ok(value),

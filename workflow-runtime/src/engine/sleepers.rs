@@ -182,8 +182,8 @@ impl RunHost {
     pub(super) fn may_sleep(&self, inner: &Inner) -> bool {
         self.handles.load(Ordering::Acquire) == 0
             && inner.end.is_none()
-            && matches!(inner.machine.run_state(), RunState::Waiting | RunState::Paused)
-            && inner.machine.is_idle()
+            && matches!(inner.run.machine.run_state(), RunState::Waiting | RunState::Paused)
+            && inner.run.machine.is_idle()
             && inner.attempts == 0
             && inner.working == 0
             && inner.ready.is_empty()
@@ -191,7 +191,7 @@ impl RunHost {
             && inner.room.is_empty()
             // An undo between two attempts waits for a time that no step's
             // state tells, also where the rest of the run only waits.
-            && inner.machine.steps().all(|view| view.state != StepState::Undoing)
+            && inner.run.machine.steps().all(|view| view.state != StepState::Undoing)
             // Its row would wake it too late.
             && !inner.timers.iter().any(|timer| timer.is_ahead_of_its_time(&self.core.clock))
     }
@@ -254,12 +254,12 @@ impl RunHost {
 impl Inner {
     /// Whether a step of the run waits for its next attempt.
     fn backs_off(&self) -> bool {
-        self.machine.steps().any(|view| matches!(view.state, StepState::Waiting(Wait::Backoff { .. })))
+        self.run.machine.steps().any(|view| matches!(view.state, StepState::Waiting(Wait::Backoff { .. })))
     }
 
     /// The first time at which the run goes on by itself.
     pub(super) fn next_cause(&self) -> Option<Timestamp> {
-        let causes = self.machine.steps().filter_map(|view| match view.state {
+        let causes = self.run.machine.steps().filter_map(|view| match view.state {
             StepState::Waiting(Wait::Timer { until } | Wait::Backoff { until }) => Some(until),
             StepState::Waiting(Wait::Signal { until }) => until,
             _ => None,

@@ -13,14 +13,14 @@ impl RunSnapshot {
     pub(crate) fn of(host: &RunHost) -> Self {
         let (state, stopped) = (host.state(), host.why_stopped());
         let inner = host.lock();
-        let open = inner.frames.iter().map(|frame| {
-            let steps = inner.machine.steps_of(frame.id);
+        let open = inner.run.frames.iter().map(|frame| {
+            let steps = inner.run.machine.steps_of(frame.id);
             (frame.scope.clone(), steps.map(|view| StepRecord::of(&view, &frame.progress)).collect())
         });
-        let closed = inner.log.closed().map(|closed| (closed.scope.clone(), closed.records().collect()));
+        let closed = inner.run.log.closed().map(|closed| (closed.scope.clone(), closed.records().collect()));
         let regions: Vec<_> = open.chain(closed).collect();
-        let open_steps = inner.frames.iter().flat_map(|frame| {
-            let (machine, scope) = (&inner.machine, Arc::as_ptr(&frame.scope));
+        let open_steps = inner.run.frames.iter().flat_map(|frame| {
+            let (machine, scope) = (&inner.run.machine, Arc::as_ptr(&frame.scope));
             let of = move |view: StepView<'_>| {
                 let open = OpenStep { items: Items::of(machine, view.key), due: due(machine, &view) };
                 (open.items.is_some() || open.due.is_some()).then_some(((scope, view.key.step), open))
@@ -49,7 +49,7 @@ impl RunSnapshot {
 impl RunHost {
     /// What has happened so far.
     pub(super) fn trace(&self) -> Trace {
-        let entries: Vec<_> = self.lock().log.entries().collect();
+        let entries: Vec<_> = self.lock().run.log.entries().collect();
         entries.into_iter().map(RunEvent::from).collect::<Vec<_>>().into()
     }
 }

@@ -119,15 +119,15 @@ impl RunHost {
     }
 
     fn note_long(self: &Arc<Self>, inner: &mut Inner, after: &mut After, poll: &Poll) {
-        let view = inner.machine.view(poll.key);
+        let view = inner.run.machine.view(poll.key);
         let stuck = Stuck {
-            step: inner.machine.path(poll.key).unwrap_or_else(|| self.graph.name.to_owned()),
+            step: inner.run.machine.path(poll.key).unwrap_or_else(|| self.graph.name.to_owned()),
             attempt: view.map_or(0, |view| view.attempt),
             since: self.core.clock.wall_of(poll.since),
             blocking: false,
             given_up: false,
         };
-        let mut stray = Stray::of(&inner.frames, poll.key, poll.epoch, stuck);
+        let mut stray = Stray::of(&inner.run.frames, poll.key, poll.epoch, stuck);
         if poll.how == How::First {
             stray.uncounted = true;
             inner.working -= 1;
@@ -183,7 +183,7 @@ impl RunHost {
             _ => AttemptEnd::Cancelled,
         };
         inner.attempts -= 1;
-        inner.now = self.core.clock.now();
+        inner.run.now = self.core.clock.now();
         inner.tell_left_behind(poll.key, poll.epoch, self.core.clock.wall_of(poll.since));
         inner.controls.remove(poll.key, poll.epoch);
         self.leave_behind(inner, after, stray);
@@ -196,7 +196,7 @@ impl RunHost {
 
 /// The step of a poll, where its region is still open.
 fn task_of(inner: &Inner, poll: &Poll) -> Option<&'static TaskStep> {
-    match &inner.frames.step(poll.key)?.1.kind {
+    match &inner.run.frames.step(poll.key)?.1.kind {
         Kind::Task(task) => Some(task),
         _ => None,
     }

@@ -14,22 +14,24 @@ use super::after::After;
 use super::core::Core;
 use super::durable::Journal;
 use super::host::{Identity, Inner, RunHost};
-use super::leftovers::{self, Kept, Leftovers, payload_at};
-use super::params::{coded, decode_params};
-use super::past::{self, blueprint_of};
+use super::params::decode_params;
+use super::past::{self, blueprint_of, payload_at};
 use super::registry::{Adopted, Known, Registry};
 use super::replay::Unread;
 use crate::blueprint::{
     Adoption, Again, Blueprint, Comparison, Obstacle, Progress, Verdict, after, compare, renumbered,
 };
 use crate::error::Result;
+use crate::execution::coded::coded;
+use crate::execution::{self, Kept, Leftovers};
 use crate::history::{History, Left};
 use crate::journal::{Holds, StoredEvent, StoredRecalled, Why};
 use crate::lookup::{find_signal, find_step, static_path};
 use crate::operation::By;
 use crate::run::Event;
-use crate::store::{Entry, Payload, Store, StoreError, StoredEntry, StoredRun};
+use crate::store::{Entry, Store, StoreError, StoredEntry, StoredRun};
 use crate::task::definition::{Graph, OnFailure};
+use crate::value::Payload;
 use crate::value::Value;
 
 /// A new life of a run, about to begin.
@@ -315,7 +317,7 @@ fn unfit(left: &Left, graph: &'static Graph, entries: &[StoredEntry]) -> Vec<Obs
         let reason = match &left.recalled {
             StoredRecalled::Value => {
                 let value = left.from.and_then(|seq| payload_at(entries, seq));
-                leftovers::check(path, step, value.as_ref()).err()
+                execution::check(path, step, value.as_ref()).err()
             }
             StoredRecalled::Failed { .. } if matches!(step.on_failure, OnFailure::FailRun) => {
                 Some(format!("step `{path}` has failed, which was a value and fails the run now"))
@@ -392,7 +394,7 @@ impl RunHost {
         let (id, key, started_at) = (stored.id.clone(), stored.key.clone(), stored.created_at);
         let identity = Identity { id, key, started_at };
         let host = Self::of(core.clone(), graph, identity, params, journal);
-        host.lock().log.holds = true;
+        host.lock().run.log.holds = true;
         host
     }
 
@@ -412,8 +414,8 @@ impl RunHost {
             known,
             next,
         } = anew;
-        inner.now = self.core.clock.now();
-        let at = inner.now;
+        inner.run.now = self.core.clock.now();
+        let at = inner.run.now;
         let uncommitted = &mut inner.uncommitted;
         uncommitted.seq = next;
         for Kept { path, recalled, value, held } in kept {
@@ -438,8 +440,8 @@ impl RunHost {
         uncommitted.entries.push(Entry { at, event, value: None, changes: Vec::new() });
         uncommitted.blueprint = (before != known.hash()).then(|| (known.hash(), known.text()));
         (uncommitted.restate, uncommitted.unsure) = (true, true);
-        inner.leftovers = Some(Box::new(leftovers));
-        inner.machine = holds.machine(self.graph);
+        inner.run.leftovers = Some(Box::new(leftovers));
+        inner.run.machine = holds.machine(self.graph);
         self.hear_first(inner, after, paused);
         for (name, payload) in signals {
             // One that nobody can wait for any more is left behind.

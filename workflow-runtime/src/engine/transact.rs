@@ -13,18 +13,20 @@ use tokio::sync::oneshot;
 use tracing::Span;
 
 use super::attempt::{End, Given, Watch};
-use super::entries;
 use super::host::RunHost;
 use super::open::Open;
-use super::params::coded;
 use super::polls::Polling;
+use crate::execution::coded::coded;
+use crate::execution::coded::payload;
 use crate::failure::{Cause, Failure};
 use crate::panics::contained;
 use crate::run::{Action, Key};
-use crate::store::{Payload, RunRef, Store, StoreError, Transact, Transacted};
+use crate::store::{RunRef, Store, StoreError, Transact, Transacted};
+use crate::task::context::Context;
 use crate::task::definition::{Kind, Start, TaskDef};
 use crate::task::transaction::interrupted_by;
 use crate::task::{Ended, Retryability};
+use crate::value::Payload;
 use crate::value::Value;
 
 /// What transactions gave back whose end the run has not heard of: by the step
@@ -51,11 +53,11 @@ impl RunHost {
                 Action::Undo { key, epoch, .. } => (*key, *epoch, true),
                 _ => continue,
             };
-            let Some((frame, step)) = inner.frames.step(key) else { continue };
+            let Some((frame, step)) = inner.run.frames.step(key) else { continue };
             let Kind::Task(task) = step.kind else { continue };
             let task = if undo { task.task.undo.map(|by| by.task) } else { Some(task.task) };
             if let Some(task) = task.filter(|task| task.transaction) {
-                let mut context = self.context(key, epoch, 1);
+                let mut context = Context::new(self.clone(), key, epoch, 1);
                 context.renew(key, epoch, 1, undo, &frame.scope);
                 asked.push((key, epoch, task, context));
             }
@@ -194,7 +196,7 @@ impl Work {
         let ended = ended.and_then(|ended| ended);
         let payload = match &ended {
             Ok(Ended::Ok(value)) => {
-                entries::payload(&task.output, value, core.largest_value).map(|(payload, _)| Some(payload))
+                payload(&task.output, value, core.largest_value).map(|(payload, _)| Some(payload))
             }
             _ => Ok(None),
         };

@@ -119,7 +119,7 @@ impl RunHost {
     fn first_attempt(self: &Arc<Self>, worker: &mut Worker) {
         let Worker { attempt, given, after } = worker;
         self.with_after(after, |inner, after| {
-            inner.now = self.core.clock.now();
+            inner.run.now = self.core.clock.now();
             *attempt = self.take_attempt(inner, after, given);
         });
         self.step_aside(worker);
@@ -143,7 +143,7 @@ impl RunHost {
                 }
             }
             if is_timed {
-                self.core.paces.note(ended.task, inner.now.since(ended.began));
+                self.core.paces.note(ended.task, inner.run.now.since(ended.began));
             }
             if is_counted {
                 inner.leave(&ended);
@@ -203,12 +203,12 @@ impl RunHost {
         let Some((since, code)) = left else {
             return self.end_attempt(inner, after, key, epoch, end, output);
         };
-        inner.now = self.core.clock.now();
+        inner.run.now = self.core.clock.now();
         inner.tell_left_behind(key, epoch, since);
         inner.controls.remove(key, epoch);
         let (step, attempt) = (code.step.clone(), code.attempt);
         let stuck = Stuck { step, attempt, since, blocking: true, given_up: true };
-        self.leave_behind(inner, after, Stray::of(&inner.frames, key, epoch, stuck));
+        self.leave_behind(inner, after, Stray::of(&inner.run.frames, key, epoch, stuck));
         self.attempt_ended(inner, after, key, epoch, end, output);
     }
 
@@ -297,7 +297,7 @@ impl RunHost {
         {
             room.taken = true;
         }
-        let frame = inner.frames.get_mut(key.frame)?;
+        let frame = inner.run.frames.get_mut(key.frame)?;
         let Kind::Task(step) = &frame.scope.step(key.step)?.kind else { return None };
         let (purpose, task) = match goal {
             Goal::Do => (Purpose::Attempt, step.task),
@@ -321,7 +321,7 @@ impl RunHost {
         }
         if goal == Goal::Do {
             frame.progress.clear(key.step);
-            inner.machine.note_begun(key, epoch, inner.now);
+            inner.run.machine.note_begun(key, epoch, inner.run.now);
         }
         let span = tracing::enabled!(tracing::Level::INFO).then(|| {
             let path = frame.scope.path(key.step);
@@ -329,7 +329,7 @@ impl RunHost {
             self.listen(&span, &path, attempt, goal == Goal::Undo);
             Box::new(span)
         });
-        let (began, steady) = (inner.now, self.core.clock.steady_of(inner.now));
+        let (began, steady) = (inner.run.now, self.core.clock.steady_of(inner.run.now));
         Some(Attempt { key, epoch, began, steady, deadline, step, task, goal, is_quick: false, span })
     }
 

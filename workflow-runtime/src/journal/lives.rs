@@ -2,13 +2,13 @@
 //! now; each life that began under another says which was followed before.
 
 use super::StoredEvent;
-use crate::store::StoredEntry;
 
-/// The hash of the graph that the first entries of a journal are about. `now` is
+/// The hash of the graph that the first entries of a journal are about, of which
+/// these are the texts. `now` is
 /// that of the run's row.
-pub(crate) fn first_graph(entries: &[StoredEntry], now: u64) -> u64 {
-    let taken_up = entries.iter().filter(|entry| entry.event.contains("taken_up"));
-    let read = taken_up.filter_map(|entry| serde_json::from_str(&entry.event).ok());
+pub(crate) fn first_graph<'a>(entries: impl Iterator<Item = &'a str>, now: u64) -> u64 {
+    let taken_up = entries.filter(|event| event.contains("taken_up"));
+    let read = taken_up.filter_map(|event| serde_json::from_str(event).ok());
     first_graph_of(&read.collect::<Vec<_>>(), now)
 }
 

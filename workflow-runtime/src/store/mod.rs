@@ -29,6 +29,7 @@ mod sqlite;
 mod transact;
 mod trouble;
 
+pub use crate::value::Payload;
 pub use clear::check_clear;
 pub(crate) use clear::check_keys;
 #[cfg(feature = "encryption")]
@@ -38,8 +39,8 @@ pub use layer::Layer;
 pub use lines::{LogFilter, LogLevel, LogLine, StoredLine};
 pub use memory::Memory;
 pub use model::{
-    Answer, Batch, Created, Entry, NewRun, Parent, Payload, Remembered, Request, RunEnd, RunFilter, RunRef,
-    SealedKey, Sleep, StepChange, StoredEntry, StoredRequest, StoredRule, StoredRun, StoredSchedule, Tick,
+    Answer, Batch, Created, Entry, NewRun, Parent, Remembered, Request, RunEnd, RunFilter, RunRef, SealedKey,
+    Sleep, StepChange, StoredEntry, StoredRequest, StoredRule, StoredRun, StoredSchedule, Tick,
 };
 pub use sqlite::{Durability, Owner, Sqlite, SqliteOptions, Visitor};
 #[cfg(feature = "app")]

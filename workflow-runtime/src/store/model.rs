@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::StoreError;
 use crate::failure::{Failure, StepError};
 use crate::run::{RunState, StepState, Timestamp};
+use crate::value::Payload;
 
 /// A store's own number for a run, larger for later runs. It is valid while
 /// the store is open; what names a run for ever is its id.
@@ -227,15 +228,6 @@ pub struct Entry {
     pub value: Option<Payload>,
     /// What it changed, for people. Nothing is ever restored from it.
     pub changes: Vec<StepChange>,
-}
-
-/// An encoded value.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Payload {
-    /// The name of its type, for messages.
-    pub type_name: Cow<'static, str>,
-    /// The value, as its codec wrote it.
-    pub bytes: Vec<u8>,
 }
 
 /// A step that has a new state.

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::super::entries::output_codec;
 use super::super::host::{Inner, RunHost};
 use super::{from_json, needs_store, refused, value_for};
 use crate::error::{Error, Result};
+use crate::execution::output_codec;
 use crate::lookup::find_signal;
 use crate::operation::{Asker, By, ExactOperation};
 use crate::run::{Event, Key, StepState};
@@ -21,14 +21,14 @@ pub(super) async fn to_live(
     match operation {
         ExactOperation::Cancel => host.cancel(asker).await?,
         ExactOperation::Pause => {
-            let event = |inner: &Inner| match inner.machine.is_paused() {
+            let event = |inner: &Inner| match inner.run.machine.is_paused() {
                 true => Err(refused(&host.id, "is paused already")),
                 false => Ok((Event::Paused, None)),
             };
             host.ask(asker, event).await?;
         }
         ExactOperation::Resume => {
-            let event = |inner: &Inner| match inner.machine.is_paused() {
+            let event = |inner: &Inner| match inner.run.machine.is_paused() {
                 true => Ok((Event::Resumed, None)),
                 false => Err(refused(&host.id, "is not paused")),
             };
@@ -45,11 +45,11 @@ pub(super) async fn to_live(
         ExactOperation::Set { step, value } => {
             let event = |inner: &Inner| {
                 let (key, _) = open_step(host, inner, step)?;
-                inner.machine.may_set(key).map_err(|refusal| {
+                inner.run.machine.may_set(key).map_err(|refusal| {
                     let what = "wait until it has ended, or cancel";
                     refused(&host.id, format!("cannot set `{step}`: it {refusal}; {what}"))
                 })?;
-                if inner.machine.is_undo(key) {
+                if inner.run.machine.is_undo(key) {
                     return match value.get() == "null" {
                         true => Ok((Event::Set { key }, None)),
                         false => Err(refused(
@@ -61,29 +61,29 @@ pub(super) async fn to_live(
                         )),
                     };
                 }
-                let codec = inner.machine.step(key).and_then(output_codec);
+                let codec = inner.run.machine.step(key).and_then(output_codec);
                 let value = value_for(&host.id, step, codec, value)?;
                 Ok((Event::Set { key }, Some(value)))
             };
             host.ask(asker, event).await?;
         }
         ExactOperation::Retry { step: Some(step) } => {
-            let event = |inner: &Inner| {
-                let (key, _) = open_step(host, inner, step)?;
-                inner
-                    .machine
-                    .may_retry(key)
-                    .map_err(|refusal| refused(&host.id, format!("cannot retry `{step}`: it {refusal}")))?;
-                Ok((Event::RetryRequested { key }, None))
-            };
+            let event =
+                |inner: &Inner| {
+                    let (key, _) = open_step(host, inner, step)?;
+                    inner.run.machine.may_retry(key).map_err(|refusal| {
+                        refused(&host.id, format!("cannot retry `{step}`: it {refusal}"))
+                    })?;
+                    Ok((Event::RetryRequested { key }, None))
+                };
             host.ask(asker, event).await?;
         }
         ExactOperation::Retry { step: None } => {
             let waiting: Vec<Key> = {
                 let inner = host.lock();
                 host.check_open(&inner)?;
-                let steps = inner.machine.steps().map(|view| view.key);
-                steps.filter(|key| inner.machine.may_retry(*key).is_ok()).collect()
+                let steps = inner.run.machine.steps().map(|view| view.key);
+                steps.filter(|key| inner.run.machine.may_retry(*key).is_ok()).collect()
             };
             if waiting.is_empty() {
                 return Err(refused(
@@ -103,7 +103,7 @@ pub(super) async fn to_live(
             let gives_up = matches!(operation, ExactOperation::GiveUp { .. });
             let event = |inner: &Inner| {
                 let (key, _) = open_step(host, inner, step)?;
-                let machine = &inner.machine;
+                let machine = &inner.run.machine;
                 let allowed = match gives_up {
                     true => machine.may_give_up(key),
                     false => machine.may_give_up(key).and_then(|()| machine.may_set(key)),
@@ -133,8 +133,8 @@ pub(super) async fn to_live(
 
 /// The open step of a path, and its state.
 fn open_step(host: &RunHost, inner: &Inner, path: &str) -> Result<(Key, StepState)> {
-    let mut steps = inner.machine.steps();
-    let found = steps.find(|view| inner.machine.path(view.key).as_deref() == Some(path));
+    let mut steps = inner.run.machine.steps();
+    let found = steps.find(|view| inner.run.machine.path(view.key).as_deref() == Some(path));
     found.map(|view| (view.key, view.state)).ok_or_else(|| {
         refused(&host.id, format!("has no step `{path}` that is under way; `show` lists its steps"))
     })

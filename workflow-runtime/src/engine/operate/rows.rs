@@ -6,7 +6,6 @@ use serde_json::value::RawValue;
 
 use super::super::core::Core;
 use super::super::create::{self, Beginning};
-use super::super::entries::{output_codec, payload};
 use super::super::host::RunHost;
 use super::super::params::decode_params;
 use super::super::recovery;
@@ -16,6 +15,8 @@ use super::super::run::AnyRun;
 use super::super::takeup::{AdoptWanted, TakeUp};
 use super::{refused, value_for};
 use crate::error::{Error, Result};
+use crate::execution::coded::payload;
+use crate::execution::output_codec;
 use crate::journal::{StoredEvent, Why};
 use crate::lookup::find_step;
 use crate::operation::{By, ExactOperation};

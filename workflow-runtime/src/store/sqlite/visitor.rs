@@ -327,13 +327,13 @@ impl Visitor {
     /// What the transactions of tasks gave back, with the run and the key that
     /// each was done under.
     #[cfg(feature = "app")]
-    pub(crate) fn effects(&self) -> Result<Vec<(RunRef, String, crate::store::Payload)>, StoreError> {
+    pub(crate) fn effects(&self) -> Result<Vec<(RunRef, String, crate::value::Payload)>, StoreError> {
         self.reader.effects()
     }
 
     /// Every remembered result, with what it is the result of.
     #[cfg(feature = "app")]
-    pub(crate) fn all_remembered(&self) -> Result<Vec<(Vec<u8>, crate::store::Payload)>, StoreError> {
+    pub(crate) fn all_remembered(&self) -> Result<Vec<(Vec<u8>, crate::value::Payload)>, StoreError> {
         self.reader.all_remembered()
     }
 

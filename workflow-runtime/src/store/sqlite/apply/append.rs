@@ -40,7 +40,7 @@ impl Append {
         Ok(Self { batch, entries, error, result_file, remember_files })
     }
 
-    fn result(&self) -> Option<&crate::store::Payload> {
+    fn result(&self) -> Option<&crate::value::Payload> {
         self.batch.end.as_ref().and_then(|end| end.result.as_ref())
     }
 

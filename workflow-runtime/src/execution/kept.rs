@@ -12,18 +12,25 @@ use std::task::{Context as TaskContext, Poll, Waker};
 
 use serde_json::value::RawValue;
 
-use super::host::{Inner, RunHost};
-use super::params::{Saved, coded, saved};
-use crate::execution::frames::{Frame, Kept};
+use super::Execution;
+use super::coded::{Saved, coded, saved};
+use super::frames::{Frame, Kept};
 use crate::failure::Failure;
 use crate::held::hold_in;
 use crate::journal::{StoredEvent, Why};
 use crate::panics::contained;
 use crate::run::{Event, FrameId, Key};
-use crate::store::{Entry, Payload, StoredEntry};
+use crate::task::context::{Context, Host};
 use crate::task::definition::{Graph, Kind, TaskStep, Yield};
 use crate::task::{Ended, Env, Moved, Purpose};
-use crate::value::{Codec, Value};
+use crate::value::{Codec, Payload, Value};
+
+/// The arguments of a step, written down for ever.
+pub(crate) struct Given {
+    pub(crate) key: Key,
+    pub(crate) path: String,
+    pub(crate) arguments: Vec<u8>,
+}
 
 /// What the earlier lives of a run have kept, by the paths of steps.
 #[derive(Clone, Default)]
@@ -44,17 +51,16 @@ pub(crate) struct KeptValues {
 
 impl KeptValues {
     /// What the entries of a journal have kept, life by life.
-    pub(super) fn of(entries: &[StoredEntry]) -> Self {
+    pub(crate) fn of<'a>(entries: impl Iterator<Item = (&'a str, Option<&'a Payload>)>) -> Self {
         let mut kept = Self { hold: true, ..Self::default() };
-        for entry in entries {
+        for (text, value) in entries {
             // Most entries keep nothing, and are not read for that.
-            let is_read =
-                entry.value.is_some() || entry.event.contains("taken_up") || entry.event.contains("\"path\"");
+            let is_read = value.is_some() || text.contains("taken_up") || text.contains("\"path\"");
             if !is_read {
                 continue;
             }
-            let Ok(event) = serde_json::from_str::<StoredEvent>(&entry.event) else { continue };
-            match (event, entry.value.clone()) {
+            let Ok(event) = serde_json::from_str::<StoredEvent>(text) else { continue };
+            match (event, value.cloned()) {
                 (
                     StoredEvent::ItemsListed { path: Some(path), .. } | StoredEvent::Listed { path },
                     Some(list),
@@ -86,7 +92,7 @@ impl KeptValues {
     }
 
     /// Another life begins: what is kept of those before.
-    pub(super) fn begin(&mut self, why: Why, dropped: &[String]) {
+    pub(crate) fn begin(&mut self, why: Why, dropped: &[String]) {
         self.hold = matches!(why, Why::Retried | Why::Set);
         match why {
             Why::Retried | Why::Set => {}
@@ -101,23 +107,23 @@ impl KeptValues {
     }
 
     /// The lists, for a run that keeps results of this one.
-    pub(super) fn into_lists(self) -> Vec<(String, Payload)> {
+    pub(crate) fn into_lists(self) -> Vec<(String, Payload)> {
         let mut lists: Vec<_> = self.lists.into_iter().collect();
         lists.sort_by(|(left, _), (right, _)| left.cmp(right));
         lists
     }
 
-    pub(super) fn keep_list(&mut self, path: String, list: Payload) {
+    pub(crate) fn keep_list(&mut self, path: String, list: Payload) {
         self.lists.insert(path, list);
     }
 
-    pub(super) fn arguments(&self, path: &str) -> Option<&Payload> {
+    pub(crate) fn arguments(&self, path: &str) -> Option<&Payload> {
         self.arguments.get(path)
     }
 }
 
 /// The items of a `for`.
-pub(super) struct List {
+pub(crate) struct List {
     items: Vec<Value>,
     /// Which of them comes first now, and so on, where they are listed in
     /// another order than then. Nothing where they are not.
@@ -125,12 +131,12 @@ pub(super) struct List {
 }
 
 impl List {
-    pub(super) fn of(items: Vec<Value>) -> Self {
+    pub(crate) fn of(items: Vec<Value>) -> Self {
         Self { items, order: Vec::new() }
     }
 
     /// As its step keeps it.
-    pub(super) fn kept(self) -> (usize, Kept) {
+    pub(crate) fn kept(self) -> (usize, Kept) {
         let Self { items, order } = self;
         let count = items.len();
         let results = std::iter::repeat_n(Value::ABSENT, count).collect();
@@ -179,51 +185,48 @@ fn read_values(codecs: &[&'static Codec], stored: &Payload) -> Result<Vec<Value>
 }
 
 /// How the parameters of a child workflow are written.
-pub(super) fn param_codecs(child: &'static Graph) -> Vec<&'static Codec> {
+pub(crate) fn param_codecs(child: &'static Graph) -> Vec<&'static Codec> {
     child.params.iter().map(|param| &param.codec).collect()
 }
 
 /// What something is kept of that is heard next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum KeptOf {
+pub(crate) enum KeptOf {
     /// The answer of a step.
     Step(Key),
     /// The value of a region.
     Region(FrameId),
 }
 
-impl RunHost {
+impl Execution {
     /// Keeps what a `for` has listed. Where an earlier life of the run has
     /// listed the same items, in whatever order, they keep their numbers: its
     /// results are known by these.
-    pub(super) fn keep_list(
-        &self,
-        inner: &mut Inner,
+    pub(crate) fn keep_list(
+        &mut self,
         key: Key,
         codec: &'static Codec,
         items: Vec<Value>,
     ) -> Result<List, Failure> {
-        if self.journal.is_none() {
-            return Ok(List::of(items));
-        }
+        let Some(largest) = self.saves else { return Ok(List::of(items)) };
         let mut written = Vec::with_capacity(items.len());
         let mut kept = Vec::with_capacity(items.len());
         for item in items {
-            let Saved { bytes, value } = saved(codec, &item, self.core.largest_value)?;
+            let Saved { bytes, value } = saved(codec, &item, largest)?;
             written.push(bytes);
             kept.push(value.unwrap_or(item));
         }
-        let path = inner.frames.get(key.frame).map(|frame| frame.scope.path(key.step)).unwrap_or_default();
-        let earlier = inner.leftovers.as_ref().and_then(|left| {
+        let path = self.frames.get(key.frame).map(|frame| frame.scope.path(key.step)).unwrap_or_default();
+        let earlier = self.leftovers.as_ref().and_then(|left| {
             let list = left.kept.lists.get(&path)?;
             Some((list.clone(), left.kept.hold))
         });
         if let Some((stored, holds)) = earlier {
             let then = parts(&stored).map_err(unread)?;
             let order = places(&written, &then);
-            if order.is_some() || (holds && !inner.machine.runs_anew(key)) {
+            if order.is_some() || (holds && !self.machine.runs_anew(key)) {
                 let items = read(codec, &then).map_err(unread)?;
-                inner.kept.push((KeptOf::Step(key), path, Some(stored)));
+                self.kept.push((KeptOf::Step(key), path, Some(stored)));
                 return Ok(List { items, order: order.unwrap_or_default() });
             }
         }
@@ -231,32 +234,31 @@ impl RunHost {
         bytes.extend(written.join(&b','));
         bytes.push(b']');
         let list = Payload { type_name: (codec.type_name)().into(), bytes };
-        inner.kept.push((KeptOf::Step(key), path, Some(list)));
+        self.kept.push((KeptOf::Step(key), path, Some(list)));
         Ok(List::of(kept))
     }
 
     /// Keeps some values that belong together: as an earlier life of the run has
     /// computed them, or else as they were computed now.
-    pub(super) fn keep_values(
-        &self,
-        inner: &mut Inner,
+    pub(crate) fn keep_values(
+        &mut self,
         of: KeptOf,
         path: String,
         codecs: &[&'static Codec],
         values: Vec<Value>,
     ) -> Result<Vec<Value>, Failure> {
-        let Some(first) = codecs.first().filter(|_| self.journal.is_some()) else { return Ok(values) };
-        if let Some(stored) = inner.held(of, |kept| kept.values.get(&path).cloned())
+        let (Some(first), Some(largest)) = (codecs.first(), self.saves) else { return Ok(values) };
+        if let Some(stored) = self.held(of, |kept| kept.values.get(&path).cloned())
             // A value of another type was another one's.
             && let Ok(values) = read_values(codecs, &stored)
         {
-            inner.kept.push((of, path, Some(stored)));
+            self.kept.push((of, path, Some(stored)));
             return Ok(values);
         }
         let mut written = Vec::with_capacity(values.len());
         let mut kept = Vec::with_capacity(values.len());
         for (codec, computed) in codecs.iter().zip(values) {
-            let Saved { bytes, value } = saved(codec, &computed, self.core.largest_value)?;
+            let Saved { bytes, value } = saved(codec, &computed, largest)?;
             written.push(bytes);
             kept.push(value.unwrap_or(computed));
         }
@@ -264,67 +266,71 @@ impl RunHost {
         bytes.extend(written.join(&b','));
         bytes.push(b']');
         let payload = Payload { type_name: (first.type_name)().into(), bytes };
-        inner.kept.push((of, path, Some(payload)));
+        self.kept.push((of, path, Some(payload)));
         Ok(kept)
     }
 
     /// Keeps a decision: as an earlier life of the run has made it, or else as
     /// it was made now.
-    pub(super) fn keep_decision(&self, inner: &mut Inner, key: Key, path: String, now: usize) -> usize {
-        if self.journal.is_none() {
+    pub(crate) fn keep_decision(&mut self, key: Key, path: String, now: usize) -> usize {
+        if self.saves.is_none() {
             return now;
         }
         let of = KeptOf::Step(key);
-        let decided = inner.held(of, |kept| kept.decisions.get(&path).copied()).unwrap_or(now);
+        let decided = self.held(of, |kept| kept.decisions.get(&path).copied()).unwrap_or(now);
         // The variables of the first turn may be kept with it.
-        if !inner.kept.iter().any(|(other, ..)| *other == of) {
-            inner.kept.push((of, path, None));
+        if !self.kept.iter().any(|(other, ..)| *other == of) {
+            self.kept.push((of, path, None));
         }
         decided
     }
 
     /// Keeps the arguments of a task that is about to start, where they are
     /// computed and nobody has kept them yet.
-    pub(super) fn keep_arguments(self: &Arc<Self>, inner: &mut Inner, key: Key) {
-        let Some((frame, step)) = inner.frames.step(key) else { return };
+    pub(crate) fn keep_arguments<H: Host + 'static>(&mut self, host: &Arc<H>, key: Key) {
+        let Some((frame, step)) = self.frames.step(key) else { return };
         let Kind::Task(task) = &step.kind else { return };
         if !task.keeps || task.task.child.is_some() || frame.given(key.step).is_some() {
             return;
         }
         let is_given_once =
             task.policy.retry.attempts == 1 && task.task.undo.is_none() && task.task.reconcile.is_none();
-        if self.journal.is_none() && is_given_once {
+        if self.saves.is_none() && is_given_once {
             return;
         }
-        let Some(bytes) = self.written_arguments(key, frame, task) else { return };
-        if bytes.len() > self.core.largest_value {
+        let Some(bytes) = written_arguments(host, key, frame, task) else { return };
+        if self.saves.is_some_and(|largest| bytes.len() > largest) {
             return;
         }
-        if self.journal.is_some() {
-            let event = crate::journal::text(&StoredEvent::given(key, frame.scope.path(key.step)));
-            let value = Some(Payload { type_name: "arguments".into(), bytes: bytes.clone() });
-            inner.given.push(Entry { at: inner.now, event, value, changes: Vec::new() });
+        if self.saves.is_some() {
+            let path = frame.scope.path(key.step);
+            self.given.push(Given { key, path, arguments: bytes.clone() });
         }
-        if let Some(frame) = inner.frames.get_mut(key.frame) {
+        if let Some(frame) = self.frames.get_mut(key.frame) {
             frame.give(key.step, bytes.into());
         }
     }
+}
 
-    /// Evaluates the arguments of a task, and writes them down.
-    fn written_arguments(self: &Arc<Self>, key: Key, frame: &Frame, task: &TaskStep) -> Option<Vec<u8>> {
-        let (mut env, mut moved) = (Env::new(self.context(key, 0, 1)), Moved::default());
-        env.prepare(Purpose::Keep, task.arm);
-        env.lend_all(frame.read_all(&task.reads));
-        moved.take_all(frame.read_all(&task.moves));
-        let ended = contained(|| {
-            let running = pin!((task.start)(&env, &mut moved));
-            running.poll(&mut TaskContext::from_waker(Waker::noop()))
-        });
-        match ended {
-            Ok(Poll::Ready(Ended::Kept(written))) => written,
-            // The attempt meets what is wrong with them, and says it.
-            _ => None,
-        }
+/// Evaluates the arguments of a task, and writes them down.
+pub(crate) fn written_arguments<H: Host + 'static>(
+    host: &Arc<H>,
+    key: Key,
+    frame: &Frame,
+    task: &TaskStep,
+) -> Option<Vec<u8>> {
+    let (mut env, mut moved) = (Env::new(Context::new(host.clone(), key, 0, 1)), Moved::default());
+    env.prepare(Purpose::Keep, task.arm);
+    env.lend_all(frame.read_all(&task.reads));
+    moved.take_all(frame.read_all(&task.moves));
+    let ended = contained(|| {
+        let running = pin!((task.start)(&env, &mut moved));
+        running.poll(&mut TaskContext::from_waker(Waker::noop()))
+    });
+    match ended {
+        Ok(Poll::Ready(Ended::Kept(written))) => written,
+        // The attempt meets what is wrong with them, and says it.
+        _ => None,
     }
 }
 
@@ -332,9 +338,9 @@ fn unread(reason: String) -> Failure {
     Failure::new(crate::failure::Cause::Fatal, reason)
 }
 
-impl Inner {
+impl Execution {
     /// What is kept of the event that is heard next.
-    pub(super) fn take_kept(&mut self, event: &Event) -> Option<(String, Option<Payload>)> {
+    pub(crate) fn take_kept(&mut self, event: &Event) -> Option<(String, Option<Payload>)> {
         let event = match event {
             Event::Answered { key, .. } => KeptOf::Step(*key),
             Event::Yielded { frame, .. } => KeptOf::Region(*frame),
@@ -357,7 +363,7 @@ impl Inner {
 
     /// Has a step, or a region, go by what was kept, whatever was evaluated
     /// just now.
-    pub(super) fn restore(&mut self, event: &Event, stored: &Payload) -> Result<(), String> {
+    pub(crate) fn restore(&mut self, event: &Event, stored: &Payload) -> Result<(), String> {
         let key = match event {
             Event::Answered { key, answer: Ok(_) } => key,
             Event::Yielded { frame, result: Ok(()) } => return self.restore_region(*frame, stored),
@@ -411,7 +417,7 @@ impl Inner {
     }
 
     /// Has a task be given what it was given before.
-    pub(super) fn give(&mut self, key: Key, stored: &Payload) {
+    pub(crate) fn give(&mut self, key: Key, stored: &Payload) {
         if let Some(frame) = self.frames.get_mut(key.frame) {
             frame.give(key.step, stored.bytes.as_slice().into());
         }

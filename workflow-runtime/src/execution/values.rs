@@ -8,28 +8,28 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, Waker};
 
-use super::host::{Inner, RunHost};
+use super::Execution;
+use super::frames::{Frame, Kept};
 use super::kept::{KeptOf, List, param_codecs};
-use crate::execution::frames::{Frame, Kept};
 use crate::failure::{Cause, Failure, StepError};
 use crate::panics::contained;
 use crate::run::Timestamp;
 use crate::run::{Answer, FrameId, Key};
-use crate::task::context::Context;
-use crate::task::definition::{Expr, Graph, Kind, OnFailure, Region, Step, TaskStep, Until, Yield};
+use crate::task::context::{Context, Host};
+use crate::task::definition::{Expr, Kind, OnFailure, Region, Step, TaskStep, Until, Yield};
 use crate::task::place::Scope;
 use crate::task::{Ended, Env, Moved, Purpose};
 use crate::value::Value;
 
-impl RunHost {
+impl Execution {
     /// Evaluates what a step asks before it can go on.
-    pub(crate) fn evaluate(
-        self: &Arc<Self>,
-        inner: &mut Inner,
+    pub(crate) fn evaluate<H: Host + 'static>(
+        &mut self,
+        host: &Arc<H>,
         key: Key,
         turn: u32,
     ) -> Result<Answer, Failure> {
-        let Inner { frames, lent, now, .. } = inner;
+        let Self { frames, lent, now, .. } = self;
         let Some(frame) = frames.get_mut(key.frame) else { return Err(lost_frame()) };
         let Some(step) = frame.scope.step(key.step) else { return Err(lost_frame()) };
         match &step.kind {
@@ -40,11 +40,11 @@ impl RunHost {
                     _ => {
                         let path = frame.scope.path(key.step);
                         let of = KeptOf::Step(key);
-                        let mut kept = self.keep_values(inner, of, path, &expr.keep.each(), vec![value])?;
+                        let mut kept = self.keep_values(of, path, &expr.keep.each(), vec![value])?;
                         kept.pop().unwrap_or(Value::ABSENT)
                     }
                 };
-                inner.frames.get_mut(key.frame).ok_or_else(lost_frame)?.put(step.output, value);
+                self.frames.get_mut(key.frame).ok_or_else(lost_frame)?.put(step.output, value);
                 Ok(Answer::Value)
             }
             Kind::Sleep(expr) => {
@@ -64,10 +64,10 @@ impl RunHost {
                 let listed = eval(lent, frame, items)?;
                 let list = match items.keep.codecs().first() {
                     None => List::of(listed),
-                    Some(codec) => self.keep_list(inner, key, codec, listed)?,
+                    Some(codec) => self.keep_list(key, codec, listed)?,
                 };
                 let (count, kept) = list.kept();
-                inner.frames.get_mut(key.frame).ok_or_else(lost_frame)?.keep(key.step, kept);
+                self.frames.get_mut(key.frame).ok_or_else(lost_frame)?.keep(key.step, kept);
                 Ok(Answer::Items(count))
             }
             Kind::Branch { choose, .. } => {
@@ -76,7 +76,7 @@ impl RunHost {
                     return Ok(Answer::Arm(arm));
                 }
                 let path = frame.scope.path(key.step);
-                Ok(Answer::Arm(self.keep_decision(inner, key, path, arm)))
+                Ok(Answer::Arm(self.keep_decision(key, path, arm)))
             }
             Kind::Loop { initial, test, region, .. } => {
                 let path = |frame: &Frame| format!("{}[{turn}]", frame.scope.path(key.step));
@@ -84,12 +84,12 @@ impl RunHost {
                     let mut variables = eval(lent, frame, initial)?;
                     if !initial.keep.codecs.is_empty() {
                         let (of, path) = (KeptOf::Step(key), path(frame));
-                        variables = self.keep_values(inner, of, path, &initial.keep.each(), variables)?;
+                        variables = self.keep_values(of, path, &initial.keep.each(), variables)?;
                     }
-                    let frame = inner.frames.get_mut(key.frame).ok_or_else(lost_frame)?;
+                    let frame = self.frames.get_mut(key.frame).ok_or_else(lost_frame)?;
                     frame.keep(key.step, Kept::Turn(variables));
                 }
-                let Inner { frames, lent, .. } = inner;
+                let Self { frames, lent, .. } = self;
                 let frame = frames.get_mut(key.frame).ok_or_else(lost_frame)?;
                 let body = &frame.scope.graph.regions[usize::from(*region)];
                 lend_turn(lent, frame, key.step, body, test.reads);
@@ -98,15 +98,15 @@ impl RunHost {
                     return Ok(Answer::Turn(more));
                 }
                 let path = path(frame);
-                Ok(Answer::Turn(self.keep_decision(inner, key, path, usize::from(more)) != 0))
+                Ok(Answer::Turn(self.keep_decision(key, path, usize::from(more)) != 0))
             }
             Kind::Task(task) => {
-                let mut params = self.child_params(key, frame, task)?;
+                let mut params = child_params(host, key, frame, task)?;
                 if let (true, Some(child)) = (task.keeps, task.task.child) {
                     let (of, path) = (KeptOf::Step(key), frame.scope.path(key.step));
-                    params = self.keep_values(inner, of, path, &param_codecs(child), params)?;
+                    params = self.keep_values(of, path, &param_codecs(child), params)?;
                 }
-                let frame = inner.frames.get_mut(key.frame).ok_or_else(lost_frame)?;
+                let frame = self.frames.get_mut(key.frame).ok_or_else(lost_frame)?;
                 frame.keep(key.step, Kept::Params(params));
                 Ok(Answer::Value)
             }
@@ -115,8 +115,8 @@ impl RunHost {
     }
 
     /// Puts the value of a finished frame where its parent wants it.
-    pub(crate) fn yield_value(self: &Arc<Self>, inner: &mut Inner, id: FrameId) -> Result<(), Failure> {
-        let Inner { frames, lent, .. } = inner;
+    pub(crate) fn yield_value(&mut self, id: FrameId) -> Result<(), Failure> {
+        let Self { frames, lent, .. } = self;
         let Some(frame) = frames.get(id) else { return Err(lost_frame()) };
         let region = frame.scope.region;
         let value = match &region.result {
@@ -128,58 +128,25 @@ impl RunHost {
                     value
                 } else {
                     let (of, path) = (KeptOf::Region(id), frame.scope.value_path());
-                    let mut kept = self.keep_values(inner, of, path, &expr.keep.each(), vec![value])?;
+                    let mut kept = self.keep_values(of, path, &expr.keep.each(), vec![value])?;
                     kept.pop().unwrap_or(Value::ABSENT)
                 }
             }
         };
-        inner.place_value(id, value)
+        self.place_value(id, value)
     }
 
-    /// A child workflow's parameters: its step's arguments, evaluated.
-    fn child_params(
-        self: &Arc<Self>,
-        key: Key,
-        frame: &Frame,
-        task: &TaskStep,
-    ) -> Result<Vec<Value>, Failure> {
-        let (mut env, mut moved) = (Env::new(self.context(key, 0, 1)), Moved::default());
-        env.prepare(Purpose::Attempt, task.arm);
-        env.lend_all(frame.read_all(&task.reads));
-        moved.take_all(frame.read_all(&task.moves));
-        let ended = contained(|| {
-            let running = pin!((task.start)(&env, &mut moved));
-            running.poll(&mut TaskContext::from_waker(Waker::noop()))
-        })?;
-        match ended {
-            Poll::Ready(Ended::Arguments(params)) => Ok(params),
-            Poll::Ready(Ended::Err(failure, _)) => Err(failure),
-            Poll::Ready(_) => Err(Failure::new(
-                Cause::Fatal,
-                "a workflow that is used as a step cannot be mocked; mock its tasks",
-            )),
-            Poll::Pending => Err(Failure::new(Cause::Fatal, "a child workflow's arguments cannot wait")),
-        }
-    }
-
-    pub(crate) fn context(self: &Arc<Self>, key: Key, epoch: u32, attempt: u32) -> Context {
-        Context::new(self.clone(), key, epoch, attempt)
-    }
-}
-
-impl Inner {
     /// Puts the value of a region where its parent wants it.
-    pub(super) fn place_value(&mut self, id: FrameId, value: Value) -> Result<(), Failure> {
-        let inner = self;
-        let Some(frame) = inner.frames.get(id) else { return Err(lost_frame()) };
+    pub(crate) fn place_value(&mut self, id: FrameId, value: Value) -> Result<(), Failure> {
+        let Some(frame) = self.frames.get(id) else { return Err(lost_frame()) };
         let Some(parent) = frame.parent else {
-            inner.result = Some(value);
+            self.result = Some(value);
             return Ok(());
         };
         let index = frame.scope.index as usize;
         let carried = frame.scope.region.carried;
         let variables: Vec<Value> = carried.iter().map(|slot| frame.read(*slot)).collect();
-        let Some(around) = inner.frames.get_mut(parent.frame) else { return Err(lost_frame()) };
+        let Some(around) = self.frames.get_mut(parent.frame) else { return Err(lost_frame()) };
         let Some(step) = around.scope.step(parent.step) else { return Err(lost_frame()) };
         match step.kind {
             Kind::Map { .. } => {
@@ -199,7 +166,6 @@ impl Inner {
     /// Opens a frame and fills its imports. Gives back what was in its place.
     pub(crate) fn open(
         &mut self,
-        graph: &'static Graph,
         id: FrameId,
         parent: Option<Key>,
         region: u16,
@@ -207,6 +173,7 @@ impl Inner {
     ) -> Option<Frame> {
         let frame = match parent {
             None => {
+                let graph = self.graph;
                 let scope = Scope { parent: None, graph, region: &graph.regions[usize::from(region)], index };
                 let imports = std::mem::take(&mut self.params);
                 Frame::new(id, None, Arc::new(scope), imports)
@@ -307,6 +274,32 @@ impl Inner {
         if let Some(value) = values.and_then(|(_, values)| values.pop_front()) {
             self.put_output(key, value);
         }
+    }
+}
+
+/// A child workflow's parameters: its step's arguments, evaluated.
+fn child_params<H: Host + 'static>(
+    host: &Arc<H>,
+    key: Key,
+    frame: &Frame,
+    task: &TaskStep,
+) -> Result<Vec<Value>, Failure> {
+    let (mut env, mut moved) = (Env::new(Context::new(host.clone(), key, 0, 1)), Moved::default());
+    env.prepare(Purpose::Attempt, task.arm);
+    env.lend_all(frame.read_all(&task.reads));
+    moved.take_all(frame.read_all(&task.moves));
+    let ended = contained(|| {
+        let running = pin!((task.start)(&env, &mut moved));
+        running.poll(&mut TaskContext::from_waker(Waker::noop()))
+    })?;
+    match ended {
+        Poll::Ready(Ended::Arguments(params)) => Ok(params),
+        Poll::Ready(Ended::Err(failure, _)) => Err(failure),
+        Poll::Ready(_) => Err(Failure::new(
+            Cause::Fatal,
+            "a workflow that is used as a step cannot be mocked; mock its tasks",
+        )),
+        Poll::Pending => Err(Failure::new(Cause::Fatal, "a child workflow's arguments cannot wait")),
     }
 }
 

@@ -3,35 +3,34 @@
 
 use std::collections::HashMap;
 
-use super::entries::output_codec;
-use super::host::Inner;
+use super::Execution;
+use super::brought::output_codec;
+use super::coded::coded;
 use super::kept::KeptValues;
-use super::params::coded;
 use crate::held::hold_in;
 use crate::journal::StoredRecalled;
 use crate::lookup::find_step;
 use crate::run::{Key, Recalled};
-use crate::store::{Payload, StoredEntry};
 use crate::task::definition::{Graph, Kind, Step};
-use crate::value::Value;
+use crate::value::{Payload, Value};
 
 /// What is left, step by step.
 #[derive(Default)]
 pub(crate) struct Leftovers {
     steps: HashMap<String, Leftover>,
     /// What was computed, and is that for ever.
-    pub(super) kept: KeptValues,
+    pub(crate) kept: KeptValues,
     /// Why a value could not be read, the first time that happened.
     pub(crate) unreadable: Option<String>,
 }
 
 /// What a run takes over of a step.
-pub(super) struct Kept {
-    pub(super) path: String,
-    pub(super) recalled: StoredRecalled,
-    pub(super) value: Option<Payload>,
+pub(crate) struct Kept {
+    pub(crate) path: String,
+    pub(crate) recalled: StoredRecalled,
+    pub(crate) value: Option<Payload>,
     /// Whether it is kept even where something before it runs anew.
-    pub(super) held: bool,
+    pub(crate) held: bool,
 }
 
 /// What is left of one step.
@@ -67,7 +66,7 @@ impl Leftovers {
     }
 
     /// What a step around the path has come to is no more.
-    pub(super) fn reopen(&mut self, path: &str) {
+    pub(crate) fn reopen(&mut self, path: &str) {
         for (end, _) in path.match_indices(['/', '[']) {
             if let Some(left) = self.steps.get_mut(&path[..end]) {
                 (left.recalled, left.from, left.value) = (StoredRecalled::Nothing, None, None);
@@ -85,7 +84,7 @@ impl Leftovers {
 
     /// Takes out what is left of the steps that are wanted, where they ended:
     /// each with whether it is held, or not at all.
-    pub(super) fn take(self, is_wanted: impl Fn(&str) -> Option<bool>) -> Vec<Kept> {
+    pub(crate) fn take(self, is_wanted: impl Fn(&str) -> Option<bool>) -> Vec<Kept> {
         let ended = |left: &Leftover| {
             use StoredRecalled::{Failed, Lost, Value};
             matches!(left.recalled, Value | Failed { .. } | Lost)
@@ -112,7 +111,7 @@ impl Leftovers {
     }
 }
 
-impl Inner {
+impl Execution {
     pub(crate) fn leftover(&self, key: Key) -> Option<&Leftover> {
         let leftovers = self.leftovers.as_ref()?;
         let path = self.frames.get(key.frame)?.scope.path(key.step);
@@ -181,7 +180,7 @@ impl Inner {
 
 /// Whether a step can have a value as its result. What is made of other steps
 /// has none of its own.
-pub(super) fn check(path: &str, step: &'static Step, stored: Option<&Payload>) -> Result<(), String> {
+pub(crate) fn check(path: &str, step: &'static Step, stored: Option<&Payload>) -> Result<(), String> {
     match output_codec(step) {
         Some(_) => read(path, step, stored).map(drop),
         None => Ok(()),
@@ -196,9 +195,4 @@ fn read(path: &str, step: &'static Step, stored: Option<&Payload>) -> Result<Val
     coded(|| (codec.decode)(&stored.bytes)).map_err(|failure| {
         format!("the result of step `{path}`, stored as `{}`: {failure}", stored.type_name)
     })
-}
-
-/// The payload of an entry of a journal.
-pub(crate) fn payload_at(entries: &[StoredEntry], seq: u64) -> Option<Payload> {
-    entries.get(usize::try_from(seq).ok()?)?.value.clone()
 }
