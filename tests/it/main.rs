@@ -35,6 +35,7 @@ mod operated;
 mod operator;
 mod passing;
 mod patterns;
+mod portable;
 mod power;
 mod promises;
 mod properties;

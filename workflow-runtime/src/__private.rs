@@ -46,6 +46,7 @@ pub const fn plain_task<T: Task>(name: &'static str) -> TaskDef {
         reconcile: None,
         child: None,
         output: output::<T>(),
+        begin_kept: |env| env.begin_kept::<T>(),
     }
 }
 

@@ -104,6 +104,7 @@
 //! | whether a store is as it should be | [`doctor`] |
 //! | stores, and writing another | [`store`] |
 //! | values that nobody should see | [`Secret`] |
+//! | running a workflow on another engine | [`execution`] |
 //! | tests of workflows | [`testing`] |
 //!
 //! # Features
@@ -115,6 +116,7 @@
 pub mod app;
 pub mod blueprint;
 pub mod doctor;
+pub mod execution;
 pub mod history;
 #[cfg(feature = "logs")]
 pub mod logs;
@@ -133,7 +135,6 @@ mod codec;
 mod engine;
 mod error;
 mod exact;
-mod execution;
 mod failure;
 mod faithful;
 mod held;

@@ -35,6 +35,11 @@ pub(super) fn start<'a>(_: &'a Env, _: &mut Moved) -> Running<'a> {
     Box::pin(std::future::ready(ended))
 }
 
+pub(super) fn begin_kept(_: &Env) -> Running<'_> {
+    let ended = Ended::Err(Failure::new(Cause::Fatal, GONE), Retryability::Fatal);
+    Box::pin(std::future::ready(ended))
+}
+
 /// Where a failure is a value, it is the plain value or the plain error.
 pub(super) const OUTCOME: Outcome = Outcome { ok: |value| value, err: Value::new };
 

@@ -172,6 +172,7 @@ impl Maker<'_> {
                 .map(|reconcile| ReconcileDef { task: leak(self.task(reconcile)) }),
             child: task.child.and_then(|child| self.made.get(&(child as usize)).copied()),
             output: inert::CODEC,
+            begin_kept: inert::begin_kept,
         }
     }
 }

@@ -1,10 +1,10 @@
 //! What an operator can do with a run that does not go on by itself: worked out
 //! in one place, so that no two places contradict each other.
 
-use super::params::decode_params;
 use super::registry::Known;
 use super::takeup::{AdoptWanted, adoption};
 use crate::blueprint::{Adoption, KEEPS};
+use crate::execution::coded::decode_params;
 use crate::store::{Store, StoredRun};
 
 /// What becomes of a blocked run, if an operator wants that.

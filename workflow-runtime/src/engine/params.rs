@@ -6,8 +6,8 @@ use serde_json::value::RawValue;
 
 use crate::error::Error;
 use crate::exact::Exact;
-use crate::execution::coded::{Saved, coded, saved};
-use crate::held::{hold_in, unquoted};
+use crate::execution::coded::{Saved, coded, decode_params, saved};
+use crate::held::unquoted;
 use crate::task::definition::Graph;
 use crate::value::Value;
 
@@ -68,25 +68,6 @@ pub(crate) fn encode_params(
         return Ok((array, values));
     }
     Err(Error::Parameters { workflow: graph.name.to_owned(), problems })
-}
-
-pub(super) fn decode_params(graph: &'static Graph, bytes: &[u8]) -> Result<Vec<Value>, String> {
-    hold_in(bytes);
-    let values: Vec<Box<RawValue>> =
-        serde_json::from_slice(bytes).map_err(|error| format!("its parameters cannot be read: {error}"))?;
-    if values.len() != graph.params.len() {
-        let count = |count| if count == 1 { "1 parameter".to_owned() } else { format!("{count} parameters") };
-        return Err(format!(
-            "it was started with {}, and the workflow has {}",
-            count(values.len()),
-            count(graph.params.len())
-        ));
-    }
-    let decoded = graph.params.iter().zip(values).map(|(param, value)| {
-        coded(|| (param.codec.decode)(value.get().as_bytes()))
-            .map_err(|failure| format!("parameter `{}`: {failure}", param.name))
-    });
-    decoded.collect()
 }
 
 /// Whether stored parameters are the ones that somebody asks for: as values,

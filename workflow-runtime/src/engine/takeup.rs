@@ -14,7 +14,6 @@ use super::after::After;
 use super::core::Core;
 use super::durable::Journal;
 use super::host::{Identity, Inner, RunHost};
-use super::params::decode_params;
 use super::past::{self, blueprint_of, payload_at};
 use super::registry::{Adopted, Known, Registry};
 use super::replay::Unread;
@@ -23,6 +22,7 @@ use crate::blueprint::{
 };
 use crate::error::Result;
 use crate::execution::coded::coded;
+use crate::execution::coded::decode_params;
 use crate::execution::{self, Kept, Leftovers};
 use crate::history::{History, Left};
 use crate::journal::{Holds, StoredEvent, StoredRecalled, Why};

@@ -5,6 +5,9 @@ use crate::failure::{Cause, Failure};
 use crate::faithful::key_twice;
 use crate::held::hold_in;
 use crate::panics::contained;
+use serde_json::value::RawValue;
+
+use crate::task::definition::Graph;
 use crate::value::{Codec, Payload, Value};
 
 /// Calls code of the user's that reads or writes a value, where a panic is an
@@ -65,4 +68,24 @@ pub(crate) fn payload(
 ) -> Result<(Payload, Option<Value>), Failure> {
     let Saved { bytes, value } = saved(codec, value, largest)?;
     Ok((Payload { type_name: (codec.type_name)().into(), bytes }, value))
+}
+
+/// Reads the parameters of a run from the JSON array that they are stored as.
+pub(crate) fn decode_params(graph: &'static Graph, bytes: &[u8]) -> Result<Vec<Value>, String> {
+    hold_in(bytes);
+    let values: Vec<Box<RawValue>> =
+        serde_json::from_slice(bytes).map_err(|error| format!("its parameters cannot be read: {error}"))?;
+    if values.len() != graph.params.len() {
+        let count = |count| if count == 1 { "1 parameter".to_owned() } else { format!("{count} parameters") };
+        return Err(format!(
+            "it was started with {}, and the workflow has {}",
+            count(values.len()),
+            count(graph.params.len())
+        ));
+    }
+    let decoded = graph.params.iter().zip(values).map(|(param, value)| {
+        coded(|| (param.codec.decode)(value.get().as_bytes()))
+            .map_err(|failure| format!("parameter `{}`: {failure}", param.name))
+    });
+    decoded.collect()
 }

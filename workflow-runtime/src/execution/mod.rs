@@ -3,27 +3,36 @@
 //! the run it does itself.
 //!
 //! Given the same events in the same order it does the same. An engine drives
-//! it: the one of this crate, or somebody else's event loop.
+//! it: the one of this crate, or another event loop, for which it is a
+//! [`PortableRun`] that says what to do and hears what became of it, with all
+//! values as JSON. [`perform`] is the other half: one attempt, in whichever
+//! process, from bytes to bytes.
 //!
 //! Never here: tokio, a store, an engine, a clock, a thread.
 
+mod attempt;
 mod brought;
 pub(crate) mod coded;
 pub(crate) mod frames;
 mod kept;
 mod leftovers;
 pub(crate) mod log;
+mod order;
+mod portable;
 pub(crate) mod snapshot;
 mod values;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+pub use self::attempt::{AttemptHost, perform};
 pub(crate) use self::brought::{bringer, decode, encode, output_codec};
 use self::frames::{Frame, Frames};
 pub(crate) use self::kept::{Given, KeptOf, KeptValues};
 pub(crate) use self::leftovers::{Kept, Leftover, Leftovers, check};
 use self::log::{Log, What};
+pub use self::order::{AttemptId, Command, End, Goal, Input, Order, Outcome, TimerId};
+pub use self::portable::PortableRun;
 use crate::failure::{Cause, Failure, StepError};
 use crate::run::{Action, Change, Effects, Event, Machine, Refused, StepState, Timestamp};
 use crate::task::Env;

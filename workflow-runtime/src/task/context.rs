@@ -62,6 +62,11 @@ impl Context {
         Self { host, key, epoch, attempt, undo: false, scope: None }
     }
 
+    /// The context of an attempt in another process than its run's.
+    pub(crate) fn elsewhere(host: Arc<dyn Host>, key: Key, epoch: u32, attempt: u32, undo: bool) -> Self {
+        Self { host, key, epoch, attempt, undo, scope: None }
+    }
+
     /// The context of the next attempt, or undo, of the same run. It names its
     /// step also when its region is gone.
     pub(crate) fn renew(&mut self, key: Key, epoch: u32, attempt: u32, undo: bool, scope: &Arc<Scope>) {

@@ -364,6 +364,9 @@ pub struct TaskDef {
     pub child: Option<&'static Graph>,
     /// How its output is saved.
     pub output: Codec,
+    /// Begins it with arguments that were written down.
+    #[doc(hidden)]
+    pub begin_kept: for<'a> fn(&'a Env) -> Running<'a>,
 }
 
 impl TaskDef {

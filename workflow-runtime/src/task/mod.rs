@@ -297,6 +297,19 @@ impl Env {
                 None => return refuse_other(T::DEF.name),
             },
         };
+        self.begin_with::<T>(args)
+    }
+
+    /// Begins with the arguments that were written down, where nothing is there
+    /// to evaluate them from: in another process.
+    pub(crate) fn begin_kept<T: Task>(&self) -> Running<'_> {
+        match self.kept.as_ref().and_then(T::kept) {
+            Some(args) => self.begin_with::<T>(args),
+            None => refuse_unread(T::DEF.name),
+        }
+    }
+
+    fn begin_with<'a, T: Task>(&'a self, args: T::Args<'a>) -> Running<'a> {
         match &self.purpose {
             Purpose::Keep | Purpose::Attempt => {
                 attempt::<T>(args, self.context(), |args, context| match T::cache_key(&args) {
@@ -344,6 +357,15 @@ fn refuse_other<'a>(task: &str) -> Running<'a> {
     let words = format!(
         "the arguments of `{task}` are others than at its first attempt, and what a step is given never changes; \
          have a task find out what can change, and derive `serde::Deserialize` for what it is given"
+    );
+    Box::pin(std::future::ready(Ended::Err(Failure::new(Cause::Fatal, words), Retryability::Fatal)))
+}
+
+/// The arguments cannot be read where the task is to run.
+fn refuse_unread<'a>(task: &str) -> Running<'a> {
+    let words = format!(
+        "the arguments of `{task}` cannot be read from how they were written down, so it cannot run in another \
+         process; derive `serde::Deserialize` for what it is given, and have it take no `&dyn Trait`"
     );
     Box::pin(std::future::ready(Ended::Err(Failure::new(Cause::Fatal, words), Retryability::Fatal)))
 }
