@@ -37,7 +37,7 @@ use crate::value::{Payload, Value};
 /// ```
 /// use workflow_runtime::execution::{Command, End, Input, Outcome, PortableRun, perform};
 /// use workflow_runtime::run::Timestamp;
-/// use workflow_runtime::{Workflow, task, workflow};
+/// use workflow_runtime::{task, workflow};
 ///
 /// #[task]
 /// async fn double(number: u64) -> u64 {
@@ -54,7 +54,7 @@ use crate::value::{Payload, Value};
 /// let mut run = PortableRun::new(doubled::GRAPH, "run-1", b"[21]").unwrap();
 /// run.hear(Timestamp(1), Input::Begun).unwrap();
 /// let Some(Command::Start(order)) = run.next_command() else { panic!() };
-/// assert_eq!((&*order.path, order.arguments.get()), ("doubled/double", "[21]"));
+/// assert_eq!((&*order.path, order.arguments.get()), ("doubled/result", "[21]"));
 /// // Anywhere: `perform(doubled::GRAPH, &order, host).await`.
 /// let outcome = Outcome::ok(b"42").unwrap();
 /// run.hear(Timestamp(2), Input::AttemptEnded { attempt: order.id, outcome, roll: 0.5 }).unwrap();
