@@ -125,3 +125,33 @@ fn a_module_imports_only_what_is_below_it() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+/// The rooms of the engine. Each has a door, its `mod.rs`.
+const ROOMS: &[&str] = &["attempts", "commit", "instance", "operate", "recover", "schedules", "time"];
+
+#[test]
+fn no_file_outside_a_room_of_the_engine_names_a_file_inside() {
+    let engine = runtime().join("engine");
+    let (mut files, mut wrong, mut rooms) = (Vec::new(), Vec::new(), BTreeSet::new());
+    rust_files(&runtime(), &mut files);
+    for file in files {
+        let inside = file.strip_prefix(&engine).map(Path::to_path_buf).unwrap_or_default();
+        let own = inside.iter().next().map(|part| part.to_string_lossy().into_owned()).unwrap_or_default();
+        if inside.iter().count() > 1 && own != "tests" {
+            rooms.insert(own.clone());
+        }
+        let code = code(&file);
+        for room in ROOMS.iter().filter(|room| **room != own) {
+            let within = fs::read_dir(engine.join(room)).unwrap().map(|entry| entry.unwrap().path());
+            for name in within.filter_map(|path| path.file_stem()?.to_str().map(str::to_owned)) {
+                for path in [format!("engine::{room}::{name}::"), format!("engine::{room}::{name};")] {
+                    if code.contains(&path) {
+                        wrong.push(format!("{} names `{path}`", file.display()));
+                    }
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(rooms.iter().map(String::as_str).eq(ROOMS.iter().copied()), "{rooms:?}");
+}

@@ -10,28 +10,17 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::again::Again;
-use super::backfills::Backfills;
-use super::cached::Results;
-use super::clock::Clock;
-use super::core::{Core, Witness};
-use super::ending::RuntimeEnd;
-use super::handle::Engine;
-use super::health::Health;
-use super::limits::Limits;
-use super::pace::Paces;
-use super::parts::Spares;
-use super::random::Random;
-use super::recovery;
-use super::registry::{Passing, Registry};
-use super::requests;
-use super::retention;
-use super::schedules;
-use super::sleepers::{self, Sleepers};
-use super::supervisor;
-use super::threads::Pools;
-use super::timers::Timers;
-use super::turns::Turns;
+use crate::engine::attempts::{Paces, Pools, Results, supervise};
+use crate::engine::commit::Health;
+use crate::engine::handle::Engine;
+use crate::engine::instance::Spares;
+use crate::engine::operate::watch_requests;
+use crate::engine::recover::{Again, Sleepers, introduce, keep_to_retention, recover_runs, shorten_backoffs};
+use crate::engine::registry::{Passing, Registry};
+use crate::engine::schedules;
+use crate::engine::schedules::Backfills;
+use crate::engine::shared::{Core, Witness};
+use crate::engine::time::{Clock, Limits, Random, RuntimeEnd, Timers, Turns};
 use crate::error::{Error, Result};
 use crate::resources::{NoResources, Resources};
 use crate::run::Timestamp;
@@ -340,21 +329,21 @@ impl<R: Resources> EngineBuilder<R> {
             let _end = end;
             driven.drive(when_set).await;
         }));
-        supervisor::start(&core, &registry).map_err(|error| Error::no_thread(&error))?;
+        supervise(&core, &registry).map_err(|error| Error::no_thread(&error))?;
         if let Some(store) = core.store.clone() {
             let (all, workflows) = (settings.recover, settings.workflows.clone());
             let (core_there, registry_there) = (core.clone(), registry.clone());
             let recover = move || {
-                recovery::introduce(&registry_there, &workflows);
-                if all { recovery::recover(&core_there, &registry_there, &store) } else { Ok(()) }
+                introduce(&registry_there, &workflows);
+                if all { recover_runs(&core_there, &registry_there, &store) } else { Ok(()) }
             };
             core.pools.run_ours(recover).await.map_err(|_| Error::ShutDown)??;
-            requests::watch(&core, &registry).map_err(|error| Error::no_thread(&error))?;
+            watch_requests(&core, &registry).map_err(|error| Error::no_thread(&error))?;
             if let Some(time) = settings.keep {
-                retention::keep(&core, time);
+                keep_to_retention(&core, time);
             }
         } else {
-            recovery::introduce(&registry, &settings.workflows);
+            introduce(&registry, &settings.workflows);
         }
         if settings.schedules && settings.recover {
             schedules::begin(&core, &registry, &settings.workflows).await?;
@@ -376,7 +365,7 @@ fn when_set(core: &Arc<Core>, registry: &Arc<Registry>) -> impl Fn(i64) + Send +
         if by < 0 && core.store.is_some() {
             let there = core.clone();
             // Reads the store, so not on a thread of the runtime's.
-            drop(core.pools.run_ours(move || sleepers::set_back(&there, &registry, length)));
+            drop(core.pools.run_ours(move || shorten_backoffs(&there, &registry, length)));
         }
     }
 }

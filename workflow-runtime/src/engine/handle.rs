@@ -11,13 +11,12 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::builder::EngineBuilder;
-use super::core::Core;
-use super::create::{self, Beginning};
-use super::host::RunHost;
-use super::registry::Registry;
-use super::run::Run;
-use super::schedules::World;
+use crate::engine::builder::EngineBuilder;
+use crate::engine::commit::{Beginning, create_run};
+use crate::engine::instance::{Run, RunHost};
+use crate::engine::registry::Registry;
+use crate::engine::schedules::World;
+use crate::engine::shared::Core;
 use crate::error::Result;
 use crate::resources::{NoResources, Resources};
 use crate::task::definition::Graph;
@@ -74,7 +73,7 @@ impl<R: Resources> Engine<R> {
         Self { core, registry, workflows: workflows.into(), resources }
     }
 
-    pub(super) fn world(&self) -> World {
+    pub(crate) fn world(&self) -> World {
         World { core: self.core.clone(), registry: self.registry.clone() }
     }
 
@@ -245,7 +244,7 @@ impl<W: Workflow> IntoFuture for Start<W> {
             Some(store) => Stage::Stored(Box::pin(async move {
                 let Self { core, registry, invocation, key } = self;
                 let beginning = Beginning { key, params: invocation.into_params(), ..Beginning::default() };
-                create::start(&core, &registry, &store, W::GRAPH, beginning).await.map(Run::new)
+                create_run(&core, &registry, &store, W::GRAPH, beginning).await.map(Run::new)
             })),
         }))
     }

@@ -7,7 +7,7 @@ use crate::operation::LONGEST_KEY;
 ///
 /// # Errors
 /// [`Error::KeyTooLong`] when it is not.
-pub(super) fn fits(key: &str) -> Result<()> {
+pub(crate) fn fits(key: &str) -> Result<()> {
     match key.len() {
         bytes if bytes > LONGEST_KEY => {
             let begins = key.chars().take(20).collect();
@@ -22,7 +22,7 @@ pub(super) fn fits(key: &str) -> Result<()> {
 ///
 /// # Errors
 /// [`Error::KeyInUse`] when it is not.
-pub(super) fn check(
+pub(crate) fn check(
     key: &str,
     holder: &str,
     same_workflow: bool,

@@ -8,13 +8,12 @@ use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::Instant;
 
-use super::backfills;
-use super::core::Core;
-use super::host::RunHost;
-use super::key;
-use super::params::{encode_params, same_arguments};
-use super::run::AnyRun;
 use crate::blueprint::Blueprint;
+use crate::engine::commit::{encode_params, same_arguments};
+use crate::engine::instance::{AnyRun, RunHost};
+use crate::engine::key;
+use crate::engine::schedules::advance_backfills_soon;
+use crate::engine::shared::Core;
 use crate::error::{Error, Result};
 use crate::run::Timestamp;
 use crate::schedule::is_scheduled;
@@ -148,11 +147,11 @@ pub(crate) enum Adopted {
 
 impl Registry {
     /// One whose runs somebody may hear of.
-    pub(super) fn heard_by(heard_by: Option<UnboundedSender<Passing>>) -> Self {
+    pub(crate) fn heard_by(heard_by: Option<UnboundedSender<Passing>>) -> Self {
         Self { heard_by, ..Self::default() }
     }
 
-    pub(super) fn tell(&self, passing: impl FnOnce() -> Passing) {
+    pub(crate) fn tell(&self, passing: impl FnOnce() -> Passing) {
         if let Some(listener) = &self.heard_by {
             // Who has gone away need not hear it.
             let _ = listener.send(passing());
@@ -227,25 +226,25 @@ impl Registry {
     }
 
     /// A run is here to stay: its store has it.
-    pub(super) fn came(&self, host: &RunHost) {
+    pub(crate) fn came(&self, host: &RunHost) {
         self.tell(|| Passing::Came { id: host.id.clone(), workflow: host.graph.name });
     }
 
     /// Lets go of a run that had stopped and is being read back.
-    pub(super) fn take_stopped(&self, id: &str) -> Option<Arc<RunHost>> {
+    pub(crate) fn take_stopped(&self, id: &str) -> Option<Arc<RunHost>> {
         let mut table = self.lock();
         table.stored.get(id).filter(|host| host.is_replaceable())?;
         table.stored.remove(id)
     }
 
     /// The runs that have stopped because their store failed.
-    pub(super) fn stopped(&self) -> Vec<Arc<RunHost>> {
+    pub(crate) fn stopped(&self) -> Vec<Arc<RunHost>> {
         let runs: Vec<_> = self.lock().stored.values().cloned().collect();
         runs.into_iter().filter(|host| host.is_stopped()).collect()
     }
 
     /// Lets go of a run that its store has not created.
-    pub(super) fn disown(&self, host: &Arc<RunHost>) {
+    pub(crate) fn disown(&self, host: &Arc<RunHost>) {
         let mut table = self.lock();
         table.live.remove(&address(host));
         table.stored.remove(&host.id);
@@ -266,7 +265,7 @@ impl Registry {
     }
 
     /// The run at an address, if it has not ended.
-    pub(super) fn at(&self, address: usize) -> Option<Arc<RunHost>> {
+    pub(crate) fn at(&self, address: usize) -> Option<Arc<RunHost>> {
         self.lock().live.get(&address).cloned()
     }
 
@@ -321,7 +320,7 @@ impl Registry {
 
     /// What went wrong, to whoever uses the engine: its store is closed once
     /// it has shut down.
-    pub(super) fn explain(&self, error: Error) -> Error {
+    pub(crate) fn explain(&self, error: Error) -> Error {
         match error {
             Error::Store(StoreError::Closed) | Error::Stopped { error: StoreError::Closed, .. }
                 if self.is_closed() =>
@@ -361,7 +360,7 @@ impl Registry {
                 && host.core.backfills.ended(host.graph.name, &host.id)
                 && let Some(registry) = host.registry()
             {
-                backfills::advance_soon(&host.core, &registry);
+                advance_backfills_soon(&host.core, &registry);
             }
         }
     }

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::super::host::{Inner, RunHost};
 use super::{from_json, needs_store, refused, value_for};
+use crate::engine::instance::{Inner, RunHost};
 use crate::error::{Error, Result};
 use crate::execution::output_codec;
 use crate::lookup::find_signal;
@@ -11,7 +11,7 @@ use crate::operation::{Asker, By, ExactOperation};
 use crate::run::{Event, Key, StepState};
 
 /// Does to a run of this process what can be done to one that goes on.
-pub(super) async fn to_live(
+pub(crate) async fn to_live(
     host: &Arc<RunHost>,
     operation: &ExactOperation,
     by: &By,

@@ -4,15 +4,12 @@ use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
-use super::super::core::Core;
-use super::super::create::{self, Beginning};
-use super::super::host::RunHost;
-use super::super::recovery;
-use super::super::registry::{Adopted, Known, Registry};
-use super::super::replay::Unread;
-use super::super::run::AnyRun;
-use super::super::takeup::{AdoptWanted, TakeUp};
 use super::{refused, value_for};
+use crate::engine::commit::{Beginning, create_run};
+use crate::engine::instance::{AnyRun, RunHost};
+use crate::engine::recover::{AdoptWanted, TakeUp, Unread, attach};
+use crate::engine::registry::{Adopted, Known, Registry};
+use crate::engine::shared::Core;
 use crate::error::{Error, Result};
 use crate::execution::coded::decode_params;
 use crate::execution::coded::payload;
@@ -26,18 +23,18 @@ use crate::task::definition::Kind;
 use crate::value::Value;
 
 /// Something that is wanted of a run that the store has.
-pub(super) struct Asked<'a> {
-    pub(super) core: &'a Arc<Core>,
-    pub(super) registry: &'a Arc<Registry>,
-    pub(super) store: Arc<dyn Store>,
-    pub(super) known: Arc<Known>,
-    pub(super) stored: StoredRun,
-    pub(super) by: &'a By,
-    pub(super) request: Option<i64>,
+pub(crate) struct Asked<'a> {
+    pub(crate) core: &'a Arc<Core>,
+    pub(crate) registry: &'a Arc<Registry>,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) known: Arc<Known>,
+    pub(crate) stored: StoredRun,
+    pub(crate) by: &'a By,
+    pub(crate) request: Option<i64>,
 }
 
 /// What became of something that is wanted of a run of the store.
-pub(super) enum InRows {
+pub(crate) enum InRows {
     Done(String),
     /// It can be done now that the run goes on here. Held, so that it does not
     /// fall asleep again in between.
@@ -46,7 +43,7 @@ pub(super) enum InRows {
 
 impl Asked<'_> {
     /// Does what is done to the rows of a run, or has it go on.
-    pub(super) async fn in_rows(self, operation: &ExactOperation) -> Result<InRows> {
+    pub(crate) async fn in_rows(self, operation: &ExactOperation) -> Result<InRows> {
         let done = match operation {
             ExactOperation::Rerun => self.rerun().await,
             ExactOperation::Fork { from } => self.fork(from).await,
@@ -60,7 +57,7 @@ impl Asked<'_> {
             }
             operation => {
                 let stored = self.stored.clone();
-                match recovery::attach(self.core, self.registry, &self.store, &self.known, stored).await {
+                match attach(self.core, self.registry, &self.store, &self.known, stored).await {
                     Ok(host) => return Ok(InRows::Awake(AnyRun::new(host))),
                     Err(Error::Blocked { .. }) if matches!(operation, ExactOperation::Cancel) => {
                         self.cancel_blocked().await
@@ -125,7 +122,7 @@ impl Asked<'_> {
 
     async fn create(&self, beginning: Beginning) -> Result<String> {
         let graph = self.known.graph;
-        let host = create::start(self.core, self.registry, &self.store, graph, beginning).await?;
+        let host = create_run(self.core, self.registry, &self.store, graph, beginning).await?;
         Ok(host.id.clone())
     }
 

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::super::backfills::at_a_time;
-use super::super::host::RunHost;
-use super::super::recovery;
 use super::tick::World;
+use crate::engine::instance::RunHost;
+use crate::engine::recover::attach;
+use crate::engine::schedules::waiting_backfills::at_a_time;
 use crate::error::{Error, Result};
 use crate::operation::By;
 use crate::run::RunState;
@@ -15,20 +15,20 @@ use crate::task::definition::Graph;
 
 /// A run that has not ended: of this process alone, or of the store, which
 /// also has those that sleep or are blocked.
-pub(super) enum Earlier {
+pub(crate) enum Earlier {
     Here(Arc<RunHost>),
     Stored(Box<StoredRun>),
 }
 
 impl Earlier {
-    pub(super) fn id(&self) -> &str {
+    pub(crate) fn id(&self) -> &str {
         match self {
             Earlier::Here(host) => &host.id,
             Earlier::Stored(stored) => &stored.id,
         }
     }
 
-    pub(super) fn state(&self) -> RunState {
+    pub(crate) fn state(&self) -> RunState {
         match self {
             Earlier::Here(host) => host.state(),
             Earlier::Stored(stored) => stored.state,
@@ -43,7 +43,7 @@ fn by() -> By {
 
 impl World {
     /// The unfinished runs of a workflow's schedule.
-    pub(super) async fn earlier(&self, graph: &'static Graph) -> Result<Vec<Earlier>> {
+    pub(crate) async fn earlier(&self, graph: &'static Graph) -> Result<Vec<Earlier>> {
         let Some(store) = self.store() else {
             let prefix = key_prefix(graph.name);
             let live = self.registry.live().into_iter();
@@ -57,13 +57,13 @@ impl World {
     }
 
     /// Asks a run to stop, and waits until that is durable.
-    pub(super) async fn cancel(&self, graph: &'static Graph, run: &Earlier) -> Result<()> {
+    pub(crate) async fn cancel(&self, graph: &'static Graph, run: &Earlier) -> Result<()> {
         let host = match (run, self.store()) {
             (Earlier::Here(host), _) => Ok(host.clone()),
             (Earlier::Stored(stored), Some(store)) => {
                 let stored = StoredRun::clone(stored);
                 let (known, _) = self.registry.introduce(graph);
-                recovery::attach(&self.core, &self.registry, &store, &known, stored).await
+                attach(&self.core, &self.registry, &store, &known, stored).await
             }
             (Earlier::Stored(_), None) => return Ok(()),
         };

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use jiff::{Timestamp, Zoned};
 
-use super::super::backfills;
-use super::super::core::Core;
-use super::super::create::{self, Beginning};
-use super::super::registry::Registry;
-use super::super::run::Run;
+use crate::engine::commit::{Beginning, create_run};
+use crate::engine::instance::Run;
+use crate::engine::registry::Registry;
+use crate::engine::schedules::waiting_backfills;
+use crate::engine::shared::Core;
 use crate::error::{Error, Result};
 use crate::panics::contained;
 use crate::schedule::{self, from_jiff};
@@ -18,14 +18,14 @@ use crate::task::definition::{Graph, Schedule};
 use crate::value::Value;
 
 /// The engine, as far as schedules need it.
-pub(in crate::engine) struct World {
-    pub(in crate::engine) core: Arc<Core>,
-    pub(in crate::engine) registry: Arc<Registry>,
+pub(crate) struct World {
+    pub(crate) core: Arc<Core>,
+    pub(crate) registry: Arc<Registry>,
 }
 
 /// Why the run of a tick is started.
 #[derive(Clone, Copy)]
-pub(in crate::engine) enum Cause {
+pub(crate) enum Cause {
     /// It is due: the mark of the schedule moves with it.
     Schedule,
     /// It is made up for.
@@ -42,7 +42,7 @@ pub(crate) fn fill(schedule: &Schedule, tick: &Zoned) -> std::result::Result<Vec
 }
 
 /// What became of a tick.
-pub(in crate::engine) enum Outcome {
+pub(crate) enum Outcome {
     Started(Run<()>),
     /// There is a run for it already.
     Existing(String),
@@ -55,7 +55,7 @@ impl World {
     ///
     /// # Errors
     /// When it could be tried again.
-    pub(in crate::engine) async fn start(
+    pub(crate) async fn start(
         &self,
         graph: &'static Graph,
         schedule: &Schedule,
@@ -74,7 +74,7 @@ impl World {
         let at = from_jiff(tick.timestamp());
         let (tick, parent) = match cause {
             Cause::Schedule => (Some(Tick { schedule: graph.name.to_owned(), at }), None),
-            Cause::Backfill { at_a_time } => (None, Some(backfills::parent(at_a_time))),
+            Cause::Backfill { at_a_time } => (None, Some(waiting_backfills::parent(at_a_time))),
         };
         let beginning = Beginning { key: Some(key), params, tick, parent, ..Beginning::default() };
         match self.start_run(graph, beginning).await {
@@ -89,12 +89,12 @@ impl World {
             let Beginning { key, params, .. } = beginning;
             return self.registry.start(self.core.clone(), graph, key, params).map(Run::new);
         };
-        create::start(&self.core, &self.registry, store, graph, beginning).await.map(Run::new)
+        create_run(&self.core, &self.registry, store, graph, beginning).await.map(Run::new)
     }
 
     /// How far the schedules are, and by which rules; none in memory, where
     /// each begins anew.
-    pub(super) async fn schedules(&self) -> Result<Vec<(StoredSchedule, Option<String>)>> {
+    pub(crate) async fn schedules(&self) -> Result<Vec<(StoredSchedule, Option<String>)>> {
         let Some(store) = self.core.store.clone() else { return Ok(Vec::new()) };
         let read = move || {
             let mut rules: HashMap<_, _> =
@@ -106,20 +106,20 @@ impl World {
     }
 
     /// Says anew how far a schedule is, and by which rule.
-    pub(super) async fn put(&self, graph: &Graph, mark: Timestamp, rule: String) -> Result<()> {
+    pub(crate) async fn put(&self, graph: &Graph, mark: Timestamp, rule: String) -> Result<()> {
         let Some(store) = self.core.store.clone() else { return Ok(()) };
         let stored = StoredSchedule { schedule: graph.name.to_owned(), mark: from_jiff(mark) };
         self.core.blocking(move || store.put_schedule(stored, &rule)).await
     }
 
     /// Moves a mark without a run.
-    pub(super) async fn mark(&self, tick: Tick) -> Result<()> {
+    pub(crate) async fn mark(&self, tick: Tick) -> Result<()> {
         let Some(store) = self.core.store.clone() else { return Ok(()) };
         self.core.blocking(move || store.mark(tick)).await
     }
 
     /// The id of the run of a tick, if it has one.
-    pub(in crate::engine) async fn run_of(&self, key: String) -> Result<Option<String>> {
+    pub(crate) async fn run_of(&self, key: String) -> Result<Option<String>> {
         let Some(store) = self.core.store.clone() else {
             return Ok(self.registry.by_key(&key).map(|host| host.id.clone()));
         };
@@ -127,7 +127,7 @@ impl World {
         Ok(found.map(|stored| stored.id))
     }
 
-    pub(super) fn store(&self) -> Option<Arc<dyn Store>> {
+    pub(crate) fn store(&self) -> Option<Arc<dyn Store>> {
         self.core.store.clone()
     }
 }

@@ -1,0 +1,23 @@
+//! A run of this engine: its [execution](crate::execution) under a lock, and the one
+//! loop that has it hear events, has its decisions committed, and acts on them.
+//!
+//! [`host`] is the run, [`driver`] the loop; what must not be done under the lock is
+//! [`deferred`]. [`run`] is what users hold, [`snapshot`] and [`events`] what they see.
+//! [`spares`] are what ended runs leave to the next.
+//!
+//! Never here: what follows from an event, how a commit is made, who polls.
+
+mod deferred;
+mod driver;
+mod events;
+mod host;
+mod run;
+mod snapshot;
+mod spares;
+mod waiters;
+
+pub(crate) use self::deferred::After;
+pub use self::events::Events;
+pub(crate) use self::host::{Identity, Inner, RunEnd, RunHost, Stop};
+pub use self::run::{AnyRun, Run, RunResult};
+pub(crate) use self::spares::Spares;
