@@ -1,5 +1,5 @@
 //! Blueprints of tables written by hand. Those of workflows, and what changes
-//! of their code mean, are in `tests/it/blueprint.rs`; that machines follow
+//! of their code mean, are in `tests/it/blueprint/mod.rs`; that machines follow
 //! the graphs made of them is with the machine's random tests.
 
 use std::time::Duration;

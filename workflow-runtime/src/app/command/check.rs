@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
 
-use super::super::line::Line;
-use super::super::outlook::{Looker, lines};
-use super::super::output::Output;
-use super::super::problem::{Code, Problem};
-use super::super::program::Program;
-use super::super::short::count;
-use super::super::style::Style;
+use crate::app::line::Line;
+use crate::app::outlook::{Looker, lines};
+use crate::app::output::Output;
+use crate::app::problem::{Code, Problem};
+use crate::app::program::Program;
+use crate::app::short::count;
+use crate::app::style::Style;
 use crate::engine::Outlook;
 use crate::store::StoredRun;
 
@@ -101,7 +101,7 @@ fn document(run: &StoredRun, outlook: &Outlook) -> Json {
         "outlook": name,
         "reason": reason,
         "changes": changes,
-        "adopt": adoption.map(super::super::outlook::json),
+        "adopt": adoption.map(crate::app::outlook::json),
     })
 }
 

@@ -6,10 +6,10 @@ use clap::{ArgMatches, Command};
 use clap_complete::Shell;
 use serde_json::json;
 
-use super::super::cli;
-use super::super::output::Output;
-use super::super::problem::{Code, Problem};
-use super::super::program::Program;
+use crate::app::cli;
+use crate::app::output::Output;
+use crate::app::problem::{Code, Problem};
+use crate::app::program::Program;
 
 /// Prints the script.
 pub(super) fn completions(

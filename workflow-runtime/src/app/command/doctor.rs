@@ -2,14 +2,14 @@
 
 use serde_json::json;
 
-use super::super::line::Line;
-use super::super::output::Output;
-use super::super::problem::{Code, Problem};
-use super::super::program::Program;
-use super::super::reader::Reader;
-use super::super::short::count;
-use super::super::style::Style;
-use super::super::trouble;
+use crate::app::line::Line;
+use crate::app::output::Output;
+use crate::app::problem::{Code, Problem};
+use crate::app::program::Program;
+use crate::app::reader::Reader;
+use crate::app::short::count;
+use crate::app::style::Style;
+use crate::app::trouble;
 use crate::doctor::{Clock, Finding, Problem as Kind, Report, examine_by};
 use crate::store::{LogFilter, Notice, Owner, RunFilter, Sqlite, Store, StoreError};
 

@@ -2,12 +2,12 @@
 
 use serde_json::json;
 
-use super::super::line::Line;
-use super::super::output::Output;
-use super::super::problem::{Code, Problem};
-use super::super::program::Program;
-use super::super::short::short;
-use super::super::style::Style;
+use crate::app::line::Line;
+use crate::app::output::Output;
+use crate::app::problem::{Code, Problem};
+use crate::app::program::Program;
+use crate::app::short::short;
+use crate::app::style::Style;
 use crate::engine::AnyRun;
 use crate::error::Error;
 use crate::exact::Exact;

@@ -2,9 +2,9 @@
 
 use clap::ArgMatches;
 
-use super::super::output::Output;
-use super::super::problem::{Code, Problem};
-use super::super::program::Program;
+use crate::app::output::Output;
+use crate::app::problem::{Code, Problem};
+use crate::app::program::Program;
 use super::text;
 use crate::blueprint::Blueprint;
 

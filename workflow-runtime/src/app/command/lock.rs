@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 use clap::ArgMatches;
 use serde_json::json;
 
-use super::super::output::Output;
-use super::super::params::read_text;
-use super::super::problem::{Code, Problem};
-use super::super::program::Program;
-use super::super::short::count;
+use crate::app::output::Output;
+use crate::app::params::read_text;
+use crate::app::problem::{Code, Problem};
+use crate::app::program::Program;
+use crate::app::short::count;
 use crate::blueprint::{LockProblem, check_lock, lock_text};
 
 /// Writes the lock file, or compares it with the program's workflows.

@@ -3,15 +3,15 @@
 use clap::ArgMatches;
 use serde_json::{Value as Json, json};
 
-use super::super::ids::Runs;
-use super::super::line::{Line, columns, cut, plain};
-use super::super::output::Output;
-use super::super::problem::{Code, Problem};
-use super::super::program::Program;
-use super::super::short::{count, local, now, short, utc};
-use super::super::style::Style;
-use super::super::suggest::similar;
-use super::super::trouble;
+use crate::app::ids::Runs;
+use crate::app::line::{Line, columns, cut, plain};
+use crate::app::output::Output;
+use crate::app::problem::{Code, Problem};
+use crate::app::program::Program;
+use crate::app::short::{count, local, now, short, utc};
+use crate::app::style::Style;
+use crate::app::suggest::similar;
+use crate::app::trouble;
 use crate::run::RunState;
 use crate::store::{RunFilter, StoredRun};
 

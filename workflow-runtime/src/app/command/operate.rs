@@ -3,13 +3,13 @@
 use clap::ArgMatches;
 use serde_json::json;
 
-use super::super::line::plain;
-use super::super::operator::{self, Done};
-use super::super::outlook::{Looker, json};
-use super::super::output::Output;
-use super::super::params;
-use super::super::problem::{Code, Problem};
-use super::super::program::{Duty, Program};
+use crate::app::line::plain;
+use crate::app::operator::{self, Done};
+use crate::app::outlook::{Looker, json};
+use crate::app::output::Output;
+use crate::app::params;
+use crate::app::problem::{Code, Problem};
+use crate::app::program::{Duty, Program};
 use super::run::show_done;
 use super::{path, text};
 use crate::engine::{Outlook, step_codec};

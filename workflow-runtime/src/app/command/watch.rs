@@ -4,17 +4,17 @@ use std::time::Duration;
 
 use clap::ArgMatches;
 
-use super::super::interrupt::Interrupts;
-use super::super::news::Reporter;
-use super::super::operator;
-use super::super::output::Output;
-use super::super::problem::{Code, Problem};
-use super::super::program::{Duty, Program};
-use super::super::reader::Reader;
-use super::super::screen::Screen;
-use super::super::short::now;
-use super::super::story;
-use super::super::trouble;
+use crate::app::interrupt::Interrupts;
+use crate::app::news::Reporter;
+use crate::app::operator;
+use crate::app::output::Output;
+use crate::app::problem::{Code, Problem};
+use crate::app::program::{Duty, Program};
+use crate::app::reader::Reader;
+use crate::app::screen::Screen;
+use crate::app::short::now;
+use crate::app::story;
+use crate::app::trouble;
 use super::ending::{self, Ending};
 use super::text;
 use crate::engine::Engine;

@@ -2,7 +2,7 @@
 
 use jiff::civil::{DateTime, date};
 
-use super::super::cron::Cron;
+use crate::schedule::cron::Cron;
 
 fn days(expression: &str, from: DateTime, count: usize) -> Vec<String> {
     let cron = Cron::parse(expression).unwrap();

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use super::super::Encrypted;
+use crate::store::encrypted::Encrypted;
 use super::support::{Scratch, ring};
 use crate::store::{Durability, Memory, Sqlite, conformance};
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
-use super::super::{Cipher, Encrypted};
+use crate::store::encrypted::{Cipher, Encrypted};
 use super::support::*;
 use crate::run::Timestamp;
 use crate::store::{Batch, Entry, NewRun, Payload, RunEnd, Sqlite, Store, StoreError, Visitor};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::super::{Cipher, Encrypted, Key, KeyRing};
+use crate::store::encrypted::{Cipher, Encrypted, Key, KeyRing};
 use super::support::*;
 use crate::store::{Batch, Memory, RunFilter, Store, StoreError, check_clear};
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
 
-use super::super::{Encrypted, Key, KeyRing};
+use crate::store::encrypted::{Encrypted, Key, KeyRing};
 use crate::run::{RunState, Timestamp};
 use crate::store::{
     Batch, Created, Done, Entry, Layer, LogFilter, Memory, NewRun, Payload, Remembered, Request, RunEnd,

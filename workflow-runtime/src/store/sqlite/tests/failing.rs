@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, mpsc};
 
-use super::super::apply::{Tables, Trouble, Work};
-use super::super::errors::sqlite_error;
+use crate::store::sqlite::apply::{Tables, Trouble, Work};
+use crate::store::sqlite::errors::sqlite_error;
 use super::support::{Scratch, append, batch, create, wait};
 use crate::store::{Payload, Sqlite, Store, StoreError};
 
@@ -123,7 +123,7 @@ fn a_value_that_is_too_large_is_named() {
     let store = open(&scratch);
     let run = create(&store, "a");
     let mut large = batch(run, 0);
-    let bytes = vec![b' '; super::super::LIMIT + 1];
+    let bytes = vec![b' '; crate::store::sqlite::LIMIT + 1];
     large.entries[0].value = Some(Payload { type_name: "Everything".into(), bytes });
     let error = append(&store, large).unwrap_err();
     assert!(error.to_string().starts_with("a value of type `Everything` has 268435457 bytes"), "{error}");

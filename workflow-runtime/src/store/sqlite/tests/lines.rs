@@ -4,7 +4,7 @@ use std::sync::mpsc;
 
 use rusqlite::Connection;
 
-use super::super::apply::{Tables, Trouble, Work};
+use crate::store::sqlite::apply::{Tables, Trouble, Work};
 use super::failing::hold;
 use super::support::{Scratch, append, at, batch, create, wait};
 use crate::store::{

@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 
-use super::super::migrate::{APPLICATION_ID, STEPS};
+use crate::store::sqlite::migrate::{APPLICATION_ID, STEPS};
 use super::support::{Scratch, append, at, batch, create};
 use crate::run::RunState;
 use crate::store::{Batch, Payload, RunEnd, RunRef, Sleep, Sqlite, Store};

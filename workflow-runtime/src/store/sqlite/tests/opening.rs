@@ -5,9 +5,9 @@ use std::path::Path;
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
-use super::super::lock::Ownership;
-use super::super::migrate::{self, STEPS};
-use super::super::open;
+use crate::store::sqlite::lock::Ownership;
+use crate::store::sqlite::migrate::{self, STEPS};
+use crate::store::sqlite::open;
 use super::support::{Scratch, append, batch, create};
 use crate::store::{Durability, Payload, Sqlite, Store, StoreError, Visitor};
 

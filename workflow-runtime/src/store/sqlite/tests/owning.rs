@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::super::lock::Ownership;
+use crate::store::sqlite::lock::Ownership;
 use super::crash::spawn;
 use super::support::{Scratch, append, batch, create};
 use crate::run::RunState;
@@ -224,7 +224,7 @@ fn it_is_owned_no_more_though_a_process_that_is_just_being_started_has_it_open()
     let path = scratch.path("runs.db");
     let store = Sqlite::open(&path).unwrap();
     create(&store, "a");
-    let copy = super::super::handle::copy_of(&path).unwrap();
+    let copy = crate::store::sqlite::handle::copy_of(&path).unwrap();
     store.close();
     let again = Sqlite::open(&path).unwrap();
     again.close();

@@ -4,8 +4,8 @@
 use rusqlite::types::Value;
 use rusqlite::{Connection, StatementStatus, params_from_iter};
 
-use super::super::open::open_reader;
-use super::super::reader::{awake_sql, statement};
+use crate::store::sqlite::open::open_reader;
+use crate::store::sqlite::reader::{awake_sql, statement};
 use super::support::Scratch;
 use crate::run::RunState;
 use crate::store::{RunFilter, Sqlite};

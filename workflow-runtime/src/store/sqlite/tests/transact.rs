@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 
-use super::super::values::INLINE;
+use crate::store::sqlite::values::INLINE;
 use super::support::{Scratch, append, at, batch, create, wait};
 use super::*;
 use crate::run::RunState;

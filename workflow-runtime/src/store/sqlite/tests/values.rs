@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
-use super::super::apply::{Tables, Trouble, Work};
+use crate::store::sqlite::apply::{Tables, Trouble, Work};
 use super::failing::hold;
 use super::support::{Scratch, append, at, batch, create, wait};
 use crate::run::{RunState, Timestamp};
@@ -116,7 +116,7 @@ fn a_file_that_is_needed_again_at_once_stays() {
         append(&store, with_value(runs[0], 0, payload(1, LARGE))).unwrap();
         append(&store, ending(runs[0], 1, payload(1, LARGE))).unwrap();
         let go = hold(&store);
-        let remove = super::super::apply::Remove { before: Timestamp(u64::MAX), at_most: 10 };
+        let remove = crate::store::sqlite::apply::Remove { before: Timestamp(u64::MAX), at_most: 10 };
         store.writer.submit(Ok(remove), Box::new(|removed| assert_eq!(removed, Ok(1))));
         if half_fails {
             // So that each of the group gets its own transaction.

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rusqlite::Connection;
 
-use super::super::migrate::{APPLICATION_ID, STEPS};
+use crate::store::sqlite::migrate::{APPLICATION_ID, STEPS};
 use super::crash::spawn;
 use super::support::{Scratch, append, at, batch, create, new_run, wait};
 use crate::store::{

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::super::harness::failure;
+use crate::run::machine::tests::harness::failure;
 use super::chance::{Chance, mix};
 use super::plan::TURNS;
 use crate::failure::{Cause, Failure};

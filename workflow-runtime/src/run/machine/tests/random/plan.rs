@@ -1,6 +1,6 @@
 //! Random workflows.
 
-use super::super::graph::*;
+use crate::run::machine::tests::graph::*;
 use super::chance::Chance;
 use crate::task::definition::{Graph, Region};
 
@@ -27,7 +27,7 @@ fn workflow(chance: &mut Chance, races: bool, depth: u64) -> &'static Graph {
     let mut planner = Planner { chance, regions: Vec::new(), races };
     planner.region("", depth, false);
     let regions = planner.regions.into_iter().map(|region| region.expect("a planned region")).collect();
-    super::super::graph::graph("w", regions)
+    crate::run::machine::tests::graph::graph("w", regions)
 }
 
 impl Planner<'_> {

@@ -178,7 +178,7 @@ fn work_tells_of_every_run() {
 /// The table in the documentation of `workflow_runtime::app`.
 #[test]
 fn every_command_writes_the_json_that_is_documented() {
-    let docs = include_str!("../../workflow-runtime/src/app/mod.rs");
+    let docs = include_str!("../../../workflow-runtime/src/app/mod.rs");
     let (_, table) = docs.split_once("# JSON").unwrap();
     let row = |command: &str| {
         let row = table.lines().find(|row| row.starts_with(&format!("//! | `{command}`")));

@@ -388,7 +388,7 @@ fn checks_of_nothing() {
     );
 }
 
-const TABLE_OF_EXAMPLES: &str = include_str!("../../examples/README.md");
+const TABLE_OF_EXAMPLES: &str = include_str!("../../../examples/README.md");
 
 /// The command that the table of examples has for one, on a store of the test's
 /// own.
