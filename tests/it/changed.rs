@@ -1,5 +1,5 @@
-//! Runs in flight whose workflow has changed: language.md, section 4. Each
-//! module is the program of another day.
+//! Runs in flight whose workflow has changed: each module is the program of
+//! another day.
 
 use std::sync::Arc;
 

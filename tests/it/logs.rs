@@ -14,7 +14,7 @@ use workflow_runtime::store::{
 };
 use workflow_runtime::{Engine, Resources, Result, Secret, task, workflow};
 
-use crate::faulty::{Fault, Faulty};
+use crate::failing_store::{FailingStore, Fault};
 
 /// While there is but one subscriber, `tracing` asks the thread that first meets
 /// an event whether anybody wants it, and remembers that for all threads: a test
@@ -278,12 +278,12 @@ fn an_attempt_is_bounded_and_says_what_it_dropped() {
 
 #[derive(Resources)]
 struct App {
-    store: Arc<Faulty>,
+    store: Arc<FailingStore>,
     fault: Fault,
 }
 
 #[task]
-async fn mumble(lines: u64, #[resource] store: &Arc<Faulty>, #[resource] fault: &Fault) -> u64 {
+async fn mumble(lines: u64, #[resource] store: &Arc<FailingStore>, #[resource] fault: &Fault) -> u64 {
     store.always(Some(*fault));
     for line in 0..lines {
         say!(info, line);
@@ -301,7 +301,7 @@ workflow! {
 
 /// Says so many lines into a store that does this with each, and gives those
 /// that are kept.
-fn mumbled(store: &Arc<Faulty>, fault: Fault, count: u64) -> Vec<StoredLine> {
+fn mumbled(store: &Arc<FailingStore>, fault: Fault, count: u64) -> Vec<StoredLine> {
     let id = captured(capture(), steered(), async {
         let engine = Engine::with_store(store.clone()).resources(App { store: store.clone(), fault });
         let engine = engine.start().await.unwrap();
@@ -315,7 +315,7 @@ fn mumbled(store: &Arc<Faulty>, fault: Fault, count: u64) -> Vec<StoredLine> {
 
 #[test]
 fn a_store_that_cannot_keep_up_holds_nobody_up() {
-    let store = Faulty::new();
+    let store = FailingStore::new();
     let said = mumbled(&store, Fault::Hold, 4_200);
     let (last, kept) = said.split_last().unwrap();
     // What the store says while it keeps a line is none.
@@ -330,7 +330,7 @@ fn a_store_that_cannot_keep_up_holds_nobody_up() {
 #[test]
 fn a_store_that_fails_loses_lines_and_no_run() {
     for fault in [Fault::Fail, Fault::Vanish] {
-        let store = Faulty::new();
+        let store = FailingStore::new();
         assert!(mumbled(&store, fault, 4_200).is_empty(), "{fault:?}");
     }
 }

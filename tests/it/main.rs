@@ -1,4 +1,5 @@
-//! One module per promise.
+//! Tests of the whole: one module per subject. Those of a promise are named after
+//! it, `promise_01_…`, wherever they stand.
 
 mod adopting;
 mod app;
@@ -18,8 +19,7 @@ mod engine;
 mod everywhere;
 mod examples;
 mod extremes;
-mod faults;
-mod faulty;
+mod failing_store;
 mod files;
 mod fixtures;
 mod full;
@@ -31,8 +31,8 @@ mod language;
 mod limits;
 mod logs;
 mod once;
-mod operated;
 mod operator;
+mod operator_crashes;
 mod passing;
 mod patterns;
 mod portable;
@@ -50,6 +50,7 @@ mod schedules;
 mod secrets;
 mod sleepers;
 mod steered;
+mod store_faults;
 mod storm;
 mod task;
 mod transaction;

@@ -10,7 +10,7 @@ use workflow_runtime::store::{Request, RunFilter, Store, StoredRequest, StoredRu
 use workflow_runtime::testing::block_on;
 use workflow_runtime::{Engine, Operation, task, workflow};
 
-use crate::faulty::Faulty;
+use crate::failing_store::FailingStore;
 
 #[task]
 async fn add(a: u64, b: u64) -> u64 {
@@ -42,7 +42,7 @@ workflow! {
     }
 }
 
-fn ask(store: &Faulty, run: Option<&str>, operation: &Operation) -> i64 {
+fn ask(store: &FailingStore, run: Option<&str>, operation: &Operation) -> i64 {
     let operation = serde_json::to_string(operation).unwrap();
     let request = Request {
         run: run.map(str::to_owned),
@@ -54,13 +54,13 @@ fn ask(store: &Faulty, run: Option<&str>, operation: &Operation) -> i64 {
     store.memory.request(request).unwrap()
 }
 
-async fn engine(store: &Arc<Faulty>) -> Engine {
+async fn engine(store: &Arc<FailingStore>) -> Engine {
     Engine::with_store(store.clone()).register::<sums>().register::<evens>().start().await.unwrap()
 }
 
 /// Lets everything happen that does not wait. Requests are looked for in real
 /// time, by a thread of their own.
-async fn settle(store: &Faulty, done: impl Fn(&Faulty) -> bool) {
+async fn settle(store: &FailingStore, done: impl Fn(&FailingStore) -> bool) {
     for _ in 0..1_000 {
         tokio::time::sleep(Duration::from_millis(1)).await;
         if done(store) {
@@ -71,14 +71,14 @@ async fn settle(store: &Faulty, done: impl Fn(&Faulty) -> bool) {
     panic!("nothing happens: {:?}", store.memory.requests(None, 9));
 }
 
-fn answered(store: &Faulty, number: i64) -> Option<Result<String, String>> {
+fn answered(store: &FailingStore, number: i64) -> Option<Result<String, String>> {
     let found: Vec<StoredRequest> = store.memory.requests(None, 99).unwrap();
     found.into_iter().find(|asked| asked.number == number)?.answer.map(|answer| answer.result)
 }
 
 /// One process in which every answer that is not part of a commit is lost.
 /// It ends once the request is done.
-fn dies_before_the_answer(store: &Arc<Faulty>, done: impl Fn(&Faulty) -> bool) {
+fn dies_before_the_answer(store: &Arc<FailingStore>, done: impl Fn(&FailingStore) -> bool) {
     let mortal = store.reopen();
     mortal.fail_answers();
     block_on(async {
@@ -88,7 +88,7 @@ fn dies_before_the_answer(store: &Arc<Faulty>, done: impl Fn(&Faulty) -> bool) {
 }
 
 /// The next process, and what it answers.
-fn goes_on(store: &Arc<Faulty>, number: i64) -> Result<String, String> {
+fn goes_on(store: &Arc<FailingStore>, number: i64) -> Result<String, String> {
     block_on(async {
         let store = store.reopen();
         let _engine = engine(&store).await;
@@ -97,15 +97,15 @@ fn goes_on(store: &Arc<Faulty>, number: i64) -> Result<String, String> {
     })
 }
 
-fn runs(store: &Faulty) -> Vec<StoredRun> {
+fn runs(store: &FailingStore) -> Vec<StoredRun> {
     store.memory.list(&RunFilter::default()).unwrap()
 }
 
-fn run(store: &Faulty, id: &str) -> StoredRun {
+fn run(store: &FailingStore, id: &str) -> StoredRun {
     store.memory.find(id).unwrap().pop().unwrap()
 }
 
-fn heard(store: &Faulty, id: &str, what: &str) -> usize {
+fn heard(store: &FailingStore, id: &str, what: &str) -> usize {
     let journal = store.memory.journal(run(store, id).run).unwrap();
     journal.iter().filter(|entry| entry.event.contains(what)).count()
 }
@@ -115,14 +115,14 @@ fn start(workflow: &str, n: u64) -> Operation {
 }
 
 /// A run that waits, of a store that nobody has open.
-fn started(store: &Arc<Faulty>, workflow: &str, n: u64) -> String {
+fn started(store: &Arc<FailingStore>, workflow: &str, n: u64) -> String {
     let number = ask(store, None, &start(workflow, n));
     goes_on(store, number).unwrap()
 }
 
 #[test]
 fn a_start_starts_one_run() {
-    let store = Faulty::new();
+    let store = FailingStore::new();
     let number = ask(&store, None, &start("sums", 1));
     dies_before_the_answer(&store, |store| runs(store).len() == 1);
     let id = goes_on(&store, number).unwrap();
@@ -132,7 +132,7 @@ fn a_start_starts_one_run() {
 #[test]
 fn a_rerun_and_a_fork_make_one_run() {
     for operation in [Operation::Rerun, Operation::Fork { from: "sums/first".to_owned() }] {
-        let store = Faulty::new();
+        let store = FailingStore::new();
         let id = started(&store, "sums", 1);
         let number = ask(&store, Some(&id), &operation);
         dies_before_the_answer(&store, |store| runs(store).len() == 2);
@@ -144,7 +144,7 @@ fn a_rerun_and_a_fork_make_one_run() {
 
 #[test]
 fn a_signal_is_sent_once() {
-    let store = Faulty::new();
+    let store = FailingStore::new();
     let id = started(&store, "sums", 1);
     let signal = Operation::Signal { name: "number".to_owned(), value: json!(10) };
     let number = ask(&store, Some(&id), &signal);
@@ -156,7 +156,7 @@ fn a_signal_is_sent_once() {
 
 #[test]
 fn what_was_done_is_not_refused_afterwards() {
-    let store = Faulty::new();
+    let store = FailingStore::new();
     let id = started(&store, "sums", 1);
     for (operation, heard_as) in [
         (Operation::Pause, "paused"),
@@ -177,7 +177,7 @@ fn a_failed_run_is_taken_up_once() {
     let retry = Operation::Retry { step: None };
     let set = Operation::Set { step: "evens/m".to_owned(), value: json!(4) };
     for (operation, lives) in [(retry, 1), (set, 1)] {
-        let store = Faulty::new();
+        let store = FailingStore::new();
         let id = started(&store, "evens", 1);
         let number = ask(&store, Some(&id), &operation);
         dies_before_the_answer(&store, |store| heard(store, &id, "taken_up") > 0);
@@ -189,7 +189,7 @@ fn a_failed_run_is_taken_up_once() {
 /// A look that failed is repeated: the request does not wait for the next one.
 #[test]
 fn requests_do_not_wait_for_the_next_one() {
-    let store = Faulty::new();
+    let store = FailingStore::new();
     let number = ask(&store, None, &start("sums", 1));
     block_on(async {
         let store = store.reopen();

@@ -13,7 +13,7 @@ use workflow_runtime::store::{RunFilter, Store, StoreError};
 use workflow_runtime::testing::block_on;
 use workflow_runtime::{By, Engine, Error, Operation, Resources, task, workflow};
 
-use crate::faulty::{Fault, Faulty, broken};
+use crate::failing_store::{FailingStore, Fault, broken};
 use crate::files::{Scratch, assert_sound};
 
 #[derive(Default)]
@@ -62,7 +62,7 @@ workflow! {
     }
 }
 
-async fn engine(store: &Arc<Faulty>, world: &Arc<World>) -> Engine<App> {
+async fn engine(store: &Arc<FailingStore>, world: &Arc<World>) -> Engine<App> {
     let builder = Engine::with_store(store.clone()).resources(App { world: world.clone() });
     builder.register::<both>().start().await.unwrap()
 }
@@ -97,7 +97,7 @@ fn a_run_that_could_not_commit_is_read_back_and_whoever_holds_it_hears_of_its_en
         .into_iter()
         .flat_map(|e| [(e.clone(), Fault::Fail), (e, Fault::WriteAndFail)])
     {
-        let (store, world) = (Faulty::new(), Arc::new(World::default()));
+        let (store, world) = (FailingStore::new(), Arc::new(World::default()));
         block_on(async {
             let engine = engine(&store, &world).await;
             let run = engine.start(both(1)).key("k").await.unwrap();
@@ -140,7 +140,7 @@ fn a_run_that_could_not_commit_is_read_back_and_whoever_holds_it_hears_of_its_en
 /// Nobody knows whether it passes, so whoever waits is told at once.
 #[test]
 fn an_unknown_fault_is_told_and_the_run_goes_on_all_the_same() {
-    let (store, world) = (Faulty::new(), Arc::new(World::default()));
+    let (store, world) = (FailingStore::new(), Arc::new(World::default()));
     block_on(async {
         let engine = engine(&store, &world).await;
         let run = engine.start(both(1)).key("k").await.unwrap();
@@ -159,7 +159,7 @@ fn an_unknown_fault_is_told_and_the_run_goes_on_all_the_same() {
 
 #[test]
 fn whoever_waits_for_a_stopped_run_is_told_when_the_engine_ends() {
-    let (store, world) = (Faulty::new(), Arc::new(World::default()));
+    let (store, world) = (FailingStore::new(), Arc::new(World::default()));
     block_on(async {
         let engine = engine(&store, &world).await;
         let run = engine.start(both(1)).await.unwrap();
@@ -245,7 +245,7 @@ mod ticks {
 
 #[test]
 fn a_tick_that_cannot_start_its_run_is_tried_less_and_less_often() {
-    let (store, world) = (Faulty::new(), Arc::new(World::default()));
+    let (store, world) = (FailingStore::new(), Arc::new(World::default()));
     block_on(async {
         let builder = Engine::with_store(store.clone()).resources(App { world: world.clone() });
         let engine = builder.register::<ticks::minutely>().start().await.unwrap();

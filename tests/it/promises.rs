@@ -11,7 +11,7 @@ use workflow_runtime::run::{RunState, StepState, Wait};
 use workflow_runtime::testing::block_on;
 use workflow_runtime::{Context, Engine, Error, Operation, Resources, Run, StepError, task, workflow};
 
-use crate::faulty::{Fault, Faulty};
+use crate::failing_store::{FailingStore, Fault};
 
 /// What lies outside of all processes.
 #[derive(Default)]
@@ -92,7 +92,7 @@ workflow! {
     }
 }
 
-async fn engine(store: &Arc<Faulty>, world: &Arc<World>) -> Engine<App> {
+async fn engine(store: &Arc<FailingStore>, world: &Arc<World>) -> Engine<App> {
     let builder = Engine::with_store(store.clone()).resources(App { world: world.clone() });
     let builder = builder.register::<chain>().register::<paid>().register::<waits>().register::<narrows>();
     let builder = builder.register::<raced>().register::<tries>().register::<naps>().register::<left>();
@@ -116,7 +116,7 @@ async fn until_waiting<T>(run: &Run<T>, path: &str) {
 
 #[test]
 fn promise_01_a_run_starts_at_most_once_per_key() {
-    let (store, world) = (Faulty::new(), Arc::new(World::default()));
+    let (store, world) = (FailingStore::new(), Arc::new(World::default()));
     world.open.store(1, Ordering::SeqCst);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
@@ -147,7 +147,7 @@ fn promise_01_a_run_starts_at_most_once_per_key() {
 
 #[test]
 fn promise_01_a_start_that_nobody_waits_for_any_more_is_a_start() {
-    let (store, world) = (Faulty::new(), Arc::new(World::default()));
+    let (store, world) = (FailingStore::new(), Arc::new(World::default()));
     world.open.store(1, Ordering::SeqCst);
     block_on(async {
         let engine = engine(&store, &world).await;
@@ -164,7 +164,7 @@ fn promise_01_a_start_that_nobody_waits_for_any_more_is_a_start() {
 
 #[test]
 fn promise_02_an_attempt_starts_only_after_the_commit_that_says_so() {
-    let (store, world) = (Faulty::new(), Arc::new(World::default()));
+    let (store, world) = (FailingStore::new(), Arc::new(World::default()));
     world.open.store(1, Ordering::SeqCst);
     store.always(Some(Fault::Hold));
     block_on(async {
@@ -191,7 +191,7 @@ fn promise_02_an_attempt_starts_only_after_the_commit_that_says_so() {
 
 #[test]
 fn promise_03_a_step_whose_success_is_committed_never_starts_again() {
-    let (store, world) = (Faulty::new(), Arc::new(World::default()));
+    let (store, world) = (FailingStore::new(), Arc::new(World::default()));
     block_on(async {
         let engine = engine(&store, &world).await;
         let _run = engine.start(chain(1)).key("k").await.unwrap();
@@ -217,7 +217,7 @@ fn promise_03_a_step_whose_success_is_committed_never_starts_again() {
 
 #[test]
 fn promise_03_a_run_that_is_asked_for_by_many_goes_on_once() {
-    let (store, world) = (Faulty::new(), Arc::new(World::default()));
+    let (store, world) = (FailingStore::new(), Arc::new(World::default()));
     block_on(async {
         let _run = engine(&store, &world).await.start(chain(1)).key("k").await.unwrap();
         settle().await;
@@ -245,7 +245,7 @@ fn promise_03_a_run_that_is_asked_for_by_many_goes_on_once() {
 
 #[test]
 fn promise_04_every_attempt_of_a_step_has_the_same_idempotency_key() {
-    let (store, world) = (Faulty::new(), Arc::new(World::default()));
+    let (store, world) = (FailingStore::new(), Arc::new(World::default()));
     for _ in 0..2 {
         block_on(async {
             let _run = engine(&store.reopen(), &world).await.start(chain(1)).key("k").await.unwrap();
@@ -274,7 +274,7 @@ workflow! {
 
 #[test]
 fn promise_05_an_at_most_once_attempt_that_was_lost_is_not_repeated() {
-    let (store, world) = (Faulty::new(), Arc::new(World::default()));
+    let (store, world) = (FailingStore::new(), Arc::new(World::default()));
     block_on(async {
         let _run = engine(&store, &world).await.start(paid(1)).key("k").await.unwrap();
         settle().await;
@@ -304,7 +304,7 @@ fn promise_05_an_at_most_once_attempt_that_was_lost_is_not_repeated() {
 
 #[test]
 fn promise_07_no_dependant_starts_before_what_it_needs_is_committed() {
-    let (store, world) = (Faulty::new(), Arc::new(World::default()));
+    let (store, world) = (FailingStore::new(), Arc::new(World::default()));
     world.open.store(1, Ordering::SeqCst);
     block_on(async {
         let engine = engine(&store, &world).await;
@@ -343,7 +343,7 @@ workflow! {
 
 #[test]
 fn promise_09_a_late_result_of_an_attempt_that_was_given_up_is_refused() {
-    let (store, world) = (Faulty::new(), Arc::new(World::default()));
+    let (store, world) = (FailingStore::new(), Arc::new(World::default()));
     block_on(async {
         let run = engine(&store, &world).await.start(raced(1)).key("k").await.unwrap();
         assert_eq!(run.clone().await.unwrap(), 102);
@@ -380,7 +380,7 @@ workflow! {
 
 #[test]
 fn promise_10_a_lost_attempt_does_not_use_up_a_retry() {
-    let (store, world) = (Faulty::new(), Arc::new(World::default()));
+    let (store, world) = (FailingStore::new(), Arc::new(World::default()));
     for _ in 0..2 {
         block_on(async {
             let _run = engine(&store.reopen(), &world).await.start(tries(1)).key("k").await.unwrap();
@@ -397,7 +397,7 @@ fn promise_10_a_lost_attempt_does_not_use_up_a_retry() {
 
 /// A process that dies as soon as the attempt of the step has begun once more,
 /// and how long that took; a state that has no next attempt, instead.
-fn die_in(store: &Arc<Faulty>, world: &Arc<World>, path: &str) -> Result<Duration, StepState> {
+fn die_in(store: &Arc<FailingStore>, world: &Arc<World>, path: &str) -> Result<Duration, StepState> {
     block_on(async {
         let began = tokio::time::Instant::now();
         let starts = world.starts(path);
@@ -420,7 +420,7 @@ fn die_in(store: &Arc<Faulty>, world: &Arc<World>, path: &str) -> Result<Duratio
 
 #[test]
 fn promise_10_a_step_lost_ten_times_in_a_row_is_suspected_and_fails_nothing() {
-    let (store, world) = (Faulty::new(), Arc::new(World::default()));
+    let (store, world) = (FailingStore::new(), Arc::new(World::default()));
     let waits: Vec<Duration> = (0..10).map(|_| die_in(&store, &world, "tries/risk").unwrap()).collect();
     // The first attempt, and then 0, 0, 1, 2, 4 ... seconds.
     let at_least = [0.0, 0.0, 0.0, 0.75, 1.5, 3.0, 6.0, 12.0, 24.0, 48.0];
@@ -446,13 +446,13 @@ fn promise_10_a_step_lost_ten_times_in_a_row_is_suspected_and_fails_nothing() {
 fn promise_10_an_operator_has_a_suspected_step_attempted_again_or_settles_or_cancels_it() {
     let by = || workflow_runtime::By { actor: "ann".to_owned(), reason: None };
     let suspected = || {
-        let (store, world) = (Faulty::new(), Arc::new(World::default()));
+        let (store, world) = (FailingStore::new(), Arc::new(World::default()));
         for _ in 0..10 {
             die_in(&store, &world, "tries/risk").unwrap();
         }
         (store, world)
     };
-    let operate = |store: &Arc<Faulty>, world: &Arc<World>, operation| {
+    let operate = |store: &Arc<FailingStore>, world: &Arc<World>, operation| {
         world.open.store(1, Ordering::SeqCst);
         block_on(async {
             let engine = engine(&store.reopen(), world).await;
@@ -479,7 +479,7 @@ fn promise_10_an_operator_has_a_suspected_step_attempted_again_or_settles_or_can
 
 #[test]
 fn promise_10_what_was_decided_and_has_not_begun_is_not_lost_once_more() {
-    let (store, world) = (Faulty::new(), Arc::new(World::default()));
+    let (store, world) = (FailingStore::new(), Arc::new(World::default()));
     die_in(&store, &world, "tries/risk").unwrap();
     // A program that ends as it starts, again and again: nothing begins, and
     // nothing more is written.
@@ -507,7 +507,7 @@ fn promise_10_what_was_decided_and_has_not_begun_is_not_lost_once_more() {
 
 #[test]
 fn promise_10_an_interrupted_attempt_is_neither_a_retry_nor_a_loss() {
-    let (store, world) = (Faulty::new(), Arc::new(World::default()));
+    let (store, world) = (FailingStore::new(), Arc::new(World::default()));
     for _ in 0..5 {
         block_on(async {
             let engine = engine(&store.reopen(), &world).await;
@@ -545,7 +545,7 @@ async fn worded(result: Result<u64, StepError>) -> u64 {
 
 #[test]
 fn promise_11_timers_are_armed_again() {
-    let (store, world) = (Faulty::new(), Arc::new(World::default()));
+    let (store, world) = (FailingStore::new(), Arc::new(World::default()));
     block_on(async {
         let run = engine(&store, &world).await.start(naps(1)).key("k").await.unwrap();
         until_waiting(&run, "naps/nap").await;
@@ -561,7 +561,7 @@ fn promise_11_timers_are_armed_again() {
 
 #[test]
 fn promise_11_timers_that_came_due_meanwhile_fire_at_once() {
-    let (store, world) = (Faulty::new(), Arc::new(World::default()));
+    let (store, world) = (FailingStore::new(), Arc::new(World::default()));
     block_on(async {
         let run = engine(&store, &world).await.start(naps(1)).key("k").await.unwrap();
         until_waiting(&run, "naps/nap").await;
@@ -606,7 +606,7 @@ async fn summed(list: &[u64]) -> u64 {
 
 #[test]
 fn promise_11_slots_are_asked_for_again() {
-    let (store, world) = (Faulty::new(), Arc::new(World::default()));
+    let (store, world) = (FailingStore::new(), Arc::new(World::default()));
     block_on(async {
         let _run = engine(&store, &world).await.start(narrows(3)).key("k").await.unwrap();
         settle().await;
@@ -642,7 +642,7 @@ workflow! {
 
 #[test]
 fn promise_11_a_slot_that_was_not_wanted_any_more_is_not_asked_for_again() {
-    let (store, world) = (Faulty::new(), Arc::new(World::default()));
+    let (store, world) = (FailingStore::new(), Arc::new(World::default()));
     block_on(async {
         let run = engine(&store, &world).await.start(left(1)).key("k").await.unwrap();
         tokio::time::sleep(Duration::from_secs(120)).await;
@@ -672,7 +672,7 @@ workflow! {
 #[test]
 fn promise_11_a_slot_is_given_back_by_an_attempt_that_came_too_late_to_begin() {
     for backwards in [false, true] {
-        let (store, world) = (Faulty::new(), Arc::new(World::default()));
+        let (store, world) = (FailingStore::new(), Arc::new(World::default()));
         world.open.store(1, Ordering::SeqCst);
         block_on(async {
             let engine = engine(&store, &world).await;
@@ -712,7 +712,7 @@ workflow! {
 
 #[test]
 fn promise_11_a_signal_that_was_accepted_is_delivered_once() {
-    let (store, world) = (Faulty::new(), Arc::new(World::default()));
+    let (store, world) = (FailingStore::new(), Arc::new(World::default()));
     block_on(async {
         let run = engine(&store, &world).await.start(waits(1)).key("k").await.unwrap();
         settle().await;
@@ -736,7 +736,7 @@ fn promise_11_a_signal_that_was_accepted_is_delivered_once() {
 
 #[test]
 fn promise_11_a_run_that_was_created_and_nothing_more_begins() {
-    let (store, world) = (Faulty::new(), Arc::new(World::default()));
+    let (store, world) = (FailingStore::new(), Arc::new(World::default()));
     world.open.store(1, Ordering::SeqCst);
     block_on(async {
         let engine = engine(&store, &world).await;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use crate::faulty::{Fault, Faulty};
+use crate::failing_store::{FailingStore, Fault};
 use workflow_runtime::run::StepState;
 use workflow_runtime::testing::{block_on, crash_everywhere};
 use workflow_runtime::{Context, Engine, Resources, task, workflow};
@@ -94,7 +94,7 @@ fn promise_05_a_lost_transfer_is_looked_into_and_made_exactly_once() {
 #[test]
 fn a_reconciliation_is_tried_again_as_its_own_task_says() {
     let bank = Bank::default();
-    let store = Faulty::new();
+    let store = FailingStore::new();
     block_on(async {
         // It wires, and what it says of that is not written.
         store.after(1, Fault::Fail);

@@ -1,5 +1,5 @@
 //! Blueprints of workflows, and what changes of their code mean to a run in
-//! flight: language.md, section 4.
+//! flight.
 
 mod days;
 

@@ -11,13 +11,13 @@ use workflow_runtime::testing::block_on;
 use workflow_runtime::{Context, Engine, Error, Operation, Resources, task, workflow};
 
 use super::kit::{self, *};
-use crate::faulty::{Fault, Faulty};
+use crate::failing_store::{FailingStore, Fault};
 
 /// The attempt is decided and its commit is on the way: the cancel comes next,
 /// and nothing begins.
 #[test]
 fn an_attempt_that_is_decided_and_not_committed_does_not_begin_once_it_is_cancelled() {
-    let (store, world) = (Faulty::new(), Arc::new(World::default()));
+    let (store, world) = (FailingStore::new(), Arc::new(World::default()));
     block_on(async {
         let engine = kit::engine(&store, &world).await;
         let run = engine.start(waits(1)).await.unwrap();
@@ -48,7 +48,7 @@ fn an_attempt_that_is_decided_and_not_committed_does_not_begin_once_it_is_cancel
 #[test]
 fn a_backoff_does_not_hold_a_cancel_up_and_what_was_booked_is_undone() {
     for asleep in [false, true] {
-        let (store, world) = (Faulty::new(), Arc::new(World::default()));
+        let (store, world) = (FailingStore::new(), Arc::new(World::default()));
         world.break_it(true);
         block_on(async {
             let engine = kit::engine(&store, &world).await;
@@ -115,7 +115,7 @@ workflow! {
     }
 }
 
-async fn hall(store: &Arc<Faulty>, seats: &Arc<Seats>) -> Engine<Hall> {
+async fn hall(store: &Arc<FailingStore>, seats: &Arc<Seats>) -> Engine<Hall> {
     let builder = Engine::with_store(store.clone()).resources(Hall { seats: seats.clone() });
     builder.grace(Duration::from_secs(5)).register::<seats_of_all>().start().await.unwrap()
 }
@@ -123,7 +123,7 @@ async fn hall(store: &Arc<Faulty>, seats: &Arc<Seats>) -> Engine<Hall> {
 /// Two of five children of a `for` are open, each in its second step.
 #[test]
 fn a_for_that_is_partly_open_is_cancelled_as_a_whole() {
-    let (store, seats) = (Faulty::new(), Arc::new(Seats::default()));
+    let (store, seats) = (FailingStore::new(), Arc::new(Seats::default()));
     block_on(async {
         let engine = hall(&store, &seats).await;
         let run = engine.start(seats_of_all((0..5).collect())).await.unwrap();
@@ -143,7 +143,7 @@ fn a_for_that_is_partly_open_is_cancelled_as_a_whole() {
 fn an_undo_that_is_interrupted_goes_on_with_the_next_engine() {
     for shuts_down in [true, false] {
         for commit in 0..8 {
-            let (store, seats) = (Faulty::new(), Arc::new(Seats::default()));
+            let (store, seats) = (FailingStore::new(), Arc::new(Seats::default()));
             let id = block_on(async {
                 let engine = hall(&store, &seats).await;
                 let run = engine.start(seats_of_all((0..5).collect())).await.unwrap();

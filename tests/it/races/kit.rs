@@ -12,7 +12,7 @@ use workflow_runtime::run::{RunState, Timestamp};
 use workflow_runtime::store::{Request, RunFilter, Store, StoredRequest, StoredRun};
 use workflow_runtime::{By, Context, Engine, EngineBuilder, Operation, Resources, task, workflow};
 
-use crate::faulty::Faulty;
+use crate::failing_store::FailingStore;
 
 /// What lies outside of all processes.
 #[derive(Default)]
@@ -135,13 +135,13 @@ workflow! {
 
 pub const GRAPHS: [&Graph; 5] = [waits::GRAPH, pays::GRAPH, fails::GRAPH, counts::GRAPH, runs::GRAPH];
 
-pub fn builder(store: &Arc<Faulty>, world: &Arc<World>) -> EngineBuilder<App> {
+pub fn builder(store: &Arc<FailingStore>, world: &Arc<World>) -> EngineBuilder<App> {
     let builder = Engine::with_store(store.clone()).resources(App { world: world.clone() });
     let builder = builder.register::<waits>().register::<pays>().register::<fails>();
     builder.register::<counts>().register::<runs>()
 }
 
-pub async fn engine(store: &Arc<Faulty>, world: &Arc<World>) -> Engine<App> {
+pub async fn engine(store: &Arc<FailingStore>, world: &Arc<World>) -> Engine<App> {
     builder(store, world).start().await.unwrap()
 }
 
@@ -178,14 +178,14 @@ pub async fn turns(count: u64) {
 }
 
 /// Leaves a request, as another process does.
-pub fn ask(store: &Faulty, run: &str, operation: &Operation) -> i64 {
+pub fn ask(store: &FailingStore, run: &str, operation: &Operation) -> i64 {
     let operation = serde_json::to_string(operation).unwrap();
     let (run, actor) = (Some(run.to_owned()), "visitor".to_owned());
     store.memory.request(Request { run, operation, actor, reason: None, at: Timestamp(1) }).unwrap()
 }
 
 /// Waits in real time, as threads do, until a request is answered.
-pub async fn answered(store: &Faulty, number: i64) -> Result<String, String> {
+pub async fn answered(store: &FailingStore, number: i64) -> Result<String, String> {
     let begun = std::time::Instant::now();
     loop {
         let asked = requests(store).into_iter().find(|asked| asked.number == number).unwrap();
@@ -198,30 +198,30 @@ pub async fn answered(store: &Faulty, number: i64) -> Result<String, String> {
     }
 }
 
-pub fn requests(store: &Faulty) -> Vec<StoredRequest> {
+pub fn requests(store: &FailingStore) -> Vec<StoredRequest> {
     store.memory.requests(None, 999).unwrap()
 }
 
-pub fn rows(store: &Faulty) -> Vec<StoredRun> {
+pub fn rows(store: &FailingStore) -> Vec<StoredRun> {
     store.memory.list(&RunFilter { at_most: 9_999, ..RunFilter::default() }).unwrap()
 }
 
-pub fn row(store: &Faulty, id: &str) -> StoredRun {
+pub fn row(store: &FailingStore, id: &str) -> StoredRun {
     store.memory.find(id).unwrap().pop().unwrap()
 }
 
-pub fn state(store: &Faulty, id: &str) -> RunState {
+pub fn state(store: &FailingStore, id: &str) -> RunState {
     row(store, id).state
 }
 
-pub fn heard(store: &Faulty, id: &str, what: &str) -> usize {
+pub fn heard(store: &FailingStore, id: &str, what: &str) -> usize {
     let journal = store.memory.journal(row(store, id).run).unwrap();
     journal.iter().filter(|entry| entry.event.contains(what)).count()
 }
 
 /// The doctor finds nothing, and everybody who asked was answered.
 #[track_caller]
-pub fn healthy(store: &Faulty) {
+pub fn healthy(store: &FailingStore) {
     let report = examine(&store.memory, &GRAPHS).unwrap();
     assert!(report.is_healthy(), "{report}");
     let open = store.memory.open_requests().unwrap();

@@ -20,7 +20,7 @@ use workflow_runtime::run::RunState;
 use workflow_runtime::store::{Store, StoredRun};
 use workflow_runtime::{AnyRun, By, Engine, Operation, task, workflow};
 
-use crate::faulty::Faulty;
+use crate::failing_store::FailingStore;
 
 #[task]
 async fn add(a: u64, b: u64) -> u64 {
@@ -38,7 +38,7 @@ workflow! {
     }
 }
 
-async fn engine(store: &Arc<Faulty>) -> Engine {
+async fn engine(store: &Arc<FailingStore>) -> Engine {
     Engine::with_store(store.clone()).register::<sums>().start().await.unwrap()
 }
 
@@ -50,11 +50,11 @@ fn number(n: u64) -> Operation {
     Operation::Signal { name: "number".to_owned(), value: json!(n) }
 }
 
-fn row(store: &Faulty, id: &str) -> StoredRun {
+fn row(store: &FailingStore, id: &str) -> StoredRun {
     store.memory.find(id).unwrap().pop().unwrap()
 }
 
-fn heard(store: &Faulty, id: &str, what: &str) -> usize {
+fn heard(store: &FailingStore, id: &str, what: &str) -> usize {
     let journal = store.memory.journal(row(store, id).run).unwrap();
     journal.iter().filter(|entry| entry.event.contains(what)).count()
 }
@@ -69,14 +69,14 @@ async fn until(what: &str, done: impl Fn() -> bool) {
 }
 
 /// A run that sleeps and that this process has let go of.
-async fn asleep(engine: &Engine, store: &Faulty) -> String {
+async fn asleep(engine: &Engine, store: &FailingStore) -> String {
     let id = engine.start(sums(1)).await.unwrap().id().to_owned();
     left(store, &id).await;
     id
 }
 
 /// Waits until the run sleeps and is here no more: a reader has to read it.
-async fn left(store: &Faulty, id: &str) {
+async fn left(store: &FailingStore, id: &str) {
     let now = workflow_runtime::run::Timestamp(0);
     let is_awake = || store.memory.awake(now, None, 99).unwrap().iter().any(|run| run.id == id);
     until("it sleeps", || !is_awake()).await;
@@ -85,7 +85,11 @@ async fn left(store: &Faulty, id: &str) {
 }
 
 /// Somebody who has read the journal of a run, and goes on when told to.
-async fn held_reader(engine: &Engine, store: &Faulty, id: &str) -> (JoinHandle<AnyRun>, mpsc::Sender<()>) {
+async fn held_reader(
+    engine: &Engine,
+    store: &FailingStore,
+    id: &str,
+) -> (JoinHandle<AnyRun>, mpsc::Sender<()>) {
     let (reached, go) = store.hold_reader();
     let late = tokio::spawn({
         let (engine, id) = (engine.clone(), id.to_owned());
@@ -100,7 +104,7 @@ async fn held_reader(engine: &Engine, store: &Faulty, id: &str) -> (JoinHandle<A
 /// woken, has gone on, and sleeps again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_late_reader_does_not_bring_an_old_state_back() {
-    let store = Faulty::new();
+    let store = FailingStore::new();
     let engine = engine(&store).await;
     let id = asleep(&engine, &store).await;
     let (late, go) = held_reader(&engine, &store, &id).await;
@@ -121,7 +125,7 @@ async fn a_late_reader_does_not_bring_an_old_state_back() {
 /// The same with a run that has ended meanwhile: it does not run again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_late_reader_of_a_run_that_has_ended_sees_its_end() {
-    let store = Faulty::new();
+    let store = FailingStore::new();
     let engine = engine(&store).await;
     let id = asleep(&engine, &store).await;
     let (late, go) = held_reader(&engine, &store, &id).await;

@@ -8,7 +8,7 @@ use workflow_runtime::testing::block_on;
 use workflow_runtime::{Engine, Error, Operation, Result};
 
 use super::kit::{self, *};
-use crate::faulty::{Fault, Faulty};
+use crate::failing_store::{FailingStore, Fault};
 
 type Asked = tokio::task::JoinHandle<Result<String>>;
 
@@ -21,7 +21,7 @@ fn operate(engine: &Engine<App>, id: &str, operation: Operation) -> Asked {
 #[test]
 fn who_goes_on_with_a_run_that_is_about_to_end_waits_for_the_end() {
     for (operation, after) in [(RETRY, 8), (set("fails/m", json!(7)), 8)] {
-        let (store, world) = (Faulty::new(), Arc::new(World::default()));
+        let (store, world) = (FailingStore::new(), Arc::new(World::default()));
         world.break_it(true);
         block_on(async {
             let engine = kit::engine(&store, &world).await;
@@ -47,7 +47,7 @@ fn who_goes_on_with_a_run_that_is_about_to_end_waits_for_the_end() {
 #[test]
 fn what_was_asked_for_is_done_also_when_nobody_waits_for_it() {
     for polls in 0..6 {
-        let (store, world) = (Faulty::new(), Arc::new(World::default()));
+        let (store, world) = (FailingStore::new(), Arc::new(World::default()));
         block_on(async {
             let engine = kit::engine(&store, &world).await;
             let run = engine.start(waits(1)).await.unwrap();
@@ -69,7 +69,7 @@ fn what_was_asked_for_is_done_also_when_nobody_waits_for_it() {
 /// A run that sleeps is healthy, so there is nothing to overlook.
 #[test]
 fn a_run_that_sleeps_is_not_adopted() {
-    let (store, world) = (Faulty::new(), Arc::new(World::default()));
+    let (store, world) = (FailingStore::new(), Arc::new(World::default()));
     block_on(async {
         let engine = kit::engine(&store, &world).await;
         let id = engine.start(waits(1)).await.unwrap().id().to_owned();

@@ -10,7 +10,7 @@ use workflow_runtime::testing::block_on;
 use workflow_runtime::{Engine, Error, Operation, Result};
 
 use super::kit::{self, *};
-use crate::faulty::{Fault, Faulty};
+use crate::failing_store::{FailingStore, Fault};
 
 /// What the run is doing when the two come.
 #[derive(Clone, Copy, Debug)]
@@ -71,7 +71,7 @@ fn start(engine: &Engine<App>, situation: Situation) -> impl Future<Output = Res
 /// One pair, and an interleaving that follows from a seed.
 fn pair(situation: Situation, first: &Operation, second: &Operation, seed: u64) {
     let mut random = Random::new(seed);
-    let (mut store, world) = (Faulty::new(), Arc::new(World::default()));
+    let (mut store, world) = (FailingStore::new(), Arc::new(World::default()));
     let words = format!("{situation:?}: {first:?} and {second:?}, seed {seed}");
     world.break_it(true);
     let orphan = matches!(situation, Orphaned).then(|| {

@@ -8,13 +8,13 @@ use workflow_runtime::testing::block_on;
 use workflow_runtime::{Operation, Resources, task, workflow};
 
 use super::kit::{self, *};
-use crate::faulty::Faulty;
+use crate::failing_store::FailingStore;
 
 /// The process dies with the run paused; the next one lets it go on.
 #[test]
 fn a_paused_run_is_paused_after_a_crash_and_ends_once_it_is_resumed() {
     for dies in [false, true] {
-        let (store, world) = (Faulty::new(), Arc::new(World::default()));
+        let (store, world) = (FailingStore::new(), Arc::new(World::default()));
         world.break_it(true);
         let (waiting, failing) = block_on(async {
             let engine = kit::engine(&store, &world).await;
@@ -67,7 +67,7 @@ fn a_paused_run_is_paused_after_a_crash_and_ends_once_it_is_resumed() {
 /// A signal's time goes on while the run is paused, also over a restart.
 #[test]
 fn a_time_limit_passes_while_the_run_is_paused() {
-    let (store, world) = (Faulty::new(), Arc::new(World::default()));
+    let (store, world) = (FailingStore::new(), Arc::new(World::default()));
     let id = block_on(async {
         let engine = kit::engine(&store, &world).await;
         let id = engine.start(waits(1)).await.unwrap().id().to_owned();
@@ -107,8 +107,8 @@ fn a_deadline_holds_over_a_pause_and_a_restart() {
     for (paused, ends) in
         [(Duration::from_secs(1_200), RunState::Succeeded), (Duration::from_secs(7_200), RunState::Failed)]
     {
-        let store = Faulty::new();
-        let start = async |store: &Arc<Faulty>| {
+        let store = FailingStore::new();
+        let start = async |store: &Arc<FailingStore>| {
             let builder = workflow_runtime::Engine::with_store(store.clone()).resources(Nothing {});
             builder.register::<hurries>().start().await.unwrap()
         };

@@ -8,11 +8,11 @@ use workflow_runtime::testing::block_on;
 use workflow_runtime::{Error, Operation};
 
 use super::kit::{self, *};
-use crate::faulty::{Faulty, broken};
+use crate::failing_store::{FailingStore, broken};
 
 /// A run that sleeps, and one that a process has left at work.
-fn left(world: &Arc<World>) -> (Arc<Faulty>, [String; 2]) {
-    let store = Faulty::new();
+fn left(world: &Arc<World>) -> (Arc<FailingStore>, [String; 2]) {
+    let store = FailingStore::new();
     let ids = block_on(async {
         let engine = kit::engine(&store, world).await;
         let asleep = engine.start(waits(1)).await.unwrap().id().to_owned();

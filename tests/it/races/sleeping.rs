@@ -8,7 +8,7 @@ use workflow_runtime::run::RunState;
 use workflow_runtime::testing::block_on;
 
 use super::kit::{self, *};
-use crate::faulty::{Fault, Faulty};
+use crate::failing_store::{FailingStore, Fault};
 
 const ROUNDS: u64 = 60;
 
@@ -17,7 +17,7 @@ const ROUNDS: u64 = 60;
 fn a_signal_at_the_edge_of_sleep_is_neither_lost_nor_heard_twice() {
     for seed in 0..3 {
         let mut random = Random::new(seed);
-        let (store, world) = (Faulty::new(), Arc::new(World::default()));
+        let (store, world) = (FailingStore::new(), Arc::new(World::default()));
         block_on(async {
             let engine = kit::engine(&store, &world).await;
             let id = engine.start(counts(ROUNDS)).await.unwrap().id().to_owned();
@@ -65,7 +65,7 @@ fn a_signal_at_the_edge_of_sleep_is_neither_lost_nor_heard_twice() {
 /// The same on real threads.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn signals_of_many_threads_are_each_heard_once() {
-    let (store, world) = (Faulty::new(), Arc::new(World::default()));
+    let (store, world) = (FailingStore::new(), Arc::new(World::default()));
     let engine = kit::engine(&store, &world).await;
     let mut runs = Vec::new();
     for _ in 0..8 {
@@ -105,7 +105,7 @@ async fn signals_of_many_threads_are_each_heard_once() {
 #[test]
 fn a_run_that_wakes_in_time_and_is_asked_for_just_then_is_one_run() {
     for moment in 0..40 {
-        let (store, world) = (Faulty::new(), Arc::new(World::default()));
+        let (store, world) = (FailingStore::new(), Arc::new(World::default()));
         block_on(async {
             let engine = kit::engine(&store, &world).await;
             let id = engine.start(waits(1)).await.unwrap().id().to_owned();

@@ -7,13 +7,13 @@ use workflow_runtime::testing::block_on;
 use workflow_runtime::{Error, Operation};
 
 use super::kit::{self, *};
-use crate::faulty::{Fault, Faulty};
+use crate::failing_store::{FailingStore, Fault};
 
 /// The store has the run, and the engine does not know that yet.
 #[test]
 fn a_run_that_is_being_created_is_not_read_back() {
     for operation in [None, Some(Operation::Cancel), Some(number(5))] {
-        let (store, world) = (Faulty::new(), Arc::new(World::default()));
+        let (store, world) = (FailingStore::new(), Arc::new(World::default()));
         block_on(async {
             let engine = kit::engine(&store, &world).await;
             store.after(0, Fault::Hold);
@@ -49,7 +49,7 @@ fn a_run_that_is_being_created_is_not_read_back() {
 /// Sixty-four at once, all of them with one key.
 #[test]
 fn one_key_is_one_run() {
-    let (store, world) = (Faulty::new(), Arc::new(World::default()));
+    let (store, world) = (FailingStore::new(), Arc::new(World::default()));
     block_on(async {
         let engine = kit::engine(&store, &world).await;
         let start = |n: u64| {
@@ -93,7 +93,7 @@ fn one_key_is_one_run() {
 /// The same by what other processes ask for, beside those here.
 #[test]
 fn one_key_is_one_run_also_over_requests() {
-    let (store, world) = (Faulty::new(), Arc::new(World::default()));
+    let (store, world) = (FailingStore::new(), Arc::new(World::default()));
     let operation = Operation::Start {
         workflow: "waits".to_owned(),
         params: [("n".to_owned(), serde_json::json!(1))].into(),

@@ -10,7 +10,7 @@ use workflow_runtime::testing::block_on;
 use workflow_runtime::{Engine, Error, Operation};
 
 use super::kit::{self, *};
-use crate::faulty::Faulty;
+use crate::failing_store::FailingStore;
 
 fn all() -> Vec<Operation> {
     vec![
@@ -34,7 +34,7 @@ fn all() -> Vec<Operation> {
 /// Whatever is asked of an engine that has shut down, it says so.
 #[test]
 fn after_the_shutdown_everything_says_so() {
-    let (store, world) = (Faulty::new(), Arc::new(World::default()));
+    let (store, world) = (FailingStore::new(), Arc::new(World::default()));
     block_on(async {
         let engine = kit::engine(&store, &world).await;
         says_so(&engine).await;
@@ -77,7 +77,7 @@ async fn says_so(engine: &Engine<App>) {
 fn what_is_accepted_during_a_shutdown_is_not_lost() {
     for operation in all() {
         for moment in 0..8 {
-            let (store, world) = (Faulty::new(), Arc::new(World::default()));
+            let (store, world) = (FailingStore::new(), Arc::new(World::default()));
             let (before, done) = block_on(async {
                 let engine =
                     kit::builder(&store, &world).grace(Duration::from_millis(5)).start().await.unwrap();
@@ -123,7 +123,7 @@ fn what_is_accepted_during_a_shutdown_is_not_lost() {
 /// Nobody shuts the engine down; its runs are held by handles alone.
 #[test]
 fn a_handle_outlives_its_engine() {
-    let (store, world) = (Faulty::new(), Arc::new(World::default()));
+    let (store, world) = (FailingStore::new(), Arc::new(World::default()));
     block_on(async {
         let engine = kit::engine(&store, &world).await;
         let run = engine.start(waits(1)).await.unwrap();
@@ -140,7 +140,7 @@ fn a_handle_outlives_its_engine() {
 /// Whoever waits for a run hears of the shutdown, wherever the run is.
 #[test]
 fn who_awaits_a_run_is_told_of_the_shutdown() {
-    let (store, world) = (Faulty::new(), Arc::new(World::default()));
+    let (store, world) = (FailingStore::new(), Arc::new(World::default()));
     world.break_it(true);
     block_on(async {
         let engine = kit::builder(&store, &world).grace(Duration::from_millis(5)).start().await.unwrap();

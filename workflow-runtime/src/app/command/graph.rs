@@ -2,10 +2,10 @@
 
 use clap::ArgMatches;
 
+use super::text;
 use crate::app::output::Output;
 use crate::app::problem::{Code, Problem};
 use crate::app::program::Program;
-use super::text;
 use crate::blueprint::Blueprint;
 
 /// Prints a workflow's graph.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::ArgMatches;
 use serde_json::{Value as Json, json};
 
+use super::{path, text};
 use crate::app::interrupt::Interrupts;
 use crate::app::line::Line;
 use crate::app::output::Output;
@@ -13,7 +14,6 @@ use crate::app::program::Program;
 use crate::app::reader::Reader;
 use crate::app::short::{local, utc};
 use crate::app::style::Style;
-use super::{path, text};
 use crate::secret::redacted;
 use crate::store::{LogFilter, LogLevel, LogLine, StoredRun};
 

@@ -6,6 +6,7 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 use serde_json::{Value as Json, json};
 
+use super::text;
 use crate::app::ids::Runs;
 use crate::app::line::{Line, plain};
 use crate::app::operator::{self, Creator};
@@ -15,7 +16,6 @@ use crate::app::problem::{Code, Problem};
 use crate::app::program::Program;
 use crate::app::short::{count, short};
 use crate::app::style::Style;
-use super::text;
 use crate::engine::{Span, Wanted, fill, span};
 use crate::schedule::{self, Ticks, is_ahead, to_jiff};
 use crate::store::RunFilter;

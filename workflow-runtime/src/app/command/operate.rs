@@ -3,6 +3,8 @@
 use clap::ArgMatches;
 use serde_json::json;
 
+use super::run::show_done;
+use super::{path, text};
 use crate::app::line::plain;
 use crate::app::operator::{self, Done};
 use crate::app::outlook::{Looker, json};
@@ -10,8 +12,6 @@ use crate::app::output::Output;
 use crate::app::params;
 use crate::app::problem::{Code, Problem};
 use crate::app::program::{Duty, Program};
-use super::run::show_done;
-use super::{path, text};
 use crate::engine::{Outlook, step_codec};
 use crate::error::Error;
 use crate::lookup::find_signal;

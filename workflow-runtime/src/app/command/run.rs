@@ -8,6 +8,9 @@ use clap::ArgMatches;
 use serde_json::json;
 use tokio::time::Instant;
 
+use super::ending::{self, Ending};
+use super::text;
+use super::watch::Watched;
 use crate::app::interrupt::Interrupts;
 use crate::app::operator::{self, Creator, Done, Wish};
 use crate::app::output::Output;
@@ -15,9 +18,6 @@ use crate::app::params;
 use crate::app::problem::{Code, Problem};
 use crate::app::program::{Duty, Program};
 use crate::app::watch::{Followed, Follower};
-use super::ending::{self, Ending};
-use super::text;
-use super::watch::Watched;
 use crate::engine::{AnyRun, Engine, Wanted};
 use crate::run::RunState;
 

@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use clap::ArgMatches;
 use serde_json::{Value as Json, json};
 
+use super::ending::{readable, value};
+use super::{ls, text};
 use crate::app::line::{Line, cut, plain};
 use crate::app::outlook::{Looker, is_doubtful, lines};
 use crate::app::output::Output;
@@ -17,8 +19,6 @@ use crate::app::style::Style;
 use crate::app::suspected;
 use crate::app::tree::{Fold, rows};
 use crate::app::trouble;
-use super::ending::{readable, value};
-use super::{ls, text};
 use crate::engine::Outlook;
 use crate::exact::Exact;
 use crate::history::{AttemptKind, AttemptStory, History, Life, Outcome, StepStory};

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use clap::ArgMatches;
 
+use super::ending::{self, Ending};
+use super::text;
 use crate::app::interrupt::Interrupts;
 use crate::app::news::Reporter;
 use crate::app::operator;
@@ -15,8 +17,6 @@ use crate::app::screen::Screen;
 use crate::app::short::now;
 use crate::app::story;
 use crate::app::trouble;
-use super::ending::{self, Ending};
-use super::text;
 use crate::engine::Engine;
 use crate::run::RunState;
 use crate::store::StoredRun;

@@ -8,6 +8,7 @@ use clap::ArgMatches;
 use serde_json::json;
 use tokio::sync::mpsc;
 
+use super::run::stop;
 use crate::app::interrupt::Interrupts;
 use crate::app::line::Line;
 use crate::app::output::Output;
@@ -16,7 +17,6 @@ use crate::app::program::{Duty, Program};
 use crate::app::reader::Reader;
 use crate::app::short::{count, now, short, utc};
 use crate::app::style::Style;
-use super::run::stop;
 use crate::engine::{AnyRun, Engine, Passing};
 use crate::error::Error;
 use crate::run::RunState;

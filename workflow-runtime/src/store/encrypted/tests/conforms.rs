@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use crate::store::encrypted::Encrypted;
 use super::support::{Scratch, ring};
+use crate::store::encrypted::Encrypted;
 use crate::store::{Durability, Memory, Sqlite, conformance};
 
 #[test]

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
-use crate::store::encrypted::{Cipher, Encrypted};
 use super::support::*;
 use crate::run::Timestamp;
+use crate::store::encrypted::{Cipher, Encrypted};
 use crate::store::{Batch, Entry, NewRun, Payload, RunEnd, Sqlite, Store, StoreError, Visitor};
 
 fn sqlite(scratch: &Scratch, byte: u8) -> Result<Encrypted<Sqlite>, StoreError> {

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::store::encrypted::{Cipher, Encrypted, Key, KeyRing};
 use super::support::*;
+use crate::store::encrypted::{Cipher, Encrypted, Key, KeyRing};
 use crate::store::{Batch, Memory, RunFilter, Store, StoreError, check_clear};
 
 /// The message of an error about keys.

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
 
-use crate::store::encrypted::{Encrypted, Key, KeyRing};
 use crate::run::{RunState, Timestamp};
+use crate::store::encrypted::{Encrypted, Key, KeyRing};
 use crate::store::{
     Batch, Created, Done, Entry, Layer, LogFilter, Memory, NewRun, Payload, Remembered, Request, RunEnd,
     RunFilter, RunRef, SealedKey, Store, StoreError, StoredEntry, StoredLine, StoredRequest, StoredRun,

@@ -2,9 +2,9 @@
 
 use std::sync::{Arc, mpsc};
 
+use super::support::{Scratch, append, batch, create, wait};
 use crate::store::sqlite::apply::{Tables, Trouble, Work};
 use crate::store::sqlite::errors::sqlite_error;
-use super::support::{Scratch, append, batch, create, wait};
 use crate::store::{Payload, Sqlite, Store, StoreError};
 
 /// SQL for the connection that writes.

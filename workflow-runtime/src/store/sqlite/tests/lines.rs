@@ -4,9 +4,9 @@ use std::sync::mpsc;
 
 use rusqlite::Connection;
 
-use crate::store::sqlite::apply::{Tables, Trouble, Work};
 use super::failing::hold;
 use super::support::{Scratch, append, at, batch, create, wait};
+use crate::store::sqlite::apply::{Tables, Trouble, Work};
 use crate::store::{
     Durability, LogFilter, LogLevel, LogLine, Payload, RunRef, Sqlite, Store, StoreError, Transact,
     Transacted, Visitor,

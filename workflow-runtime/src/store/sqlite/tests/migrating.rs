@@ -2,9 +2,9 @@
 
 use rusqlite::Connection;
 
-use crate::store::sqlite::migrate::{APPLICATION_ID, STEPS};
 use super::support::{Scratch, append, at, batch, create};
 use crate::run::RunState;
+use crate::store::sqlite::migrate::{APPLICATION_ID, STEPS};
 use crate::store::{Batch, Payload, RunEnd, RunRef, Sleep, Sqlite, Store};
 
 /// What a program of version 1 left.

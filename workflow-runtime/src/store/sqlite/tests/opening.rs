@@ -5,10 +5,10 @@ use std::path::Path;
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
+use super::support::{Scratch, append, batch, create};
 use crate::store::sqlite::lock::Ownership;
 use crate::store::sqlite::migrate::{self, STEPS};
 use crate::store::sqlite::open;
-use super::support::{Scratch, append, batch, create};
 use crate::store::{Durability, Payload, Sqlite, Store, StoreError, Visitor};
 
 fn refused(path: &Path) -> StoreError {

@@ -8,10 +8,10 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::store::sqlite::lock::Ownership;
 use super::crash::spawn;
 use super::support::{Scratch, append, batch, create};
 use crate::run::RunState;
+use crate::store::sqlite::lock::Ownership;
 use crate::store::{Payload, Request, RunFilter, Sqlite, Store, StoreError, Visitor};
 
 fn mode(path: &Path) -> u32 {

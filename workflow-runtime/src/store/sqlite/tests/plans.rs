@@ -4,10 +4,10 @@
 use rusqlite::types::Value;
 use rusqlite::{Connection, StatementStatus, params_from_iter};
 
-use crate::store::sqlite::open::open_reader;
-use crate::store::sqlite::reader::{awake_sql, statement};
 use super::support::Scratch;
 use crate::run::RunState;
+use crate::store::sqlite::open::open_reader;
+use crate::store::sqlite::reader::{awake_sql, statement};
 use crate::store::{RunFilter, Sqlite};
 
 /// How SQLite finds what a filter lets through.

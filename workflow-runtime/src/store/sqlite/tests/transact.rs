@@ -2,11 +2,11 @@
 
 use rusqlite::Connection;
 
-use crate::store::sqlite::values::INLINE;
 use super::support::{Scratch, append, at, batch, create, wait};
 use super::*;
 use crate::run::RunState;
 use crate::store::RunEnd;
+use crate::store::sqlite::values::INLINE;
 use crate::task::transaction;
 
 fn given(text: &str) -> Payload {

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
-use crate::store::sqlite::apply::{Tables, Trouble, Work};
 use super::failing::hold;
 use super::support::{Scratch, append, at, batch, create, wait};
 use crate::run::{RunState, Timestamp};
+use crate::store::sqlite::apply::{Tables, Trouble, Work};
 use crate::store::{Batch, Payload, Remembered, RunEnd, RunFilter, RunRef, Sqlite, Store, StoreError};
 
 const LARGE: usize = 70_000;

@@ -4,9 +4,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rusqlite::Connection;
 
-use crate::store::sqlite::migrate::{APPLICATION_ID, STEPS};
 use super::crash::spawn;
 use super::support::{Scratch, append, at, batch, create, new_run, wait};
+use crate::store::sqlite::migrate::{APPLICATION_ID, STEPS};
 use crate::store::{
     Answer, Batch, NewRun, Owner, Payload, Request, RunFilter, SealedKey, Sqlite, Store, StoreError, Tick,
     Visitor,

@@ -4,11 +4,11 @@
 
 use std::time::Duration;
 
-use crate::run::machine::tests::harness::failure;
 use super::chance::{Chance, mix};
 use super::plan::TURNS;
 use crate::failure::{Cause, Failure};
 use crate::run::AttemptEnd;
+use crate::run::machine::tests::harness::failure;
 use crate::task::Retryability;
 
 pub struct Fate {

@@ -1,7 +1,7 @@
 //! Random workflows.
 
-use crate::run::machine::tests::graph::*;
 use super::chance::Chance;
+use crate::run::machine::tests::graph::*;
 use crate::task::definition::{Graph, Region};
 
 const NAMES: [&str; 8] = ["a", "b", "c", "d", "e", "f", "g", "h"];

@@ -11,7 +11,7 @@ use workflow_runtime::store::{Payload, Store, StoredEntry};
 use workflow_runtime::testing::block_on;
 use workflow_runtime::{By, Cause, Engine, Error, Operation, Resources, Result, task, workflow};
 
-use crate::faulty::{Fault, Faulty, broken};
+use crate::failing_store::{FailingStore, Fault, broken};
 
 #[derive(Default)]
 struct Calls {
@@ -45,12 +45,12 @@ workflow! {
     }
 }
 
-async fn start(store: &Arc<Faulty>, calls: &Arc<Calls>) -> Result<Engine<App>> {
+async fn start(store: &Arc<FailingStore>, calls: &Arc<Calls>) -> Result<Engine<App>> {
     let builder = Engine::with_store(store.clone()).resources(App { calls: calls.clone() });
     builder.register::<two>().start().await
 }
 
-async fn engine(store: &Arc<Faulty>, calls: &Arc<Calls>) -> Engine<App> {
+async fn engine(store: &Arc<FailingStore>, calls: &Arc<Calls>) -> Engine<App> {
     start(store, calls).await.unwrap()
 }
 
@@ -59,8 +59,8 @@ async fn settle() {
 }
 
 /// A store with a run that waits for its signal.
-fn waiting() -> Arc<Faulty> {
-    let store = Faulty::new();
+fn waiting() -> Arc<FailingStore> {
+    let store = FailingStore::new();
     block_on(async {
         let _run = engine(&store, &Arc::default()).await.start(two(1)).key("k").await.unwrap();
         settle().await;
@@ -69,7 +69,7 @@ fn waiting() -> Arc<Faulty> {
 }
 
 /// Goes on with the run to its end.
-fn ends(store: &Faulty, calls: &Arc<Calls>) {
+fn ends(store: &FailingStore, calls: &Arc<Calls>) {
     block_on(async {
         let run = engine(&store.reopen(), calls).await.start(two(1)).key("k").await.unwrap();
         if run.state() != RunState::Succeeded {
@@ -82,7 +82,7 @@ fn ends(store: &Faulty, calls: &Arc<Calls>) {
 #[test]
 fn a_failed_append_stops_the_run_and_the_next_engine_goes_on() {
     for fault in [Fault::Fail, Fault::WriteAndFail, Fault::Vanish] {
-        let (store, calls) = (Faulty::new(), Arc::new(Calls::default()));
+        let (store, calls) = (FailingStore::new(), Arc::new(Calls::default()));
         block_on(async {
             let engine = engine(&store, &calls).await;
             store.after(2, fault);
@@ -152,7 +152,7 @@ fn what_is_sent_after_a_failed_append_is_not_acted_upon() {
 #[test]
 fn a_failed_create_is_told_and_leaves_nothing() {
     for fault in [Fault::Fail, Fault::Vanish] {
-        let (store, calls) = (Faulty::new(), Arc::new(Calls::default()));
+        let (store, calls) = (FailingStore::new(), Arc::new(Calls::default()));
         block_on(async {
             let engine = engine(&store, &calls).await;
             store.after(0, fault);
@@ -166,7 +166,7 @@ fn a_failed_create_is_told_and_leaves_nothing() {
 
 #[test]
 fn a_create_that_is_reported_as_failed_and_was_written_goes_on() {
-    let (store, calls) = (Faulty::new(), Arc::new(Calls::default()));
+    let (store, calls) = (FailingStore::new(), Arc::new(Calls::default()));
     block_on(async {
         let engine = engine(&store, &calls).await;
         store.after(0, Fault::WriteAndFail);
@@ -189,7 +189,7 @@ fn an_engine_does_not_start_on_a_store_that_cannot_be_read() {
 }
 
 /// The reason why the run does not go on, while another one does.
-fn blocked(store: &Faulty, change: impl Fn(&Faulty)) -> String {
+fn blocked(store: &FailingStore, change: impl Fn(&FailingStore)) -> String {
     let changed = store.reopen();
     block_on(async {
         let engine = engine(&changed, &Arc::default()).await;
@@ -473,7 +473,7 @@ async fn add(a: u8, b: u8) -> u8 {
 
 #[test]
 fn values_that_cannot_be_saved_fail_their_step() {
-    let store = Faulty::new();
+    let store = FailingStore::new();
     block_on(async {
         let engine = Engine::with_store(store.clone()).start().await.unwrap();
         for (kind, words) in [(1, "it broke"), (2, "it burst")] {
@@ -494,7 +494,7 @@ fn values_that_cannot_be_saved_fail_their_step() {
 
 #[test]
 fn a_value_that_panics_when_it_is_read_blocks_its_run() {
-    let store = Faulty::new();
+    let store = FailingStore::new();
     block_on(async {
         let engine = Engine::with_store(store.clone()).start().await.unwrap();
         let _run = engine.start(fragile(0)).key("k").await.unwrap();
@@ -535,7 +535,7 @@ async fn double(text: &str) -> String {
 
 #[test]
 fn a_value_that_is_too_large_fails_its_step() {
-    let store = Faulty::new();
+    let store = FailingStore::new();
     block_on(async {
         let engine = Engine::with_store(store.clone()).largest_value(1000).start().await.unwrap();
         let failure = async |n, key: &str| {
@@ -590,7 +590,7 @@ fn a_shutdown_does_not_wait_for_ever_for_a_store_that_does_not_answer() {
 
 #[test]
 fn a_run_that_is_created_while_the_engine_shuts_down_begins_with_the_next_one() {
-    let (store, calls) = (Faulty::new(), Arc::new(Calls::default()));
+    let (store, calls) = (FailingStore::new(), Arc::new(Calls::default()));
     block_on(async {
         let engine = engine(&store, &calls).await;
         store.after(0, Fault::Hold);
@@ -644,7 +644,7 @@ fn two_who_ask_for_the_same_run_get_the_same_run() {
 
 #[test]
 fn a_restored_run_that_waits_has_no_task() {
-    let store = Faulty::new();
+    let store = FailingStore::new();
     block_on(async {
         let engine = engine(&store, &Arc::default()).await;
         for key in 0..100 {
@@ -703,9 +703,9 @@ workflow! {
 /// panics, waits for ever or takes the engine along.
 #[test]
 fn nonsense_in_a_journal_is_survived() {
-    let store = Faulty::new();
+    let store = FailingStore::new();
     let calls = || App { calls: Arc::default() };
-    let engine = async |store: &Arc<Faulty>| {
+    let engine = async |store: &Arc<FailingStore>| {
         let builder = Engine::with_store(store.clone()).resources(calls()).register::<varied>();
         builder.start().await.unwrap()
     };

@@ -15,7 +15,7 @@ pub enum Fault {
     Fail,
     /// It is written, and the caller is told that it failed.
     WriteAndFail,
-    /// It is written, and the caller hears nothing until [`Faulty::release`].
+    /// It is written, and the caller hears nothing until [`FailingStore::release`].
     Hold,
     /// It is not written, and whoever would answer is gone.
     Vanish,
@@ -23,7 +23,7 @@ pub enum Fault {
 
 /// A clone is another opening of the same store, without its faults.
 #[derive(Default)]
-pub struct Faulty {
+pub struct FailingStore {
     pub memory: Memory,
     plan: Mutex<Plan>,
     gate: Mutex<Option<Gate>>,
@@ -66,13 +66,13 @@ pub fn damaged() -> StoreError {
     StoreError::Damaged { path: "runs.db".into(), what: "a page is torn".to_owned() }
 }
 
-impl Clone for Faulty {
+impl Clone for FailingStore {
     fn clone(&self) -> Self {
         Self { memory: self.memory.clone(), ..Self::default() }
     }
 }
 
-impl Faulty {
+impl FailingStore {
     pub fn new() -> Arc<Self> {
         Arc::default()
     }
@@ -235,7 +235,7 @@ impl Faulty {
     }
 }
 
-impl Layer for Faulty {
+impl Layer for FailingStore {
     fn below(&self) -> &dyn Store {
         &self.memory
     }
