@@ -19,7 +19,7 @@ use crate::engine::recover::{Again, Sleepers, introduce, keep_to_retention, reco
 use crate::engine::registry::{Passing, Registry};
 use crate::engine::schedules;
 use crate::engine::schedules::Backfills;
-use crate::engine::shared::{Core, Witness};
+use crate::engine::shared::{Core, Mode, Witness};
 use crate::engine::time::{Clock, Limits, Random, RuntimeEnd, Timers, Turns};
 use crate::error::{Error, Result};
 use crate::resources::{NoResources, Resources};
@@ -57,7 +57,7 @@ struct Settings {
     store: Keep,
     largest_value: usize,
     recover: bool,
-    begins: bool,
+    mode: Mode,
     heard_by: Option<UnboundedSender<Passing>>,
     keep: Option<Duration>,
     layer: Layer,
@@ -102,7 +102,7 @@ impl EngineBuilder<NoResources> {
             store,
             largest_value: LARGEST_VALUE,
             recover: true,
-            begins: true,
+            mode: Mode::Works,
             heard_by: None,
             keep: None,
             layer: Box::new(clear),
@@ -196,7 +196,7 @@ impl<R: Resources> EngineBuilder<R> {
     /// and to see to what other processes ask for.
     #[cfg(feature = "app")]
     pub(crate) fn begins(mut self, begins: bool) -> Self {
-        self.settings.begins = begins;
+        self.settings.mode = if begins { Mode::Works } else { Mode::OnlyNotes };
         self
     }
 
@@ -313,7 +313,7 @@ impl<R: Resources> EngineBuilder<R> {
             backfills: Backfills::default(),
             operating: tokio::sync::Mutex::default(),
             grace: settings.grace,
-            begins: settings.begins,
+            mode: settings.mode,
             resources: Box::new(resources),
             mocks: settings.mocks,
             largest_value: settings.largest_value,

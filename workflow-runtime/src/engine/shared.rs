@@ -54,9 +54,8 @@ pub(crate) struct Core {
     /// Held while something is done that an operator wants.
     pub(crate) operating: tokio::sync::Mutex<()>,
     pub(crate) grace: Duration,
-    /// Whether attempts begin here. An engine that only notes what somebody
-    /// wants leaves them to the next.
-    pub(crate) begins: bool,
+    /// Whether it does what it decides.
+    pub(crate) mode: Mode,
     pub(crate) resources: Box<dyn Resources>,
     pub(crate) mocks: HashMap<TypeId, Box<Shared>>,
     /// How many bytes a saved value may have.
@@ -70,6 +69,23 @@ pub(crate) struct Core {
     /// What attempts say, on its way to the store.
     #[cfg(feature = "logs")]
     pub(crate) logs: Arc<crate::logs::Outbox>,
+}
+
+/// What an engine is there for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Mode {
+    #[default]
+    Works,
+    /// It commits what is wanted and begins nothing: attempts are left to the
+    /// next engine.
+    #[cfg(feature = "app")]
+    OnlyNotes,
+}
+
+impl Mode {
+    pub(crate) fn works(self) -> bool {
+        self == Self::Works
+    }
 }
 
 /// Who hears of attempts as they begin.

@@ -108,7 +108,7 @@ impl RunHost {
     /// Has enough workers spawned for what is ready.
     #[inline]
     pub(crate) fn call_workers(&self, inner: &mut Inner, after: &mut After) {
-        if !self.core.begins {
+        if !self.core.mode.works() {
             return;
         }
         let more = inner.ready.len().min(self.core.parallelism.saturating_sub(inner.working));

@@ -16,4 +16,4 @@ pub(crate) use self::create::{Beginning, queue as queue_run, start as create_run
 pub(crate) use self::entries::{change as journal_change, entry as journal_entry, given as journal_given};
 pub(crate) use self::health::Health;
 pub(crate) use self::params::{encode_params, params_from, same_arguments};
-pub(crate) use self::queue::{Journal, Uncommitted};
+pub(crate) use self::queue::{Journal, Suspension, Uncommitted};

@@ -1,5 +1,5 @@
 //! Runs that outlive the process: what a run hands to its store, and what it
-//! does once that is committed. How it is read back is in `recovery`.
+//! does once that is committed. How it is read back is in `recover`.
 //!
 //! The order is always the same: hear, decide, commit, act. A batch holds all
 //! that was decided under one hold of the run's lock, so the end of a step and
@@ -40,6 +40,17 @@ impl Journal {
     }
 }
 
+/// What a store takes a run for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Suspension {
+    #[default]
+    Awake,
+    /// Its row says when it goes on.
+    Asleep,
+    /// It was read back, or taken up, and its row may still say that it sleeps.
+    Unknown,
+}
+
 /// What a run has decided and its store has not confirmed yet.
 #[derive(Default)]
 pub(crate) struct Uncommitted {
@@ -58,12 +69,11 @@ pub(crate) struct Uncommitted {
     signed: bool,
     /// The blueprint that the run follows from now on.
     pub(crate) blueprint: Option<(u64, Arc<str>)>,
-    /// Whether the store takes the run for asleep.
-    pub(crate) asleep: bool,
-    /// Whether nobody here knows if the store takes the run for asleep.
-    pub(crate) unsure: bool,
-    /// Whether the run may fall asleep, whatever else there is.
-    pub(crate) drowsy: bool,
+    /// What the store takes the run for.
+    pub(crate) suspension: Suspension,
+    /// Whether a commit is to be made only to tell the store that the run may
+    /// fall asleep.
+    pub(crate) wants_sleep: bool,
     /// Whether it was read back because its store had failed, and has
     /// committed nothing since.
     pub(crate) came_back: bool,
@@ -183,13 +193,13 @@ impl RunHost {
         let uncommitted = &mut inner.uncommitted;
         let finish = uncommitted.actions.iter().position(|action| matches!(action, Action::Finish { .. }));
         let restate = std::mem::take(&mut uncommitted.restate);
-        let drowsy = std::mem::take(&mut uncommitted.drowsy);
+        let wants_sleep = std::mem::take(&mut uncommitted.wants_sleep);
         let answer = uncommitted.answer.take();
-        if uncommitted.entries.is_empty() && finish.is_none() && !restate && !drowsy {
+        if uncommitted.entries.is_empty() && finish.is_none() && !restate && !wants_sleep {
             return None;
         }
         let first_seq = uncommitted.seq;
-        if !self.core.begins && finish.is_none() && !uncommitted.entries.is_empty() {
+        if !self.core.mode.works() && finish.is_none() && !uncommitted.entries.is_empty() {
             let event = crate::journal::text(&StoredEvent::NotBegun);
             uncommitted.entries.push(Entry { at: inner.run.now, event, value: None, changes: Vec::new() });
         }
@@ -362,7 +372,7 @@ impl RunHost {
             if inner.end.is_none() && !inner.uncommitted.ending {
                 // What waits goes on by itself; only what runs has to be told
                 // from what a crash takes away.
-                if self.journal.is_some() && self.core.begins && inner.run.machine.has_attempts() {
+                if self.journal.is_some() && self.core.mode.works() && inner.run.machine.has_attempts() {
                     let event = crate::journal::text(&StoredEvent::ShutDown);
                     let at = self.core.clock.now();
                     inner.uncommitted.entries.push(Entry { at, event, value: None, changes: Vec::new() });

@@ -1,7 +1,7 @@
 //! The one loop of a run: hear an event, decide, commit, then act.
 //!
 //! The machine decides; here its actions are performed. What an action has to
-//! look up or evaluate is in `values`, and the commit is in `durable`: without
+//! look up or evaluate is in `execution`, and the commit is in `commit`: without
 //! a store there is none, and every action is performed at once.
 
 use std::sync::Arc;
@@ -77,7 +77,7 @@ impl RunHost {
     /// A step that should open more of its items.
     #[inline]
     fn next_with_more(&self, inner: &mut Inner) -> Option<Key> {
-        let is_idle = self.core.begins && inner.ready.len() < self.core.parallelism;
+        let is_idle = self.core.mode.works() && inner.ready.len() < self.core.parallelism;
         if is_idle { inner.has_more.pop() } else { None }
     }
 
@@ -184,7 +184,7 @@ impl RunHost {
         let told = effects.changes.iter().filter_map(|change| {
             let Change::Step { key, .. } = change else { return None };
             let frame = find(frames, &mut after.garbage[closed_before..], key.frame)?;
-            journal_change(frame, change, self.core.begins)
+            journal_change(frame, change, self.core.mode.works())
         });
         entry.changes = told.collect();
     }
@@ -228,7 +228,7 @@ impl RunHost {
                 inner.ready.push_back(Ready { key, epoch, attempt, last: false, deadline: None, goal });
             }
             // Left to whoever begins the attempt.
-            Action::Acquire { .. } if !self.core.begins => {}
+            Action::Acquire { .. } if !self.core.mode.works() => {}
             Action::Acquire { key, epoch, limited, losses } => {
                 self.acquire(inner, after, (key, epoch), limited, losses);
             }

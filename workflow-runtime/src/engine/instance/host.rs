@@ -519,7 +519,7 @@ impl RunHost {
     /// way or will be.
     pub(crate) fn is_busy_until(&self, until: Instant) -> bool {
         let inner = self.lock();
-        if !self.core.begins {
+        if !self.core.mode.works() {
             return inner.end.is_none() && inner.uncommitted.is_pending();
         }
         let due = || inner.timers.iter().any(|timer| timer.instant(&self.core.clock) <= until);

@@ -57,7 +57,7 @@ fn look(core: &Weak<Core>, registry: &Weak<Registry>) {
                 seen = None;
             }
             match store.foreign_writes() {
-                Ok(_) if !core.begins => {}
+                Ok(_) if !core.mode.works() => {}
                 Ok(now) if seen != Some(now) => {
                     seen = Some(now);
                     let (failed, waits) = (failed.clone(), waits.clone());

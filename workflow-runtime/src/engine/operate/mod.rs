@@ -192,7 +192,7 @@ async fn start(
     let host = match core.store.clone() {
         Some(store) => {
             let beginning = Beginning { key, params, request, ..Beginning::default() };
-            if !core.begins {
+            if !core.mode.works() {
                 let queued = queue_run(core, registry, &store, known.graph, beginning).await;
                 return queued.map(|queued| queued.id);
             }

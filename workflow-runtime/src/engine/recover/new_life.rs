@@ -14,6 +14,7 @@ use crate::blueprint::{
     Adoption, Again, Blueprint, Comparison, Obstacle, Progress, Verdict, after, compare, renumbered,
 };
 use crate::engine::commit::Journal;
+use crate::engine::commit::Suspension;
 use crate::engine::instance::{After, Identity, Inner, RunHost};
 use crate::engine::recover::prior_lives;
 use crate::engine::recover::prior_lives::{blueprint_of, payload_at};
@@ -439,7 +440,7 @@ impl RunHost {
         let event = crate::journal::text(&event);
         uncommitted.entries.push(Entry { at, event, value: None, changes: Vec::new() });
         uncommitted.blueprint = (before != known.hash()).then(|| (known.hash(), known.text()));
-        (uncommitted.restate, uncommitted.unsure) = (true, true);
+        (uncommitted.restate, uncommitted.suspension) = (true, Suspension::Unknown);
         inner.run.leftovers = Some(Box::new(leftovers));
         inner.run.machine = holds.machine(self.graph);
         self.hear_first(inner, after, paused);

@@ -1,6 +1,6 @@
 //! Runs read back from a store: a fresh machine hears the journal again,
 //! without acting, and then goes on from where it ends. A run whose workflow
-//! has changed is taken up anew instead (`takeup`), if that is safe.
+//! has changed is taken up anew instead (`new_life`), if that is safe.
 //!
 //! Nothing that is stored is trusted. A journal that cannot be read, or that
 //! this program's code does not follow, blocks its run, and no other.
@@ -9,6 +9,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::engine::attempts::Done;
+use crate::engine::commit::Suspension;
 use crate::engine::instance::{After, Inner, RunEnd, RunHost};
 use crate::engine::recover::in_flight::Open;
 use crate::engine::recover::new_life::TakeUp;
@@ -86,7 +87,10 @@ impl RunHost {
         let go_on = host.read_journal(&mut after, known, store, stored, journal);
         let mut inner = host.lock();
         inner.run.log.holds = true;
-        (inner.uncommitted.told, inner.uncommitted.unsure) = (Some(stored.state), stored.asleep);
+        inner.uncommitted.told = Some(stored.state);
+        if stored.asleep {
+            inner.uncommitted.suspension = Suspension::Unknown;
+        }
         inner.uncommitted.told_suspected = stored.suspected;
         drop(inner);
         // Nobody has seen the run yet, so there is nobody to tell.
@@ -281,7 +285,7 @@ impl RunHost {
         inner.uncommitted.restate = inner.uncommitted.told != Some(state) && !state.is_ended();
         self.call_workers(inner, after);
         // One that only waits falls asleep, unless somebody takes hold of it.
-        inner.uncommitted.drowsy = self.may_sleep(inner);
+        inner.uncommitted.wants_sleep = self.may_sleep(inner);
     }
 
     /// Expressions are evaluated again for what they put in place, and answer as

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
+use crate::engine::commit::Suspension;
 use crate::engine::instance::{Inner, RunHost};
 use crate::engine::recover::recovery;
 use crate::engine::registry::Registry;
@@ -164,17 +165,16 @@ impl RunHost {
             let until = inner.next_cause();
             let now = self.core.clock.now();
             if until.is_none_or(|until| until.since(now) > NAP) {
-                (inner.uncommitted.asleep, inner.uncommitted.unsure) = (true, false);
+                inner.uncommitted.suspension = Suspension::Asleep;
                 return match until {
                     Some(until) if inner.backs_off() => Sleep::Backoff { until, since: now },
                     until => Sleep::Until(until),
                 };
             }
         }
-        let unsure = std::mem::take(&mut inner.uncommitted.unsure);
-        match std::mem::take(&mut inner.uncommitted.asleep) || unsure {
-            true => Sleep::Awake,
-            false => Sleep::Unchanged,
+        match std::mem::take(&mut inner.uncommitted.suspension) {
+            Suspension::Awake => Sleep::Unchanged,
+            Suspension::Asleep | Suspension::Unknown => Sleep::Awake,
         }
     }
 
@@ -203,7 +203,7 @@ impl RunHost {
         }
         self.with(|inner, after| {
             if self.may_sleep(inner) {
-                inner.uncommitted.drowsy = !inner.uncommitted.asleep;
+                inner.uncommitted.wants_sleep = inner.uncommitted.suspension != Suspension::Asleep;
                 after.asleep = self.is_asleep(inner);
             }
         });
@@ -211,7 +211,9 @@ impl RunHost {
 
     /// Whether the store knows that the run sleeps, and all else of it.
     pub(crate) fn is_asleep(&self, inner: &Inner) -> bool {
-        inner.uncommitted.asleep && !inner.uncommitted.is_pending() && self.may_sleep(inner)
+        inner.uncommitted.suspension == Suspension::Asleep
+            && !inner.uncommitted.is_pending()
+            && self.may_sleep(inner)
     }
 
     /// Leaves a sleeping run to its rows, unless somebody has taken hold of it
