@@ -72,8 +72,8 @@ impl CodecError {
         Self { type_name: std::any::type_name::<T>(), action: "saved", source }
     }
 
-    /// What did not fit, without the type's name, for whoever typed the value
-    /// and knows the type as written.
+    /// What did not fit, without the type's name, for the person who typed the
+    /// value and knows the type as written.
     #[cfg(feature = "app")]
     pub(crate) fn reason(&self) -> String {
         let text = self.source.to_string();

@@ -156,7 +156,7 @@ fn without_marked(text: &str) -> String {
 }
 
 /// What is wrong with a value, without the texts of the value, where it has
-/// parts: nobody can tell which of them was meant to be a secret.
+/// parts: it cannot be told which of them was meant to be a secret.
 pub(crate) fn unquoted(reason: &str, given: &str) -> String {
     let mut texts = Vec::new();
     fn collect(value: &Exact, texts: &mut Vec<String>) {

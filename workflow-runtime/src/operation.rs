@@ -12,8 +12,8 @@ use crate::words::words;
 
 /// Something an operator wants of an engine, with values as JSON.
 ///
-/// A [`Json`] has no numbers of more than 64 bits; whoever has such a value
-/// starts the run, or sends the signal, by its type.
+/// A [`Json`] has no numbers of more than 64 bits; a caller that has such a
+/// value starts the run, or sends the signal, by its type.
 pub type Operation = OperationOf<Json>;
 
 /// The same with values as they are written, digit for digit: as a store keeps
@@ -162,8 +162,8 @@ impl From<Option<By>> for Asker {
     }
 }
 
-/// How long a run's key may be, in bytes: far more than anybody reads, and
-/// little enough to be stored with every run.
+/// How long a run's key may be, in bytes: far more than people read, and little
+/// enough to be stored with every run.
 pub(crate) const LONGEST_KEY: usize = 1 << 20;
 
 /// Who wants something, and why: it is recorded with what is done.

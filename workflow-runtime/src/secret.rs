@@ -17,7 +17,7 @@ use crate::held::{hold_any, hold_in, masked};
 ///
 /// Its `Debug` and `Display` are `***`, and so is whatever shows stored values,
 /// by [`redact`]: it is saved as `{"$secret": value}`. It is read back from
-/// that, and from the bare value too, as somebody types it into a form, unless
+/// that, and from the bare value too, as people type it into a form, unless
 /// that is an object. An error of reading it does not quote it.
 ///
 /// # What it does not do
@@ -321,7 +321,7 @@ mod tests {
         let saved = serde_json::to_string(&(vec![login(), login()], 1)).unwrap();
         let one = r#"{"password":"***","user":"ann"}"#;
         assert_eq!(redacted(saved.as_bytes()), format!("[[{one},{one}],1]"));
-        // Also where somebody escaped it, or put more beside it.
+        // Also where the user's code escaped it, or put more beside it.
         assert_eq!(redacted(br#"[{"$\u0073ecret":1,"user":"ann"}]"#), r#"["***"]"#);
         // What holds none is not touched.
         for text in ["340282366920938463463374607431768211455", r#"{"b":1, "a":1.10}"#, "no JSON", ""] {

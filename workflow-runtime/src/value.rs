@@ -27,7 +27,7 @@ impl Value {
         Self(Some(Arc::new(value)))
     }
 
-    /// The place of a value that is not there yet, or not any more. Whoever
+    /// The place of a value that is not there yet, or not any more. Code that
     /// reads it finds a value of another type than it expects, which is a bug
     /// of this project, contained like a task's panic.
     pub(crate) const ABSENT: Self = Self(None);

@@ -33,9 +33,9 @@ pub struct RunSnapshot {
     pub stuck: Vec<Stuck>,
 }
 
-/// Code of an attempt that does not return: its attempt is over, and nobody
-/// can stop it from outside; or it holds a thread of the runtime, by a poll
-/// that takes long. What it was given room for stays taken until it returns.
+/// Code of an attempt that does not return: its attempt is over, and it cannot
+/// be stopped from outside; or it holds a thread of the runtime, by a poll that
+/// takes long. What it was given room for stays taken until it returns.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Stuck {

@@ -216,7 +216,7 @@ impl<R: Resources> App<R> {
             }
         };
         let done = runtime.block_on(command::run(&mut program, &matches, output));
-        // What blocks cannot be stopped, and nobody waits for it.
+        // What blocks cannot be stopped, and nothing waits for it.
         runtime.shutdown_background();
         match done.and_then(|code| output.finish().map(|()| code)) {
             Ok(code) => code,

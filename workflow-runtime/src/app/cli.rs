@@ -35,7 +35,7 @@ pub(super) fn parse(
             output.lines(text.trim_end());
             return Code::Fine;
         }
-        // Nobody has read it, so it is looked for.
+        // The arguments could not be read, so it is looked for.
         if args.iter().any(|arg| arg == "--json") {
             output.write_json();
         }

@@ -11,8 +11,8 @@ pub(super) struct Interrupts {
     #[cfg(unix)]
     stops: [Option<Signal>; 3],
     /// The terminal is gone. It may say so more than once, and a service
-    /// manager may say it right after its `SIGTERM`: nobody is in a hurry, so
-    /// it is only heard while there is no wish yet.
+    /// manager may say it right after its `SIGTERM`: the user is in no hurry,
+    /// so it is only heard while there is no wish yet.
     #[cfg(unix)]
     hangup: Option<Signal>,
 }

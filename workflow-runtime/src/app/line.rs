@@ -1,8 +1,8 @@
 //! What is written to a terminal. The one place where text becomes that.
 //!
 //! Most text comes from outside: what a task says of its failure, keys, names,
-//! paths, what somebody typed. A terminal obeys some characters, moves others
-//! to where they were not, and does not show others at all. So a stream takes
+//! paths, what people typed. A terminal obeys some characters, moves others to
+//! where they were not, and does not show others at all. So a stream takes
 //! [`Line`]s, whose looks are data, and whatever is in them is made visible at
 //! the end: no piece of text has to be known as harmless where it is used.
 

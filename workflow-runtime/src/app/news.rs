@@ -42,7 +42,7 @@ impl Reporter {
         if kind.is_region() || kind == StepKind::Value {
             return None;
         }
-        // The rest of a long message is for whoever reports the failure.
+        // The rest of a long message is for the code that reports the failure.
         let why =
             failure.as_ref().map(|failure| failure.to_string().lines().next().unwrap_or_default().to_owned());
         let lost = failure.is_some_and(|failure| failure.cause == Cause::Lost);

@@ -1,8 +1,8 @@
-//! How a wish reaches a run, whoever owns the store.
+//! How a wish reaches a run, whichever process owns the store.
 //!
-//! Where nobody owns it, this process takes the store for as long as it needs.
-//! Where another process does, the wish is written beside the runs, and that
-//! process sees to it; or this one, once that one has gone.
+//! Where no process owns it, this process takes the store for as long as it
+//! needs. Where another process does, the wish is written beside the runs, and
+//! that process sees to it; or this one, once that one has gone.
 
 use std::env;
 use std::time::{Duration, Instant};
@@ -38,7 +38,7 @@ pub(super) struct Wish {
     pub(super) by: By,
 }
 
-/// Creates runs that whoever works on the store goes on with.
+/// Creates runs that the process that works on the store goes on with.
 pub(super) enum Creator {
     /// Another process owns the store and starts them.
     There,
@@ -106,7 +106,7 @@ pub(super) enum Done {
 /// Has it done. Without an operation, the run is only to go on.
 ///
 /// # Errors
-/// When it is refused, or nobody sees to it.
+/// When it is refused, or no process sees to it.
 pub(super) async fn operate(
     program: &mut Program,
     run: &str,
@@ -162,8 +162,8 @@ fn is_going_on(program: &Program, run: &str) -> Result<bool, Problem> {
 }
 
 /// Has the process that owns the store now go on with a run that another one
-/// was asked for. Nobody waits for the answer: that it goes on there already is
-/// one too.
+/// was asked for. The answer is not waited for: that it goes on there already
+/// is one too.
 pub(super) fn take_up(reader: &Reader, run: &str) -> Result<(), StoreError> {
     let operation = serde_json::to_string(&ExactOperation::Resume).unwrap_or_default();
     let By { actor, reason } = by_name(None, Some("the process that had it has ended".to_owned()));
@@ -182,8 +182,8 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// Asks the process that owns the store, and waits for its answer. Where that
 /// one goes before it has seen to it, this one takes the store and does.
 ///
-/// A request whose asker gives up is taken back, so that whoever then asks
-/// again does not ask twice.
+/// A request whose asker gives up is taken back, so that the next to ask does
+/// not ask twice.
 pub(super) async fn ask(program: &mut Program, wish: Wish, duty: Duty) -> Result<Done, Problem> {
     let mut interrupts = Interrupts::new();
     let Wish { run, operation, by } = wish;
@@ -191,7 +191,7 @@ pub(super) async fn ask(program: &mut Program, wish: Wish, duty: Duty) -> Result
         if let Some(reader) = program.reader_if_made()? {
             break reader;
         }
-        // Whoever was about to make it has not come that far.
+        // The process that was about to make it has not come that far.
         if let Some(engine) = program.engine(duty).await? {
             return match engine.operate_exactly(run.as_deref(), operation, by).await {
                 Ok(id) => Ok(Done::Here { engine, interrupts, id }),

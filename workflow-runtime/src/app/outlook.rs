@@ -1,5 +1,5 @@
 //! What this program would do with a run, asked of an engine that only looks:
-//! whoever owns the store, nothing is written and nothing runs.
+//! whichever process owns the store, nothing is written and nothing runs.
 
 use std::sync::Arc;
 

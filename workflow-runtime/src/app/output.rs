@@ -11,7 +11,7 @@ use super::style::Paint;
 /// The two streams of a command. Results go to the first, everything about
 /// them to the second.
 ///
-/// Writing cannot fail: whoever reads may go away (`ls | head`), which is no
+/// Writing cannot fail: the reader may go away (`ls | head`), which is no
 /// error, and any other error is told at the end.
 pub(super) struct Output<'a> {
     out: &'a mut dyn Write,
@@ -21,10 +21,10 @@ pub(super) struct Output<'a> {
     /// Whether `out` and `err` are coloured.
     pub(super) paint: Paint,
     pub(super) err_paint: Paint,
-    /// Whether `err` is the terminal of somebody who looks, so that lines may
+    /// Whether `err` is a terminal that a person looks at, so that lines may
     /// move.
     pub(super) live: bool,
-    /// Nobody reads any more.
+    /// The reader has gone.
     closed: bool,
     failed: Option<io::Error>,
 }
@@ -58,7 +58,7 @@ impl<'a> Output<'a> {
     /// A line about the result.
     pub(super) fn say(&mut self, line: impl Into<Line>) {
         let line = line.into();
-        // There is nobody to tell that nobody listens.
+        // The reader has gone, and there is no other to be told.
         let _ = match self.json {
             true => write_note(self.err, &line.unstyled()),
             false => writeln!(self.err, "{}", line.render(self.err_paint)),

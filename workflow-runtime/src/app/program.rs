@@ -39,13 +39,13 @@ pub(super) struct Program {
 pub(super) enum Duty {
     /// Goes on with everything, starts what is scheduled, sees to requests.
     Everything,
-    /// Goes on with one run, and sees to requests, since nobody else can.
+    /// Goes on with one run, and sees to requests, since no other process can.
     OneRun,
-    /// Notes what somebody wants, and leaves what follows to the next.
+    /// Notes what the user wants, and leaves what follows to the next.
     Note,
 }
 
-/// Starts an engine on a file that is taken. Somebody may hear of its runs.
+/// Starts an engine on a file that is taken. A receiver may hear of its runs.
 pub(super) type Open = Box<dyn FnOnce(Ownership, Duty, Option<UnboundedSender<Passing>>) -> Opening>;
 type Opening = Pin<Box<dyn Future<Output = Result<Engine, Problem>>>>;
 
@@ -89,7 +89,7 @@ impl Program {
         self.engine_heard_by(duty, None).await
     }
 
-    /// The same, with somebody who hears of its runs.
+    /// The same, with a receiver that hears of its runs.
     pub(super) async fn engine_heard_by(
         &mut self,
         duty: Duty,
@@ -112,7 +112,8 @@ impl Program {
         Reader::open(&self.place.path, &self.keys)
     }
 
-    /// The same; `None` where there is none, and nobody is about to make it.
+    /// The same; `None` where there is none, and no process is about to make
+    /// it.
     pub(super) fn reader_if_made(&self) -> Result<Option<Reader>, Problem> {
         Reader::open_made(&self.place.path, &self.keys)
     }

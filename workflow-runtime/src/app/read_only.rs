@@ -49,7 +49,7 @@ impl Store for ReadOnly {
 
     fn close(&self) {}
 
-    // What nobody asks of a store that is only looked at.
+    // What is not asked of a store that is only looked at.
 
     fn awake(&self, _: Timestamp, _: Option<RunRef>, _: usize) -> Result<Vec<StoredRun>, StoreError> {
         refused()

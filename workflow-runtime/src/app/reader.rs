@@ -1,4 +1,4 @@
-//! A store that is only looked at, whoever owns it.
+//! A store that is only looked at, whichever process owns it.
 
 use std::path::Path;
 use std::thread::sleep;
@@ -13,8 +13,8 @@ use crate::store::{
     StoredEntry, StoredLine, StoredRequest, StoredRun, Visitor,
 };
 
-/// A store that is only looked at. Lists are as they are stored; whoever wants
-/// to see the values of a run asks for them with [`Self::open_run`] and
+/// A store that is only looked at. Lists are as they are stored; a caller that
+/// wants to see the values of a run asks for them with [`Self::open_run`] and
 /// [`Self::journal`].
 #[derive(Debug)]
 pub(super) struct Reader {
@@ -43,7 +43,8 @@ impl Reader {
         Self::open_made(path, keys)?.ok_or_else(|| missing(path))
     }
 
-    /// The same; `None` where there is none, and nobody is about to make it.
+    /// The same; `None` where there is none, and no process is about to make
+    /// it.
     pub(super) fn open_made(path: &Path, keys: &Keys) -> Result<Option<Self>, Problem> {
         let late = Instant::now() + PATIENCE;
         let store = loop {
@@ -58,7 +59,7 @@ impl Reader {
                 opened => break opened?,
             };
             match (Ownership::take(path), &unready) {
-                // Nobody makes it, unless somebody has meanwhile.
+                // No process makes it, unless one has meanwhile.
                 (Ok(owned), StoreError::Empty { .. }) => {
                     if matches!(Visitor::open(path), Err(StoreError::Empty { .. })) {
                         return Ok(None);
@@ -166,12 +167,12 @@ impl Reader {
         self.store.request(self.values.seal_request(request)?)
     }
 
-    /// Takes it back, unless somebody has seen to it.
+    /// Takes it back, unless the owner has seen to it.
     pub(super) fn withdraw(&self, number: i64) -> Result<Option<Answer>, StoreError> {
         self.store.withdraw(number, now())
     }
 
-    /// What became of it, once somebody has seen to it.
+    /// What became of it, once the owner has seen to it.
     pub(super) fn answer_to(&self, number: i64) -> Result<Option<Answer>, StoreError> {
         self.store.answer_to(number)
     }

@@ -28,7 +28,7 @@ impl<'a> Screen<'a> {
         if live { Screen::Terminal(Terminal::new()) } else { Screen::Plain(err) }
     }
 
-    /// Whether standard error is somebody's terminal.
+    /// Whether standard error is a terminal.
     pub(super) fn is_live() -> bool {
         stderr().is_terminal() && Paint::of(true).0
     }

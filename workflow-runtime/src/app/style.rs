@@ -1,4 +1,4 @@
-//! Colours, where somebody looks.
+//! Colours, where a terminal shows them.
 
 use std::env;
 

@@ -1,4 +1,4 @@
-//! Names that somebody may have meant.
+//! Names that the user may have meant.
 
 /// The known name that is most like this one, if any is much like it.
 pub(super) fn similar<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {

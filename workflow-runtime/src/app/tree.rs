@@ -135,7 +135,7 @@ impl<'a> Tree<'a> {
         }
     }
 
-    /// Of a `for`, only what somebody may want to know about.
+    /// Of a `for`, only what people may want to know about.
     fn items(&mut self, opener: &str, depth: usize) {
         let steps = self.children.get(opener).cloned().unwrap_or_default();
         let live: Vec<_> = steps.into_iter().filter(|step| is_live(step)).collect();

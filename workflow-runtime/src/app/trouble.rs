@@ -25,7 +25,7 @@ pub(super) fn lines(notice: &Notice) -> [String; 2] {
     ]
 }
 
-/// What whoever follows a run is told when it stops for now, and when it goes
+/// What those who follow a run are told when it stops for now, and when it goes
 /// on.
 pub(super) fn change(stopped: Option<&str>) -> String {
     match stopped {

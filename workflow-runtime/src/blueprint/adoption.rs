@@ -61,7 +61,7 @@ pub enum Fate {
 pub struct Again {
     /// Something that the step has left is to be forgotten.
     pub named: bool,
-    /// It has left a result, or nobody knows whether it has done something.
+    /// It has left a result, or it is unknown whether it has done something.
     pub done: bool,
 }
 

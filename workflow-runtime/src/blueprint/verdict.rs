@@ -8,7 +8,7 @@ use super::compare::{Comparison, Difference, StepComparison};
 /// of a `for` is there once for each item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
-    /// Somewhere it has a result, or nobody knows whether it has: something
+    /// Somewhere it has a result, or it is unknown whether it has: something
     /// that would be lost if it ran anew.
     pub kept: bool,
     /// Somewhere it may still begin or is under way.

@@ -7,7 +7,7 @@ use super::policy::{Backoff, Due, Policy, Schedule};
 use crate::task::definition::{Missed, Overlap};
 use crate::view::StepKind;
 
-/// What stands for a schedule where nobody has written it down.
+/// What stands for a schedule where none is written down.
 pub(super) const UNKNOWN: &str = "";
 
 /// What decides when and how often a step runs, and not what it means: each

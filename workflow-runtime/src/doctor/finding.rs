@@ -215,7 +215,7 @@ impl fmt::Display for Report {
     }
 }
 
-/// With what it means, for whoever reads it elsewhere.
+/// With what it means, for those who read it elsewhere.
 impl Serialize for Finding {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_struct("Finding", 7)?;

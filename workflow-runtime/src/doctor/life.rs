@@ -83,8 +83,8 @@ impl Life {
         self.states.get(&key).is_some_and(|state| state.is_ended())
     }
 
-    /// The steps that will not go on by themselves, and do not wait for
-    /// somebody who knows.
+    /// The steps that will not go on by themselves, and do not wait for an
+    /// operator.
     pub(super) fn stuck(&self) -> Vec<Wrong> {
         let open = || self.machine.steps().filter(|view| !view.state.is_ended());
         let stuck = open().filter_map(|view| {
@@ -140,7 +140,7 @@ impl Life {
         let frame = view.key.frame;
         let is_open = |step: u16| {
             self.machine.state(Key { frame, step }).is_some_and(|state| {
-                // Nobody knows yet whether it is over.
+                // It is not known yet whether it is over.
                 !state.is_ended() || state == StepState::OutcomeUnknown
             })
         };

@@ -169,7 +169,7 @@ impl<S: Source + ?Sized> Followed<'_, S> {
     /// Compares what the journal says at its end with the row.
     fn compare(&mut self, life: &Life, empty: bool) -> Result<(), StoreError> {
         if empty {
-            // Created by somebody who did not let it begin; the next engine
+            // Created by a process that did not let it begin; the next engine
             // does.
             return Ok(());
         }

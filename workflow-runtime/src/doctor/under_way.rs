@@ -26,7 +26,7 @@ impl UnderWay {
             Action::Start { key, epoch, .. }
             | Action::Undo { key, epoch, .. }
             | Action::Reconcile { key, epoch, .. } => return self.begin(key, epoch),
-            // Given up: nobody waits for its end.
+            // Given up: nothing waits for its end.
             Action::Abort { key, epoch, graceful: true } => self.end(key, epoch),
             Action::Timer { key, epoch, at } => _ = self.timers.insert(key, (epoch, at)),
             Action::Acquire { key, epoch, .. } => _ = self.rooms.insert(key, epoch),

@@ -101,20 +101,20 @@ impl Left {
         self.steps.retain(|_, left| left.recalled != StoredRecalled::Nothing || left.undone > 0);
     }
 
-    /// Whether nobody knows what the step of a path has done.
+    /// Whether it is unknown what the step of a path has done.
     pub(super) fn is_unknown(&self, path: &str) -> bool {
         self.steps.get(path).is_some_and(|left| left.recalled == StoredRecalled::Unknown)
     }
 
-    /// Whether somewhere the step of a static path has a result, or nobody
-    /// knows whether it has.
+    /// Whether somewhere the step of a static path has a result, or it is
+    /// unknown whether it has.
     pub(crate) fn is_kept(&self, static_path: &str) -> bool {
         self.steps.values().any(|left| left.static_path == static_path && left.is_kept())
     }
 }
 
 impl Leftover {
-    /// Whether the step has done something, or nobody knows whether it has.
+    /// Whether the step has done something, or it is unknown whether it has.
     pub(crate) fn is_done(&self) -> bool {
         matches!(self.recalled, StoredRecalled::Value | StoredRecalled::Unknown)
     }

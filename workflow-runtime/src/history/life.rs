@@ -23,7 +23,7 @@ pub(super) struct LifeReader {
     effects: Effects,
     places: Places,
     frames: HashMap<FrameId, usize>,
-    /// Signals that nobody has taken, by name.
+    /// Signals that no step has taken, by name.
     signals: HashMap<&'static str, VecDeque<u64>>,
     pub error: Option<StepError>,
     pub ended_at: Option<Timestamp>,
@@ -234,7 +234,7 @@ impl LifeReader {
         }
     }
 
-    /// What is open was decided by somebody who begins nothing: it waits for
+    /// What is open was decided by a process that begins nothing: it waits for
     /// its turn.
     pub fn begin_nothing(&mut self) {
         for record in self.places.iter_mut().flat_map(|place| &mut place.steps) {
@@ -327,8 +327,8 @@ impl LifeReader {
         let lost = stopped && self.places.has_lost(place, number);
         let from = record.output;
         let (recalled, undone) = match record.state {
-            // Whatever it was before: the race is decided. Only that nobody
-            // knows what it has done stays so.
+            // Whatever it was before: the race is decided. Only where it is
+            // unknown what it has done, that stays so.
             _ if lost && (record.begun || !left.is_unknown(&path)) => (StoredRecalled::Lost, false),
             _ if !record.begun => return,
             StepState::Succeeded { .. } => (StoredRecalled::Value, false),

@@ -192,7 +192,7 @@ impl Places {
         gone
     }
 
-    /// Whether a region and those within it are nothing that anybody has to
+    /// Whether a region and those within it are nothing that an operator has to
     /// look at.
     fn is_well(&self, place: &Place) -> bool {
         let is_done = |record: &Record| {

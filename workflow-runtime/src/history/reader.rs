@@ -36,8 +36,8 @@ pub(crate) struct Reading<'a> {
 
 impl<'a> Reading<'a> {
     /// `folds`: whether the items of a `for` are only counted once they are
-    /// done, so that a run of very many takes little memory. Of such a run
-    /// nobody can tell then what is left of it for another life.
+    /// done, so that a run of very many takes little memory. Of such a run it
+    /// cannot be told then what is left of it for another life.
     pub(crate) fn new(
         graph: &'static Graph,
         blueprint_of: &'a dyn Fn(u64) -> Option<&'static Graph>,
@@ -101,8 +101,7 @@ struct Reader<'a> {
     lives: Vec<Life>,
     earlier: Earlier,
     left: Left,
-    /// What is left by somebody's word, until it is known which graph it is
-    /// for.
+    /// What an operator said is left, until it is known which graph it is for.
     kept: Vec<(String, StoredRecalled, Option<u64>, bool)>,
     acts: Vec<OperatorAct>,
     paused: bool,
@@ -190,7 +189,7 @@ impl Reader<'_> {
         self.graph = graph;
         self.keep(why == Why::Set);
         self.left.take_up(graph, dropped, holds);
-        // Those that nobody took come again in the new life.
+        // Those that no step took come again in the new life.
         self.left.signals.clear();
         self.life = Some(LifeReader::new(holds.machine(graph), graph, self.folds));
         let (at, number) = (entry.at, entry.seq);

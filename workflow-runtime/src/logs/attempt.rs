@@ -31,7 +31,7 @@ pub(crate) trait Sink: Send + Sync {
 
 /// What one attempt says. Dropped with the attempt's span.
 pub(crate) struct AttemptLog {
-    /// Weak: whoever holds on to a span holds on to no store.
+    /// Weak: code that holds on to a span holds on to no store.
     sink: Weak<dyn Sink>,
     run: RunRef,
     path: Arc<str>,

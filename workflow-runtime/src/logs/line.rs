@@ -82,7 +82,7 @@ fn is_secret(name: &str) -> bool {
 
 fn write_value(to: &mut Bounded, value: &dyn Debug) {
     let before = to.mark();
-    // A value that refuses to be written is one that nobody sees.
+    // A value that refuses to be written is not shown.
     let written = write!(to, "{value:?}");
     if written.is_err() || to.since(before).contains(FIELD) {
         // Where in it the secret is and where it ends cannot be known.

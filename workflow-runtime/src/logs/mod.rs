@@ -140,13 +140,13 @@ impl fmt::Debug for Capture {
     }
 }
 
-/// Has what is said inside a span of an attempt kept, if somebody captures it.
+/// Has what is said inside a span of an attempt kept, if an engine captures it.
 pub(crate) fn keep(span: &Span, log: impl FnOnce() -> AttemptLog) {
     span.with_subscriber(|(id, subscriber)| {
         let captured = subscriber.downcast_ref::<Capture>().is_some();
         let registry = subscriber.downcast_ref::<Registry>().filter(|_| captured);
         if let Some(span) = registry.and_then(|registry| registry.span(id)) {
-            // It goes with the span: when nobody can say anything more.
+            // It goes with the span: when no code can say anything more.
             span.extensions_mut().replace(Arc::new(log()));
         }
     });

@@ -166,7 +166,7 @@ pub enum Action {
         /// The step.
         key: Key,
         /// Whether something before it runs anew, so that what it did itself
-        /// does not count any more. Only an operator's word does.
+        /// does not count any more. Only an operator can have it so.
         fresh: bool,
     },
     /// Find out what became of a lost `at_most_once` attempt, and report the
@@ -214,6 +214,6 @@ pub struct Effects {
     pub actions: Vec<Action>,
     /// For observers, in order. Left empty unless `observed`.
     pub changes: Vec<Change>,
-    /// Whether anyone wants `changes`.
+    /// Whether the driver wants `changes`.
     pub observed: bool,
 }

@@ -104,8 +104,8 @@ pub enum Event {
     Paused,
     /// An operator let the run go on: what was held begins, in order.
     Resumed,
-    /// Someone asked the run to stop. Asked once more, only what is suspected
-    /// is given up.
+    /// The run was asked to stop. Asked once more, only what is suspected is
+    /// given up.
     CancelRequested,
     /// The grace time of a cancelled run is over.
     GraceOver,
@@ -135,8 +135,8 @@ pub enum AttemptEnd {
         /// Whether it was lost, and not interrupted.
         lost: bool,
     },
-    /// It was decided and never began: the driver that heard so only noted
-    /// what somebody wanted. Whether it begins is decided again.
+    /// It was decided and never began: the driver that heard so only noted what
+    /// an operator wanted. Whether it begins is decided again.
     NotBegun,
     /// It was dropped because its run is being cancelled.
     Cancelled,

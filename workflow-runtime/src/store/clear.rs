@@ -13,8 +13,8 @@ pub(crate) fn check_keys(keys: &[SealedKey], was_encrypted: bool) -> Result<(), 
 }
 
 /// Says that a store can be read without keys, given the ones that it
-/// [keeps](super::Store::keys). Asked when a store is opened, so that nobody
-/// learns of a missing key in the middle of a run.
+/// [keeps](super::Store::keys). Asked when a store is opened, so that a missing
+/// key is not found in the middle of a run.
 ///
 /// # Errors
 /// When its values are encrypted; the message names the key that is needed.

@@ -62,8 +62,8 @@ pub enum StoreError {
         /// The newest version that this library knows.
         supported: i64,
     },
-    /// The store was written by an older version of this library, and whoever
-    /// looks at it may not change it.
+    /// The store was written by an older version of this library, and a process
+    /// that only looks at it may not change it.
     #[error(
         "`{}` has schema version {found}, and {needed} is needed to look at it; \
          start the program that owns it once, which brings it up to date",
@@ -92,8 +92,8 @@ pub enum StoreError {
         /// The file.
         path: PathBuf,
     },
-    /// The request that was to be answered by this write was taken back by
-    /// whoever had made it, so nothing is written.
+    /// The request that was to be answered by this write was taken back by the
+    /// process that had made it, so nothing is written.
     #[error("request {number} was withdrawn before it was seen to")]
     Withdrawn {
         /// The request's number.
@@ -160,7 +160,7 @@ pub enum StoreError {
         /// How large it may be.
         limit: u64,
     },
-    /// Someone else holds the database locked, for instance a shell in the
+    /// Another program holds the database locked, for instance a shell in the
     /// middle of a transaction.
     #[error("`{}` is locked by another program; end its transaction and try again", .path.display())]
     Busy {
@@ -245,10 +245,11 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Whether what went wrong may be well again by itself, or once somebody
-    /// has seen to the machine: a full disk, an I/O error, a lock that another
-    /// program holds, too few file descriptors, missing rights. The same write
-    /// may succeed later. What is damaged, refused or unknown may not.
+    /// Whether what went wrong may be well again by itself, or once an
+    /// administrator has seen to the machine: a full disk, an I/O error, a lock
+    /// that another program holds, too few file descriptors, missing rights.
+    /// The same write may succeed later. What is damaged, refused or unknown
+    /// may not.
     ///
     /// ```
     /// use workflow_runtime::store::StoreError;

@@ -47,7 +47,7 @@ pub enum LogLevel {
     Error,
     /// Something may go wrong.
     Warn,
-    /// What somebody may want to know.
+    /// What people may want to know.
     Info,
     /// What helps to find a mistake.
     Debug,

@@ -53,9 +53,9 @@ use crate::run::Timestamp;
 /// What hears the outcome of a write: called exactly once.
 ///
 /// It may be called on any thread, and before the method that took it returns.
-/// So whoever passes one holds no lock that it takes; and since the store's
-/// own thread may be the one that calls it, it does not block and does not
-/// wait for the store.
+/// So a caller that passes one holds no lock that it takes; and since the
+/// store's own thread may be the one that calls it, it does not block and does
+/// not wait for the store.
 pub type Done<T> = Box<dyn FnOnce(T) + Send>;
 
 /// What hears of many journals, one after the other.
@@ -73,8 +73,8 @@ pub type EachJournal<'a> = dyn FnMut(RunRef, Result<Vec<StoredEntry>, StoreError
 /// - The entries of a run are numbered from 0 **without a gap**. A batch that
 ///   does not go on where the journal ends is refused with
 ///   [`StoreError::OutOfOrder`], so once a batch has failed, so do those that
-///   were sent after it: whoever wrote them reads the journal again.
-/// - There is **one run per key**, whoever asks at the same time.
+///   were sent after it: the engine that wrote them reads the journal again.
+/// - There is **one run per key**, however many ask at the same time.
 /// - A schedule's **mark moves with the run** that its tick starts, or neither
 ///   is there; and it only moves forward.
 /// - Nothing that is stored makes a store panic: a row that cannot be read is
@@ -133,11 +133,11 @@ pub trait Store: Send + Sync + 'static {
     fn list(&self, filter: &RunFilter) -> Result<Vec<StoredRun>, StoreError>;
 
     /// Removes runs that ended before a time, with their journals, the ones
-    /// that ended first: at most `at_most`, so that nobody waits for long.
-    /// Their keys are free again. What belongs to nothing but them goes too:
-    /// the requests about them that were seen to, and the blueprints that no
-    /// run follows any more. So do requests about no run at all that were
-    /// seen to before that time. Returns how many runs it removed.
+    /// that ended first: at most `at_most`, so that other writes do not wait
+    /// for long. Their keys are free again. What belongs to nothing but them
+    /// goes too: the requests about them that were seen to, and the blueprints
+    /// that no run follows any more. So do requests about no run at all that
+    /// were seen to before that time. Returns how many runs it removed.
     ///
     /// # Errors
     /// When the store cannot be written.
@@ -189,7 +189,7 @@ pub trait Store: Send + Sync + 'static {
     ) -> Result<Vec<StoredRun>, StoreError>;
 
     /// When, later than `now`, the next sleeping run wants to be woken. `None`
-    /// when all that sleep wait for somebody.
+    /// when all that sleep have to be woken.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -220,7 +220,7 @@ pub trait Store: Send + Sync + 'static {
     /// When the store cannot be written.
     fn request(&self, request: Request) -> Result<i64, StoreError>;
 
-    /// The requests that nobody has seen to, the oldest first.
+    /// The requests that no engine has seen to, the oldest first.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -326,7 +326,7 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// A store that does so keeps [`append`](Self::append) waiting for as long
     /// as it takes, since nothing is acted upon before. Whatever else is
-    /// written has somebody who waits for it, and is given up, unwritten, when
+    /// written has a caller that waits for it, and is given up, unwritten, when
     /// the trouble has lasted for some time.
     fn trouble(&self) -> Option<Trouble> {
         None

@@ -134,7 +134,7 @@ pub enum Sleep {
     Unchanged,
     /// It is awake.
     Awake,
-    /// It sleeps until a time, or until somebody wakes it.
+    /// It sleeps until a time, or until an engine wakes it.
     Until(Option<Timestamp>),
     /// It sleeps until a time, and waits for another attempt of a step of its:
     /// a wait of a certain length, which is over in time also where the wall
@@ -182,7 +182,7 @@ pub struct StoredRequest {
     pub number: i64,
     /// What was asked.
     pub request: Request,
-    /// What became of it; `None` as long as nobody has seen to it.
+    /// What became of it; `None` as long as no engine has seen to it.
     pub answer: Option<Answer>,
 }
 

@@ -202,7 +202,7 @@ pub struct Step {
     /// The steps of the same region that must end first, ascending, each once.
     pub needs: Numbers,
     /// The steps of the same region that wait for this one, ascending: the
-    /// other direction of `needs`, written down so that nobody computes it.
+    /// other direction of `needs`, written down so that it is not computed.
     pub dependents: Numbers,
     /// The first slot it fills. A `while` fills one per loop variable, every
     /// other step fills one.
@@ -398,7 +398,7 @@ pub struct Schedule {
     pub when: When,
     /// The name of the time zone that the ticks are told in.
     pub timezone: &'static str,
-    /// What becomes of the ticks that nobody saw to.
+    /// What becomes of the ticks that no engine saw to.
     pub missed: Missed,
     /// What a tick does while an earlier run has not ended.
     pub overlap: Overlap,

@@ -414,8 +414,8 @@ impl Moved {
     }
 }
 
-/// Takes a moved argument: the value itself where nobody else holds it, a
-/// copy otherwise (a retry or an undo may need it again).
+/// Takes a moved argument: the value itself where nothing else holds it, a copy
+/// otherwise (a retry or an undo may need it again).
 ///
 /// The inherent method wins for types that are `Clone`; the trait method makes
 /// the copy through the codec for those that are not. Both see a concrete

@@ -27,9 +27,9 @@ pub struct Key {
     pub step: u16,
 }
 
-/// Where a frame is in its run. Shared with everything that may have to name
-/// a step after the frame is gone, so that a path is only ever written when
-/// somebody reads it.
+/// Where a frame is in its run. Shared with everything that may have to name a
+/// step after the frame is gone, so that a path is only ever written when it is
+/// read.
 #[derive(Debug)]
 pub(crate) struct Scope {
     pub(crate) parent: Option<(Arc<Scope>, u16)>,

@@ -62,7 +62,7 @@ pub(super) fn doctor(program: &Program, output: &mut Output<'_>) -> Result<Code,
 /// What was found.
 struct Examined {
     report: Report,
-    /// What is wrong with the file; none where nobody looked.
+    /// What is wrong with the file; none where it was not looked at.
     damage: Option<Vec<String>>,
 }
 
@@ -76,7 +76,7 @@ fn look(program: &Program, reader: &Reader, owner: Option<Owner>) -> Result<Exam
                 store.close();
                 return Ok(Examined { report, damage: Some(damage) });
             }
-            // Somebody was quicker.
+            // Another process was quicker.
             Err(StoreError::InUse { .. }) => {}
             Err(error) => return Err(error.into()),
         }

@@ -54,7 +54,7 @@ pub(super) async fn logs(
     Ok(Code::Fine)
 }
 
-/// Prints lines until the run has ended, or somebody has seen enough.
+/// Prints lines until the run has ended, or the user has seen enough.
 async fn follow(program: &Program, mut lines: Lines<'_>, output: &mut Output<'_>) -> Result<Code, Problem> {
     let (reader, id) = (lines.reader, &lines.run.id);
     if lines.run.end.is_none() && reader.owner()?.is_none() {

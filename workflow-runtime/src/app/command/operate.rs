@@ -145,7 +145,7 @@ fn operation(
             let (name, value) = (text(matches, "name"), text(matches, "value"));
             let value = match graph.and_then(|graph| find_signal(graph, name)) {
                 Some((_, codec)) => params::typed(&format!("signal `{name}`"), codec, value)?,
-                // Said here, so that it is the same whoever is asked.
+                // Said here, so that it is the same whichever process is asked.
                 None if graph.is_some() => {
                     let (workflow, signal) = (run.workflow.clone(), name.to_owned());
                     return Err(Error::UnknownSignal { workflow, signal }.into());

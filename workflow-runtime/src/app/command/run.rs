@@ -55,7 +55,7 @@ pub(super) async fn show_done(
         Done::There { id, owner } => {
             match super::watch::until_end(program, &id, owner, wanted, output).await? {
                 Watched::Told(code) => return Ok(code),
-                // The process that had it has gone, and nobody else goes on.
+                // The process that had it has gone, and no other goes on.
                 Watched::Left { engine, interrupts } => (engine, interrupts, id),
             }
         }
@@ -69,7 +69,7 @@ pub(super) async fn show_done(
     }
 }
 
-/// `start`: creates a run and leaves it to whoever works on the store.
+/// `start`: creates a run and leaves it to the process that works on the store.
 pub(super) async fn start(
     program: &mut Program,
     matches: &ArgMatches,
@@ -104,7 +104,7 @@ fn wanted(program: &Program, matches: &ArgMatches) -> Result<Wanted, Problem> {
     Ok(params.wanted(graph, key, operator::by(matches)))
 }
 
-/// Shows a run of this process until it ends or somebody stops it, and tells
+/// Shows a run of this process until it ends or the user stops it, and tells
 /// its result. A run that is cancelled is fine where that is `wanted`.
 /// Interrupts are heard from before the run began: one that came earlier would
 /// end the process in the middle of an attempt.
@@ -142,7 +142,7 @@ pub(super) async fn show_until_end(
 async fn hand_over(engine: &Engine, interrupts: &mut Interrupts, output: &mut Output<'_>) {
     let (since, mut said) = (Instant::now(), false);
     let left = async {
-        // Whoever asks meanwhile is answered.
+        // Processes that ask meanwhile are answered.
         while engine.has_work(since) {
             if !std::mem::replace(&mut said, true) {
                 output.say("what other commands have asked for ends here; ctrl-c does not wait for that");
@@ -160,7 +160,7 @@ async fn hand_over(engine: &Engine, interrupts: &mut Interrupts, output: &mut Ou
 /// How often it looks whether that is over.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// Lets what runs end, unless somebody cannot wait for it: then it is
+/// Lets what runs end, unless the user cannot wait for it: then it is
 /// interrupted, and the store hears of that, as it would be lost otherwise.
 pub(super) async fn stop(engine: &Engine, interrupts: &mut Interrupts) {
     tokio::select! {

@@ -21,8 +21,8 @@ use crate::engine::Engine;
 use crate::run::RunState;
 use crate::store::StoredRun;
 
-/// How often the store is read. Each time is one transaction that keeps nobody
-/// waiting.
+/// How often the store is read. Each time is one transaction that keeps no
+/// process waiting.
 const LOOK: Duration = Duration::from_millis(200);
 
 /// Shows a run until it ends.
@@ -45,7 +45,8 @@ pub(super) async fn watch(
 pub(super) enum Watched {
     /// It has ended, and that was told.
     Told(Code),
-    /// Nobody works on it any more, and this process owns the store now.
+    /// No other process works on it any more, and this process owns the store
+    /// now.
     Left {
         /// What can go on with it.
         engine: Engine,
@@ -88,12 +89,12 @@ enum Seen {
     Ended(Box<StoredRun>),
     /// Its process has gone, and this one has taken the store.
     Left(Engine, Interrupts),
-    /// Somebody has seen enough.
+    /// The user has seen enough.
     Enough,
 }
 
-/// Shows it. Whoever has `asked` a process for it sees to it that it goes on
-/// when that one has gone.
+/// Shows it. A command that has `asked` a process for it sees to it that it
+/// goes on when that one has gone.
 async fn show(
     program: &mut Program,
     id: &str,
@@ -112,7 +113,7 @@ async fn show(
     follow(program, &reader, id, asked, &mut screen).await
 }
 
-/// Shows what happens until the run ends, or somebody has seen enough.
+/// Shows what happens until the run ends, or the user has seen enough.
 async fn follow(
     program: &mut Program,
     reader: &Reader,

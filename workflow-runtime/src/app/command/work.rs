@@ -111,7 +111,7 @@ fn owner(program: &Program) -> Result<String, Problem> {
 /// a wait for a signal.
 const SOON: Duration = Duration::from_secs(60);
 
-/// Whether nothing goes on by itself soon, unless somebody asks.
+/// Whether nothing goes on by itself soon, unless another process asks.
 fn is_idle(engine: &Engine, reader: &Reader) -> Result<bool, Problem> {
     Ok(reader.store.open_requests()?.is_empty()
         && engine.live().is_empty()

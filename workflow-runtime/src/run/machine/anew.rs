@@ -1,5 +1,5 @@
-//! Which steps of a run that was taken up again run anew: for whoever takes it
-//! up once more.
+//! Which steps of a run that was taken up again run anew: for those that take
+//! it up once more.
 
 use std::collections::BTreeMap;
 
@@ -12,11 +12,11 @@ impl Machine {
     /// The steps of open frames that run anew, or will when their turn comes:
     /// something that they come after does.
     ///
-    /// For whoever takes up once more a run that was itself taken up again.
-    /// What lives before this one have left of these steps, and of all steps
-    /// below their paths, was made from values that are no more; only what
-    /// this life has told and made of them is left. Of other steps, what an
-    /// earlier life has left holds until a later one says something else.
+    /// For taking up once more a run that was itself taken up again. What lives
+    /// before this one have left of these steps, and of all steps below their
+    /// paths, was made from values that are no more; only what this life has
+    /// told and made of them is left. Of other steps, what an earlier life has
+    /// left holds until a later one says something else.
     ///
     /// Empty for a run that was not taken up again. It can be asked of a run
     /// that has ended, too.

@@ -61,7 +61,7 @@ impl Transition<'_> {
                 self.node_mut(key).attempt -= 1;
                 self.attempt_again(key, task);
             }
-            // Nobody cancelled this one. It must not leave its dependants
+            // The run did not cancel this one. It must not leave its dependants
             // waiting for ever, so it counts as failed.
             AttemptEnd::Cancelled => {
                 let failure = Failure::new(Cause::Cancelled, "the attempt was cancelled");

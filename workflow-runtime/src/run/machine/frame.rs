@@ -151,7 +151,7 @@ pub(super) struct Frame {
     /// It ended without a value and stays until its region step is settled,
     /// so that the path of a failure can be told.
     pub dead: bool,
-    /// It lost a `select!`; nobody waits for its value.
+    /// It lost a `select!`; nothing waits for its value.
     pub ghost: bool,
     /// It belongs to an `#[always]` step: its steps are not undone.
     pub exempt: bool,

@@ -203,9 +203,9 @@ impl Transition<'_> {
         }
     }
 
-    /// Someone asked the run to stop. Asked once more, only what is suspected
-    /// is given up. A run that has failed already still stops what runs, but
-    /// stays failed.
+    /// The run was asked to stop. Asked once more, only what is suspected is
+    /// given up. A run that has failed already still stops what runs, but stays
+    /// failed.
     pub fn cancel_requested(&mut self) {
         if std::mem::replace(&mut self.machine.cancelling, true) {
             return self.give_up_suspected();

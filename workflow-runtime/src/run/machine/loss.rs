@@ -105,7 +105,7 @@ impl Transition<'_> {
         if node.guarded || policy.losses == 1 { node.losses.max(1) } else { 0 }
     }
 
-    /// Nobody but an operator has the step attempted again.
+    /// From here on only an operator has the step attempted again.
     pub fn suspect(&mut self, key: Key) {
         self.next_epoch(key);
         self.set(key, StepState::Suspected);

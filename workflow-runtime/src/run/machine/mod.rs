@@ -52,7 +52,7 @@ pub struct Machine {
     state: RunState,
     /// How many answers the driver owes: attempts, expressions, values.
     busy: usize,
-    /// Whether someone asked the run to stop.
+    /// Whether the run was asked to stop.
     cancelling: bool,
     /// Whether the end of the grace time is awaited.
     in_grace: bool,

@@ -69,8 +69,8 @@ impl Transition<'_> {
         Ok(())
     }
 
-    /// The undo of a step is over by an operator's word. An attempt of it that
-    /// is under way is given up.
+    /// An operator ends the undo of a step. An attempt of it that is under way
+    /// is given up.
     fn end_undo(&mut self, key: Key, state: StepState) {
         if self.node(key).activity == Activity::Attempt {
             let epoch = self.node(key).epoch;

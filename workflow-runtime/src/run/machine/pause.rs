@@ -17,7 +17,7 @@ impl Transition<'_> {
         if std::mem::replace(&mut self.machine.paused, true) {
             return Err(Refused::Unexpected);
         }
-        // Nobody else should wait for a place that a paused run has asked for.
+        // No other run should wait for a place that a paused run has asked for.
         let asks = |key| {
             let node = self.node(key);
             matches!(node.state, StepState::Waiting(Wait::Slot | Wait::Turn)) || node.asks

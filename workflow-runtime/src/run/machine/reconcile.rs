@@ -15,7 +15,7 @@ use crate::task::definition::TaskStep;
 use crate::task::place::Key;
 
 impl Transition<'_> {
-    /// Nobody knows how an attempt of the step has ended. The random number is
+    /// It is unknown how an attempt of the step has ended. The random number is
     /// that of its loss, where another one comes the later for it.
     pub fn lose_track(&mut self, key: Key, task: &TaskStep, roll: Option<f64>) {
         let node = self.node_mut(key);

@@ -329,8 +329,8 @@ impl Transition<'_> {
         }
     }
 
-    /// The run has ended. Its frames stay for whoever wants to look at them,
-    /// but their values go.
+    /// The run has ended. Its frames stay for callers that look at them, but
+    /// their values go.
     fn finish(&mut self) {
         let frames = &self.machine.frames;
         let close = frames.iter().map(|(frame, _)| Action::Close { frame });

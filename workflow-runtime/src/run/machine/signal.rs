@@ -1,4 +1,4 @@
-//! Signals: steps that wait for them, and those that came before anyone did.
+//! Signals: steps that wait for them, and those that came before any step did.
 //! First come, first served, on both sides.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -15,7 +15,7 @@ pub(super) struct Mailboxes(BTreeMap<&'static str, Mailbox>);
 
 #[derive(Debug, Default)]
 struct Mailbox {
-    /// Signals that nobody has taken.
+    /// Signals that no step has taken.
     kept: usize,
     /// Steps that wait, with the epoch of their wait. Those that have given
     /// up are only noticed when their turn comes, or the list is full.

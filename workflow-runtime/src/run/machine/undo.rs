@@ -174,7 +174,7 @@ impl Transition<'_> {
         node.attempt -= 1;
         node.failure = Some(Box::new(if was_lost { lost("undo") } else { interrupted("undo") }));
         let next = match was_lost {
-            // Nobody knows what it has done, and it must not be repeated.
+            // It is unknown what it has done, and it must not be repeated.
             _ if undo.task.at_most_once => Next::Suspected,
             true => Next::after(node.losses, &undo.task.policy, now, roll),
             false => Next::At(now),

@@ -159,15 +159,15 @@ impl Machine {
     }
 
     /// Takes what is to be seen of the steps of a frame that the latest event
-    /// has closed, or of any frame once the run has ended or was abandoned:
-    /// for whoever wants to show them later.
+    /// has closed, or of any frame once the run has ended or was abandoned: for
+    /// callers that show them later.
     pub fn take_steps(&mut self, frame: FrameId) -> Option<ClosedSteps> {
         let closed = self.frames.take_closed(frame, self.state.is_ended())?;
         Some(ClosedSteps { frame, region: closed.region, nodes: std::mem::take(&mut closed.nodes) })
     }
 
     /// Notes that an attempt has begun which was decided earlier. It changes
-    /// nothing of what follows: only whoever looks at the run wants to know.
+    /// nothing of what follows: only those who look at the run want to know.
     #[inline]
     pub fn note_begun(&mut self, key: Key, epoch: u32, now: Timestamp) {
         if let Some(node) = self.frames.node_mut(key).filter(|node| node.epoch == epoch) {

@@ -43,7 +43,7 @@ pub(super) fn a_journal_has_no_gap(bench: &Bench<'_>) {
     append(&*store, batch(run, 2, 1)).unwrap();
     assert_eq!(store.journal(run).unwrap().len(), 3);
     store.close();
-    // Whoever opens the store next knows where the journal ends.
+    // The next to open the store knows where the journal ends.
     let store = bench.open();
     let run = only(&*store, "a").run;
     let got = append(&*store, batch(run, 4, 1));

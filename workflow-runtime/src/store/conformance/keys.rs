@@ -19,7 +19,7 @@ pub(super) fn keys_are_replaced(bench: &Bench<'_>) {
     store.put_keys(vec![key(1, "old"), key(u32::MAX, "old")]).unwrap();
     store.put_keys(Vec::new()).unwrap();
     assert_eq!(sorted(&*store), [key(1, "old"), key(u32::MAX, "old")]);
-    // All of them at once: whoever reads sees the old ones or the new ones.
+    // All of them at once: a reader sees the old ones or the new ones.
     std::thread::scope(|scope| {
         let writer = store.clone();
         let write = scope.spawn(move || {

@@ -1,5 +1,5 @@
 //! What every store has to do: the suite that [`Sqlite`](super::Sqlite) and
-//! [`Memory`](super::Memory) pass, for whoever writes another.
+//! [`Memory`](super::Memory) pass, for those who write another.
 //!
 //! ```
 //! use workflow_runtime::store::{Memory, Store, conformance};

@@ -27,7 +27,7 @@ pub(super) fn old_runs_are_removed(bench: &Bench<'_>) {
     assert_eq!(store.remove_ended_before(Timestamp(u64::MAX), 10).unwrap(), 2);
     assert_eq!(store.journal(unfinished).unwrap().len(), 1);
     assert!(store.find("early").unwrap().is_empty());
-    // The key is free, and nobody gets the number of a run that is gone.
+    // The key is free, and no run gets the number of a run that is gone.
     let again = create(&*store, NewRun { key: Some("late".to_owned()), ..new_run("late again") });
     assert!(![late, early, middle, last].contains(&again));
     assert!(store.journal(again).unwrap().is_empty());

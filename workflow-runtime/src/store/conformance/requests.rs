@@ -37,7 +37,7 @@ pub(super) fn requests_are_answered_once(bench: &Bench<'_>) {
     store.answer(numbers[1], done(10)).unwrap();
     store.answer(numbers[0], done(11)).unwrap();
     store.answer(numbers[0], refused.clone()).unwrap();
-    // To nobody.
+    // To no caller.
     store.answer(i64::MAX, done(12)).unwrap();
     store.close();
     let store = bench.open();

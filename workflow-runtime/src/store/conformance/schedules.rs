@@ -49,7 +49,7 @@ pub(super) fn stale_ticks_start_nothing(bench: &Bench<'_>) {
         assert_eq!(stale, Err(StoreError::StaleTick { schedule, at: at(second), mark }));
     }
     assert!(store.find("b").unwrap().is_empty() && store.by_key("new").unwrap().is_none());
-    // Whoever asks again for what is there finds it, and moves nothing.
+    // Asking again for what is there finds it, and moves nothing.
     let again = |second| NewRun { key: Some("k".to_owned()), ..ticked("c", "nightly", second) };
     for second in [5, 10, 20] {
         assert_eq!(existing(&*store, again(second)).id, "a");

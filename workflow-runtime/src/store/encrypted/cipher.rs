@@ -12,7 +12,7 @@ use crate::store::{
     StoredRun,
 };
 
-/// Opens the values of a store, for whoever reads it without an
+/// Opens the values of a store, for code that reads it without an
 /// [`Encrypted`](super::Encrypted) around it, such as another process.
 ///
 /// Values that were stored before the store was encrypted are in clear, and
@@ -137,9 +137,9 @@ impl Cipher {
         Ok(value)
     }
 
-    /// Decrypts what a request asks for. A request in clear stays as it is:
-    /// whoever may ask need not have the keys. One that cannot be decrypted
-    /// asks for `{"unreadable": ..}`, with the reason, which is no
+    /// Decrypts what a request asks for. A request in clear stays as it is: who
+    /// may ask need not have the keys. One that cannot be decrypted asks for
+    /// `{"unreadable": ..}`, with the reason, which is no
     /// [`Operation`](crate::Operation): one bad request does not hold up the
     /// others.
     #[must_use]
@@ -159,7 +159,7 @@ impl Cipher {
         stored
     }
 
-    /// Encrypts what a request asks for, for whoever writes it into a store
+    /// Encrypts what a request asks for, for code that writes it into a store
     /// without an [`Encrypted`](super::Encrypted) around it. What kind of
     /// operation it is can still be read.
     ///

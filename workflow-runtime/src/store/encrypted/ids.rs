@@ -9,8 +9,8 @@ use crate::store::RunRef;
 /// megabytes.
 const KEPT: usize = 32_768;
 
-/// A bounded map. Ids that nobody has asked for in a while are forgotten: a
-/// run that is asleep may write again after a year.
+/// A bounded map. Ids that were not asked for in a while are forgotten: a run
+/// that is asleep may write again after a year.
 #[derive(Debug, Default)]
 pub(super) struct Ids(Mutex<Generations>);
 

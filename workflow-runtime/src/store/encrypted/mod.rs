@@ -51,17 +51,18 @@ const PAGE: usize = 200;
 /// entry, is refused with [`StoreError::Unreadable`].
 ///
 /// Not encrypted are what tasks write with
-/// [`Context::transaction`](crate::Context::transaction), ids, names of workflows, steps and types, run keys,
-/// times, states, the words of errors, who asked for something and why, and
-/// the hashes under which results are remembered: whoever has the file can
-/// tell from one whether a guess of the arguments is right. How long a value
-/// is can be seen. An older copy of the whole file passes for the file.
+/// [`Context::transaction`](crate::Context::transaction), ids, names of
+/// workflows, steps and types, run keys, times, states, the words of errors,
+/// who asked for something and why, and the hashes under which results are
+/// remembered: those who have the file can tell from one whether a guess of the
+/// arguments is right. How long a value is can be seen. An older copy of the
+/// whole file passes for the file.
 ///
 /// # A store that was in clear
 ///
 /// To encrypt one is to open it with keys: what it holds stays in clear and
 /// readable; what is written from now on is encrypted. So in such a store, a
-/// value in clear that somebody put there passes for an old one. In a store
+/// value in clear that was put there later passes for an old one. In a store
 /// that was encrypted before its first run, a value in clear is refused.
 ///
 /// There is no way back: a store that was encrypted once says so for ever, and
@@ -344,7 +345,7 @@ impl<S: Store + ?Sized> Store for Encrypted<S> {
     }
 
     fn remembered(&self, key: &[u8], now: Timestamp) -> Result<Option<Payload>, StoreError> {
-        // Remembered before there were runs: somebody else's word.
+        // Remembered by another program before there were runs.
         let value = self.store.remembered(key, now)?.filter(|value| !self.cipher.is_foreign(&value.bytes));
         value.map(|value| self.cipher.open_remembered(key, value)).transpose()
     }
@@ -391,7 +392,7 @@ impl<S: Store + ?Sized> Store for Encrypted<S> {
         self.store.put_schedule(schedule, rule)
     }
 
-    /// None: whoever comes through here needs no key.
+    /// None: a caller of this layer needs no key.
     fn keys(&self) -> Result<Vec<SealedKey>, StoreError> {
         self.store.keys().map(|_| Vec::new())
     }

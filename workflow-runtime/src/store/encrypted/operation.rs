@@ -1,5 +1,5 @@
 //! What an operator asks for, sealed: it is JSON still, and its kind can be
-//! read, so that whoever looks at the requests sees what was asked for.
+//! read, so that those who look at the requests see what was asked for.
 //!
 //! `{"signal":{..}}` becomes `{"signal":{"sealed":".."}}`, and `"cancel"`, which
 //! holds nothing, stays as it is.

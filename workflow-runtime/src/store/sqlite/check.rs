@@ -20,7 +20,7 @@ const AT_MOST: usize = 100;
 pub(super) fn check(reader: &Reader) -> Result<Vec<String>, StoreError> {
     reader.with(|conn| {
         let mut found = quick_check(conn).map_err(|error| sqlite_error(reader.path(), &error))?;
-        // What SQLite cannot read, nobody can.
+        // What SQLite cannot read is lost.
         if found.is_empty() {
             let failed = |error| sqlite_error(reader.path(), &error);
             read_tables(conn, reader.values(), &mut found).map_err(failed)?;

@@ -1,5 +1,5 @@
 //! Runs and entries into what the columns take: done before a write is queued,
-//! by whoever writes, so that the writer has less to do.
+//! on the caller's thread, so that the writer has less to do.
 
 use rusqlite::ToSql;
 use rusqlite::types::{ToSqlOutput, ValueRef};
@@ -9,7 +9,7 @@ use super::values::{Name, Values};
 use crate::run::Timestamp;
 use crate::store::{Entry, Payload, StoreError};
 
-/// `wake_at` of a run that sleeps until somebody wakes it.
+/// `wake_at` of a run that sleeps until an engine wakes it.
 pub(super) const FOREVER: i64 = i64::MAX;
 
 /// An entry, with its changes as text already.

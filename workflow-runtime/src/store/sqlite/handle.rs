@@ -2,8 +2,9 @@
 //! SQLite's own; and whose the file is.
 //!
 //! When a process closes any handle of a file, POSIX takes away the locks that
-//! it holds through others, and SQLite would go on without them. So whoever
-//! has a database open here shares this one, and it is closed when nobody has.
+//! it holds through others, and SQLite would go on without them. So all that
+//! have a database open here share this one, and it is closed with the last of
+//! them.
 
 #![allow(clippy::clone_on_copy, reason = "what a file is known by is a path elsewhere")]
 
@@ -39,7 +40,7 @@ struct Shared {
 
 impl Shared {
     /// What is locked. On Linux the database itself: a lock that its hard links
-    /// have as well, that moves with it, and that nobody can remove. SQLite's
+    /// have as well, that moves with it, and that cannot be removed. SQLite's
     /// own locks are of another kind there. Elsewhere the two would meet, so a
     /// file beside it is.
     fn locked(&self) -> &File {
@@ -54,7 +55,7 @@ pub(super) enum Tried {
     /// This process owns it already.
     Here,
     Elsewhere,
-    /// Somebody looks who owns it, which takes no time.
+    /// A visitor looks which process owns it, which takes no time.
     Looked,
 }
 
@@ -131,7 +132,7 @@ impl Handle {
         })
     }
 
-    /// Makes this process the owner, if nobody is.
+    /// Makes this process the owner, if no process is.
     pub(super) fn try_own(&self) -> io::Result<Tried> {
         self.with(|shared| {
             if shared.is_owned {
@@ -195,7 +196,7 @@ impl Drop for Handle {
         let Some(shared) = open.get_mut(&self.0) else { return };
         shared.holders -= 1;
         if shared.holders == 0 {
-            // Closed before anybody here opens it again.
+            // Closed before this process opens it again.
             open.remove(&self.0);
         }
     }

@@ -41,7 +41,8 @@ pub(crate) struct Ownership {
     watch: Arc<Watch>,
 }
 
-/// Whether the files are where they were, for whoever goes on working on them.
+/// Whether the files are where they were, for the store that goes on working on
+/// them.
 #[derive(Debug)]
 pub(super) struct Watch {
     path: PathBuf,
@@ -49,7 +50,7 @@ pub(super) struct Watch {
     log: OnceLock<FileId>,
     /// What was found out, once they are not.
     gone: OnceLock<StoreError>,
-    /// Whether nobody works on them any more, so that it does not matter.
+    /// Whether no store works on them any more, so that it does not matter.
     is_over: AtomicBool,
 }
 
@@ -269,7 +270,7 @@ pub(super) fn another_name(_: &Path, _: &Handle) -> Result<(), StoreError> {
 
 /// Whether a process of an earlier version owns it: by a lock on the file that
 /// is called like the database with `.lock` at its end, in which its number
-/// stands. Any other file of that name is somebody else's.
+/// stands. Any other file of that name belongs to another program.
 fn earlier_version(path: &Path) -> Result<(), StoreError> {
     let name = beside(path, ".lock");
     let is_like_it = fs::symlink_metadata(&name).is_ok_and(|found| found.is_file() && found.len() < 16);

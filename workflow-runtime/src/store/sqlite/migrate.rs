@@ -5,8 +5,8 @@ use rusqlite::Connection;
 /// Marks a database as one of these.
 pub(super) const APPLICATION_ID: i64 = u32::from_be_bytes(*b"Wkfl") as i64;
 
-/// Marks one of these whose values are encrypted. It stays when somebody
-/// removes the keys, so that the store is not taken for one that is in clear.
+/// Marks one of these whose values are encrypted. It stays when a user removes
+/// the keys, so that the store is not taken for one that is in clear.
 pub(super) const ENCRYPTED_ID: i64 = u32::from_be_bytes(*b"WkfE") as i64;
 
 pub(super) fn application_id(conn: &Connection) -> rusqlite::Result<i64> {

@@ -2,10 +2,11 @@
 //!
 //! A thread of its own owns the connection that writes. It takes everything
 //! that is queued, applies it in one transaction, and answers once that is
-//! durable (`writer`, `apply`); what a task does to tables of its own is a transaction
-//! by itself (`transact`). Reads go over connections of their own and
-//! wait for nobody (`reader`). Values that are too large for a row are files
-//! beside the database (`values`). `open` refuses what is not fit to be used.
+//! durable (`writer`, `apply`); what a task does to tables of its own is a
+//! transaction by itself (`transact`). Reads go over connections of their own
+//! and wait for no lock (`reader`). Values that are too large for a row are
+//! files beside the database (`values`). `open` refuses what is not fit to be
+//! used.
 
 mod apply;
 mod check;
@@ -56,7 +57,7 @@ const LIMIT: usize = 256 << 20;
 /// `attempts`, `logs` and `request_list` are made for people.
 ///
 /// Values larger than 64 KiB are files in the directory of the same name with
-/// `-values` at its end, named by what is in them: whoever copies the store
+/// `-values` at its end, named by what is in them: those who copy the store
 /// copies it too.
 ///
 /// One process owns the file, by a lock on the file itself, which a hard link

@@ -3,8 +3,9 @@
 //!
 //! It is made while all is well, has its size from the beginning and is written
 //! in place, so that it takes no room on a disk that is full and no lock of the
-//! database. It goes when the store is closed. Whoever reads it believes nothing
-//! of it once the owner has gone, and takes it for words, not for orders.
+//! database. It goes when the store is closed. A process that reads it believes
+//! nothing of it once the owner has gone, and takes it for words, not for
+//! orders.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, IoSlice, Read, Seek, Write};
@@ -22,7 +23,7 @@ use crate::store::{RunRef, StoreError};
 /// How long the file is, always.
 const SIZE: usize = 8 << 10;
 
-/// How it begins. What does not is somebody else's.
+/// How it begins. What does not belongs to another program.
 const BEGINNING: &str = "workflow-runtime store notice 1\n";
 
 /// How long the reason may be, in bytes: however it is escaped, it fits.
@@ -76,7 +77,7 @@ impl Notice {
         self
     }
 
-    /// Any run may wait: nobody knows which.
+    /// Any run may wait: it is not known which.
     pub(super) fn of_any_run(self) -> Self {
         Self { more: true, ..self }
     }
@@ -116,7 +117,8 @@ pub(super) struct Board {
 
 impl Board {
     /// Makes it, or takes the one that an earlier owner has left. None where
-    /// that has no room or the name is somebody else's: the store needs none.
+    /// that has no room or the name belongs to another program: the store needs
+    /// none.
     pub(super) fn make(database: &Path) -> Option<Self> {
         let path = place(database);
         let made = match open(&path, true) {
@@ -158,8 +160,8 @@ impl Drop for Board {
     }
 }
 
-/// Takes back what an owner has said that has gone, before whoever looks takes
-/// it for the next one's.
+/// Takes back what an owner has said that has gone, before a process that looks
+/// takes it for the next one's.
 pub(super) fn clear(database: &Path) {
     if let Ok(Some((mut file, _))) = open(&place(database), true) {
         // Then it is believed until the store is open.

@@ -27,7 +27,7 @@ const LINKS: usize = 40;
 /// A database that this process owns.
 pub(super) struct Opened {
     pub(super) conn: Connection,
-    /// Goes last: whoever takes it next finds the connection closed.
+    /// Goes last: the next owner finds the connection closed.
     pub(super) owned: Ownership,
 }
 
@@ -110,7 +110,7 @@ pub(super) fn look(path: &Path, handle: &Handle) -> Result<(), StoreError> {
         return Err(StoreError::ReadOnly { path: path.to_owned(), reason });
     }
     let header = handle.header(100).map_err(failed)?;
-    // As good as none: whoever made it has come no further.
+    // As good as none: the process that made it has come no further.
     if header.is_empty() {
         return orphaned_log(path);
     }

@@ -1,10 +1,10 @@
 //! Reading a store that this process may not write beside.
 //!
-//! SQLite shares an index of its log with whoever else reads, in a file beside
-//! the database. A user who may only read the database cannot make that file.
-//! While nobody writes there is no log, and the database can be read as one
-//! that does not change. Whether it has changed all the same is seen by looking
-//! at the file before and after.
+//! SQLite shares an index of its log with other processes that read, in a file
+//! beside the database. A user who may only read the database cannot make that
+//! file. While no process writes there is no log, and the database can be read
+//! as one that does not change. Whether it has changed all the same is seen by
+//! looking at the file before and after.
 
 use std::fs::Metadata;
 use std::path::{Path, PathBuf};

@@ -15,7 +15,7 @@ use super::values::Name;
 use crate::store::{Done, Payload, StoreError, Transact, Transacted};
 use crate::task::transaction;
 
-/// Something to transact and whoever waits for it.
+/// Something to transact and the caller that waits for it.
 pub(super) struct Transacting {
     work: Option<Transact>,
     /// `None` once called.

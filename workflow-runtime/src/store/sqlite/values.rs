@@ -47,7 +47,7 @@ impl Name {
         payload.filter(|payload| payload.bytes.len() > INLINE).map(|payload| Self::of(&payload.bytes))
     }
 
-    /// What a row says may be anything, also the path of somebody's file.
+    /// What a row says may be anything, also the path of a file of the user's.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let digits = text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
         digits.then(|| Self(text.to_owned()))
@@ -116,7 +116,7 @@ impl Values {
         Ok(())
     }
 
-    /// Makes a file that may be read by whoever may read the database.
+    /// Makes a file that may be read by those who may read the database.
     fn make_file(&self, path: &Path) -> io::Result<File> {
         // One of a process that died; or a link to somewhere else.
         match fs::remove_file(path) {
@@ -142,7 +142,7 @@ impl Values {
             let mut builder = fs::DirBuilder::new();
             #[cfg(unix)]
             let mode = {
-                // Whoever may read what is in it may look into it.
+                // Those who may read what is in it may list it.
                 let mode = mode(&self.database)?;
                 mode | (mode & 0o444) >> 2
             };
@@ -160,8 +160,8 @@ impl Values {
         Ok(())
     }
 
-    /// The same for whoever only looks: a value that is not there is left out,
-    /// and does not hide the rest.
+    /// The same for processes that only look: a value that is not there is left
+    /// out, and does not hide the rest.
     pub(super) fn leaving_out_what_is_lost(mut self) -> Self {
         self.leaves_out = true;
         self

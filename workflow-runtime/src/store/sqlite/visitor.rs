@@ -24,18 +24,18 @@ use crate::store::{
 
 /// How often a request tries to get the database for itself, a millisecond
 /// apart. An owner at full speed lets go of it for a moment between any two
-/// commits, and whoever looks seldom, as SQLite's own timeout does, misses
-/// them all.
+/// commits, and a request that looks seldom, as SQLite's own timeout does,
+/// misses them all.
 const TRIES: i32 = 10_000;
 
 /// How long an owner may take from having the file to having its log, in
 /// milliseconds.
 const BEGINNING: u32 = 5_000;
 
-/// A look at a store that belongs to somebody else: to a process that has it
-/// open right now, or to nobody.
+/// A look at a store that this process does not own: another one has it open
+/// right now, or none has.
 ///
-/// A visitor owns nothing and keeps nobody out. It reads everything, and
+/// A visitor owns nothing and keeps no process out. It reads everything, and
 /// writes one thing: requests, which the owner sees to, and which it may take
 /// back.
 ///
@@ -120,8 +120,8 @@ impl Visitor {
         Ok(self.is_owned()?.then(|| Owner { pid: self.reader.handle().owner() }))
     }
 
-    /// Whether some process has the store open, as [`owner`](Self::owner)
-    /// says, for whoever need not know which.
+    /// Whether some process has the store open, as [`owner`](Self::owner) says,
+    /// for callers that need not know which.
     ///
     /// # Errors
     /// As there.
@@ -133,7 +133,7 @@ impl Visitor {
     #[cfg(feature = "app")]
     pub(crate) fn notice(&self) -> Result<Option<Notice>, StoreError> {
         match notice::read(self.path()) {
-            // Nobody's words count but the owner's.
+            // Only what the owner says counts.
             Some(notice) => Ok(self.is_owned()?.then_some(notice)),
             None => Ok(None),
         }
@@ -149,9 +149,9 @@ impl Visitor {
         self.write(|tx| insert_request(tx, &request))
     }
 
-    /// Takes a request back that nobody has seen to: it is not done any more,
-    /// at least where it would start a run. What became of it where somebody
-    /// was quicker.
+    /// Takes a request back that the owner has not seen to: it is not done any
+    /// more, at least where it would start a run. What became of it where the
+    /// owner was quicker.
     ///
     /// # Errors
     /// As for [`Self::request`].
@@ -200,7 +200,8 @@ impl Visitor {
         Err(StoreError::Gone { path: path.to_owned(), what })
     }
 
-    /// What became of a request; `None` as long as nobody has seen to it.
+    /// What became of a request; `None` as long as the owner has not seen to
+    /// it.
     ///
     /// # Errors
     /// When the store cannot be read.

@@ -16,7 +16,7 @@ pub(super) enum Death {
     Never,
     /// The commit is asked for and not written.
     Before(usize),
-    /// The commit is written, and nobody hears of it.
+    /// The commit is written, and the caller does not hear of it.
     Unheard(usize),
 }
 

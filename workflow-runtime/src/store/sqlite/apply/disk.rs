@@ -58,7 +58,7 @@ fn begin_log_anew(path: &Path, conn: &Connection) -> Result<(), StoreError> {
     let moved = conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
     match moved.map_err(|error| sqlite_error(path, &error))? {
         0 => Ok(()),
-        // Somebody reads it; that does not take long.
+        // Another connection reads it; that does not take long.
         _ => Err(StoreError::Busy { path: path.to_owned() }),
     }
 }

@@ -6,7 +6,7 @@ use super::{Tables, Trouble, Work};
 use crate::store::sqlite::encode::{Readable, fits, time};
 use crate::store::{LogLine, StoreError};
 
-/// Keeps lines. One whose run is not there any more has nobody to read it.
+/// Keeps lines. One whose run is not there any more has no reader.
 pub(in crate::store::sqlite) struct Say(Vec<LogLine>);
 
 impl Say {

@@ -58,8 +58,8 @@ pub(super) trait Work: Send + 'static {
         None
     }
 
-    /// Whether it waits for as long as it takes until a fault has passed,
-    /// since nobody can want it again: it is what a run has decided.
+    /// Whether it waits for as long as it takes until a fault has passed, since
+    /// it cannot be wanted again: it is what a run has decided.
     fn is_patient(&self) -> bool {
         false
     }

@@ -34,8 +34,8 @@ pub(in crate::store::sqlite) fn insert_request(
 /// What became of a request that was taken back.
 pub(in crate::store::sqlite) const WITHDRAWN: &str = "it was withdrawn by whoever asked for it";
 
-/// Says what became of a request, if nobody has; also what another process
-/// does that takes it back.
+/// Says what became of a request, if that has not been said; also what another
+/// process does that takes it back.
 pub(in crate::store::sqlite) fn answer_request(
     conn: &Connection,
     number: i64,

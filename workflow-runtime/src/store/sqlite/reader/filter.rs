@@ -7,7 +7,7 @@ use crate::store::names::run_state_name;
 use crate::store::sqlite::rows;
 
 /// The statement that finds the runs, the newest first, and what it asks for.
-/// How many are wanted is left to whoever reads them, who leaves some out.
+/// How many are wanted is left to the caller, which leaves some out.
 ///
 /// Few runs share a beginning: better to sort those than to walk all runs in
 /// order, which a plus sign keeps SQLite from.

@@ -35,7 +35,7 @@ impl Reader {
         Self { values: Values::beside(path), idle: Mutex::new(Some(Vec::new())), handle }
     }
 
-    /// For whoever only looks: what is lost does not hide the rest.
+    /// For processes that only look: what is lost does not hide the rest.
     pub(super) fn leaving_out_what_is_lost(mut self) -> Self {
         self.values = self.values.leaving_out_what_is_lost();
         self

@@ -218,8 +218,8 @@ impl Reader {
     }
 
     /// The entries of a journal one after the other, without their values: of
-    /// each it says only whether there is one. Whoever is not interested any
-    /// more says so.
+    /// each it says only whether there is one. A caller that is not interested
+    /// any more says so.
     #[cfg(feature = "app")]
     pub(in crate::store::sqlite) fn each_event(
         &self,

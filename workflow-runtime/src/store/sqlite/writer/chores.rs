@@ -34,7 +34,7 @@ const PAUSE: Duration = Duration::from_millis(30);
 /// How long there is none after one has failed.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// Runs that are to be removed, and whoever waits for that.
+/// Runs that are to be removed, and the caller that waits for that.
 pub(super) struct Removal {
     pub(super) remove: Remove,
     pub(super) removed: usize,

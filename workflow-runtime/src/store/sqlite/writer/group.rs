@@ -82,7 +82,7 @@ pub(super) fn write_relaxed(tables: &mut Tables<'_>, jobs: &mut [Box<dyn Job>]) 
     transact(tables, jobs, false)
 }
 
-/// Writes what nobody waits for. Where that meets a fault that may pass, it
+/// Writes what no caller waits for. Where that meets a fault that may pass, it
 /// stays in `lines`.
 pub(super) fn say(tables: &mut Tables<'_>, lines: &mut Vec<Box<dyn Job>>, late: &mut Late) {
     match transact(tables, lines, false).map_err(Failed::into_error) {

@@ -1,4 +1,4 @@
-//! One write on its way, and whoever waits for it.
+//! One write on its way, and the caller that waits for it.
 
 use std::panic::AssertUnwindSafe;
 
@@ -6,7 +6,7 @@ use crate::store::sqlite::apply::{Tables, Trouble, Work};
 use crate::store::sqlite::values::Values;
 use crate::store::{Done, RunRef, StoreError};
 
-/// A write and whoever waits for it.
+/// A write and the caller that waits for it.
 pub(super) trait Job: Send {
     /// Writes what it keeps beside the database. An error is one that may
     /// pass; any other is kept for the answer.

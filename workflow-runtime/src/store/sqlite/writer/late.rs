@@ -24,8 +24,8 @@ use crate::store::{RunRef, StoreError, Trouble};
 const FIRST: Duration = Duration::from_millis(if cfg!(test) { 10 } else { 100 });
 const LONGEST: Duration = Duration::from_millis(if cfg!(test) { 100 } else { 5_000 });
 
-/// How long somebody waits for a write that is given up, unwritten, when it
-/// meets a fault: whoever wants it can want it again.
+/// How long a caller waits for a write that is given up, unwritten, when it
+/// meets a fault: the caller can ask for it again.
 const PATIENCE: Duration = Duration::from_millis(if cfg!(test) { 300 } else { 10_000 });
 
 /// How long a task's transaction may have the thread before that is said.
@@ -69,7 +69,7 @@ struct Fault {
 
 impl Shown {
     /// A transaction that takes long keeps all others waiting. Its thread can
-    /// tell nobody, so whoever asks does.
+    /// not say so, so those that ask do.
     fn held(&self) -> Option<Trouble> {
         let mut held = lock(&self.0.held);
         let held = held.as_mut().filter(|held| held.since.elapsed() >= LONG)?;
@@ -99,8 +99,8 @@ impl Shown {
 pub(super) enum What {
     Job(Box<dyn Job>),
     Transact(Transacting),
-    /// It was begun and could not be committed. Whoever hears of that begins
-    /// another, which is not to happen again and again at once.
+    /// It was begun and could not be committed. A caller that hears of that
+    /// begins another, which is not to happen again and again at once.
     Untransacted(Transacting, StoreError),
 }
 
@@ -252,7 +252,7 @@ impl Late {
         self.in_a_row = 0;
         self.try_all(tables, lent);
         if self.waiting.is_empty() && self.in_a_row == 0 && self.fault.is_some() {
-            // Nobody may want anything to be written before it can be.
+            // It may be a while until anything else is to be written.
             match group::probe(tables) {
                 Ok(()) => self.well(),
                 Err(error) => self.failed(&error),

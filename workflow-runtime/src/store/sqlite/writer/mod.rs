@@ -1,8 +1,8 @@
 //! The thread that owns the connection that writes.
 //!
-//! One writer, so that nobody waits for a lock of the database, and many
+//! One writer, so that no caller waits for a lock of the database, and many
 //! writes share the one thing that takes long: waiting for the disk (`group`).
-//! What nobody waits for is written between them, and does not wait for the
+//! What no caller waits for is written between them, and does not wait for the
 //! disk. What meets a fault that may pass waits until it has (`late`).
 
 mod chores;
@@ -107,7 +107,7 @@ impl Writer {
         self.send(Message::Job, work, done);
     }
 
-    /// Queues what nobody waits for: it is written between the other writes,
+    /// Queues what no caller waits for: it is written between the other writes,
     /// and does not wait for the disk.
     pub(super) fn mention<W: Work>(
         &self,
@@ -167,8 +167,8 @@ impl Writer {
         if self.is_this_thread() {
             return;
         }
-        // Whoever closes it as well waits here: once any of them is back, the
-        // file can be opened again.
+        // Another caller that closes it waits here: once any of them is back,
+        // the file can be opened again.
         let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
         if thread.take().is_some_and(|thread| thread.join().is_err()) {
             tracing::error!("the store's thread panicked; please report this");
@@ -253,7 +253,7 @@ fn leave(conn: &Connection, watch: &Watch) {
     }
 }
 
-/// What nobody waits for.
+/// What no caller waits for.
 #[derive(Default)]
 struct Lines {
     waiting: VecDeque<Box<dyn Job>>,
