@@ -24,9 +24,9 @@ pub(crate) const LONGEST: usize = 4 << 10;
 /// How many are held at most. The oldest are let go of.
 const MOST: usize = 4_096;
 
-static HELD: RwLock<Held> = RwLock::new(Held { texts: BTreeSet::new(), order: VecDeque::new() });
+static HELD: RwLock<HeldTexts> = RwLock::new(HeldTexts { texts: BTreeSet::new(), order: VecDeque::new() });
 
-struct Held {
+struct HeldTexts {
     texts: BTreeSet<Text>,
     order: VecDeque<Text>,
 }

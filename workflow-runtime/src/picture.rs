@@ -48,7 +48,7 @@ impl Graph {
 /// What draws a graph in some language.
 trait Pen {
     /// A step. `shape` says what kind.
-    fn step(&mut self, id: &str, label: &str, shape: Shape);
+    fn step(&mut self, id: &str, label: &str, shape: NodeShape);
     /// The frame of a region begins.
     fn open(&mut self, id: &str, label: &str);
     /// The frame ends.
@@ -58,7 +58,7 @@ trait Pen {
 }
 
 #[derive(Clone, Copy)]
-enum Shape {
+enum NodeShape {
     Task,
     /// `if`, `match`, `for`, `while`, `select!`: it opens regions.
     Control,
@@ -142,23 +142,25 @@ fn label(step: &Step) -> String {
     if what == step.name { what } else { format!("{}: {what}", step.name) }
 }
 
-fn shape(step: &Step) -> Shape {
+fn shape(step: &Step) -> NodeShape {
     match step.kind {
-        Kind::Task(_) | Kind::Compute(_) => Shape::Task,
-        Kind::Signal { .. } | Kind::Sleep(_) => Shape::Wait,
-        Kind::Map { .. } | Kind::Loop { .. } | Kind::Branch { .. } | Kind::Select { .. } => Shape::Control,
+        Kind::Task(_) | Kind::Compute(_) => NodeShape::Task,
+        Kind::Signal { .. } | Kind::Sleep(_) => NodeShape::Wait,
+        Kind::Map { .. } | Kind::Loop { .. } | Kind::Branch { .. } | Kind::Select { .. } => {
+            NodeShape::Control
+        }
     }
 }
 
 struct Mermaid(String);
 
 impl Pen for Mermaid {
-    fn step(&mut self, id: &str, label: &str, shape: Shape) {
+    fn step(&mut self, id: &str, label: &str, shape: NodeShape) {
         let label = label.replace('"', "#quot;");
         let (open, close) = match shape {
-            Shape::Task => ("[", "]"),
-            Shape::Control => ("{{", "}}"),
-            Shape::Wait => ("([", "])"),
+            NodeShape::Task => ("[", "]"),
+            NodeShape::Control => ("{{", "}}"),
+            NodeShape::Wait => ("([", "])"),
         };
         // Writing to a `String` cannot fail.
         let _ = writeln!(self.0, "  {id}{open}\"{label}\"{close}");
@@ -182,11 +184,11 @@ impl Pen for Mermaid {
 struct Dot(String);
 
 impl Pen for Dot {
-    fn step(&mut self, id: &str, label: &str, shape: Shape) {
+    fn step(&mut self, id: &str, label: &str, shape: NodeShape) {
         let shape = match shape {
-            Shape::Task => "",
-            Shape::Control => ", shape=hexagon",
-            Shape::Wait => ", shape=oval",
+            NodeShape::Task => "",
+            NodeShape::Control => ", shape=hexagon",
+            NodeShape::Wait => ", shape=oval",
         };
         let _ = writeln!(self.0, "  \"{id}\" [label={label:?}{shape}];");
     }

@@ -15,7 +15,7 @@ use super::command;
 use super::keys::Keys;
 use super::output::{Output, note};
 use super::problem::{Code, Problem};
-use super::program::{Duty, Place, Program};
+use super::program::{Duty, Program, StoreFile};
 use super::runtime;
 use super::screen::Screen;
 use super::style::Paint;
@@ -195,7 +195,7 @@ impl<R: Resources> App<R> {
         let name =
             args.first().map_or_else(|| "program".to_owned(), |name| name.to_string_lossy().into_owned());
         let mut program =
-            Program::new(name, self.workflows, self.pictures, Place::of(&matches, self.store), self.keys);
+            Program::new(name, self.workflows, self.pictures, StoreFile::of(&matches, self.store), self.keys);
         let build = self.build;
         program.opens_with(Box::new(move |owned, duty, listener| {
             Box::pin(async move {

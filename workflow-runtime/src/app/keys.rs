@@ -27,28 +27,32 @@ impl Keys {
     ///
     /// # Errors
     /// When it needs a key that the program does not have.
-    pub(super) fn values(&self, sealed: &[SealedKey], was_encrypted: bool) -> Result<Values, StoreError> {
+    pub(super) fn values(
+        &self,
+        sealed: &[SealedKey],
+        was_encrypted: bool,
+    ) -> Result<ValueOpener, StoreError> {
         check_keys(sealed, was_encrypted)?;
         #[cfg(feature = "encryption")]
         if let Some(ring) = &self.ring {
             // One that was never opened with keys is in clear.
             let cipher = if sealed.is_empty() { None } else { Some(Cipher::open(sealed, ring)?) };
-            return Ok(Values { cipher });
+            return Ok(ValueOpener { cipher });
         }
         check_clear(sealed)?;
-        Ok(Values::default())
+        Ok(ValueOpener::default())
     }
 }
 
 /// Opens the values of a store; those in clear stay as they are.
 #[derive(Debug, Default)]
-pub(super) struct Values {
+pub(super) struct ValueOpener {
     #[cfg(feature = "encryption")]
     cipher: Option<Cipher>,
 }
 
 #[cfg(feature = "encryption")]
-impl Values {
+impl ValueOpener {
     pub(super) fn is_clear(&self) -> bool {
         self.cipher.is_none()
     }
@@ -114,7 +118,7 @@ impl Values {
 }
 
 #[cfg(not(feature = "encryption"))]
-impl Values {
+impl ValueOpener {
     pub(super) fn is_clear(&self) -> bool {
         true
     }

@@ -12,7 +12,7 @@ use clap::ArgMatches;
 use super::interrupt::Interrupts;
 use super::problem::{Code, Problem};
 use super::program::{Duty, Program};
-use super::reader::Reader;
+use super::reader::StoreReader;
 use super::short::now;
 use super::trouble;
 use crate::engine::{Engine, Wanted};
@@ -164,7 +164,7 @@ fn is_going_on(program: &Program, run: &str) -> Result<bool, Problem> {
 /// Has the process that owns the store now go on with a run that another one
 /// was asked for. The answer is not waited for: that it goes on there already
 /// is one too.
-pub(super) fn take_up(reader: &Reader, run: &str) -> Result<(), StoreError> {
+pub(super) fn take_up(reader: &StoreReader, run: &str) -> Result<(), StoreError> {
     let operation = serde_json::to_string(&ExactOperation::Resume).unwrap_or_default();
     let By { actor, reason } = by_name(None, Some("the process that had it has ended".to_owned()));
     let run = Some(run.to_owned());
@@ -257,7 +257,7 @@ fn there(answer: Answer, owner: Option<u32>) -> Result<Done, Problem> {
     Ok(Done::There { id, owner })
 }
 
-fn answered(reader: &Reader, number: i64) -> Result<String, Problem> {
+fn answered(reader: &StoreReader, number: i64) -> Result<String, Problem> {
     match reader.answer_to(number)? {
         Some(answer) => answer.result.map_err(|refused| Problem::new(Code::Refused, refused)),
         None => Err(Problem::new(Code::Refused, "the request is not there any more")),

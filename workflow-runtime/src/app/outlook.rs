@@ -9,7 +9,7 @@ use super::line::plain;
 use super::problem::{Code, Problem};
 use super::program::Program;
 use super::read_only::ReadOnly;
-use super::reader::Reader;
+use super::reader::StoreReader;
 use crate::blueprint::{Adoption, Blueprint};
 use crate::engine::{Engine, Outlook};
 use crate::run::RunState;
@@ -19,7 +19,7 @@ use crate::task::definition::Graph;
 /// An engine that only looks.
 pub(super) struct Looker<'a> {
     program: &'a Program,
-    reader: Reader,
+    reader: StoreReader,
     engine: Engine,
 }
 

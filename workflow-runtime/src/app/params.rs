@@ -60,7 +60,7 @@ impl Params {
 /// One that says everything that is wrong, parameter by parameter.
 pub(super) fn read(graph: &Graph, args: &[String], stdin: &mut dyn Read) -> Result<Params, Problem> {
     let mut wrong = Vec::new();
-    let mut given: BTreeMap<&str, Given> = BTreeMap::new();
+    let mut given: BTreeMap<&str, Typed> = BTreeMap::new();
     let mut from_stdin = None;
     for arg in args {
         let Some((name, value)) = arg.split_once('=') else {
@@ -77,16 +77,16 @@ pub(super) fn read(graph: &Graph, args: &[String], stdin: &mut dyn Read) -> Resu
             wrong.push(format!(
                 "standard input is read for parameter `{first}` already, so `{name}` has none"
             ));
-            given.insert(name, Given::Unreadable);
+            given.insert(name, Typed::Unreadable);
         } else {
             if value == "-" {
                 from_stdin = Some(name);
             }
-            match Given::take(value, stdin) {
+            match Typed::take(value, stdin) {
                 Ok(value) => _ = given.insert(name, value),
                 Err(problem) => {
                     wrong.push(format!("parameter `{name}`: {problem}"));
-                    given.insert(name, Given::Unreadable);
+                    given.insert(name, Typed::Unreadable);
                 }
             }
         }
@@ -97,8 +97,8 @@ pub(super) fn read(graph: &Graph, args: &[String], stdin: &mut dyn Read) -> Resu
             // An `Option` may be left out, as in a struct that serde reads.
             None if is_optional(param) => given_value(&mut params, &mut wrong, param, "null"),
             None => wrong.push(format!("parameter `{}` ({}) is missing", param.name, param.ty)),
-            Some(Given::Unreadable) => {}
-            Some(Given::Text(text)) => given_value(&mut params, &mut wrong, param, text),
+            Some(Typed::Unreadable) => {}
+            Some(Typed::Text(text)) => given_value(&mut params, &mut wrong, param, text),
         }
     }
     if wrong.is_empty() { Ok(params) } else { Err(problem(graph, wrong)) }
@@ -225,13 +225,13 @@ fn problem(graph: &Graph, mut wrong: Vec<String>) -> Problem {
 }
 
 /// What was typed after the `=`.
-enum Given {
+enum Typed {
     Text(String),
     /// It was said already why.
     Unreadable,
 }
 
-impl Given {
+impl Typed {
     fn take(value: &str, stdin: &mut dyn Read) -> Result<Self, String> {
         if value == "-" {
             let text = read_text(stdin);

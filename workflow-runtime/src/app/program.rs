@@ -12,7 +12,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::keys::Keys;
 use super::line::plain;
 use super::problem::{Code, Problem};
-use super::reader::Reader;
+use super::reader::StoreReader;
 use super::short::now;
 use super::suggest::similar;
 use crate::engine::{Engine, Passing};
@@ -27,7 +27,7 @@ pub(super) struct Program {
     pub(super) workflows: Vec<&'static Graph>,
     /// Of the workflows, in the same order; empty where one is too large.
     pictures: Vec<&'static str>,
-    pub(super) place: Place,
+    pub(super) place: StoreFile,
     keys: Keys,
     open: Option<Open>,
     /// When this process took the store: what happened before is old.
@@ -51,13 +51,13 @@ type Opening = Pin<Box<dyn Future<Output = Result<Engine, Problem>>>>;
 
 /// The store's file.
 #[derive(Clone, Debug)]
-pub(super) struct Place {
+pub(super) struct StoreFile {
     pub(super) path: PathBuf,
     /// It stood on the command line, so a command for next time names it too.
     named: bool,
 }
 
-impl Place {
+impl StoreFile {
     pub(super) fn of(matches: &ArgMatches, default: PathBuf) -> Self {
         let named = matches.value_source("store") == Some(ValueSource::CommandLine);
         let path = matches.get_one::<PathBuf>("store").cloned();
@@ -73,7 +73,7 @@ impl Program {
         name: String,
         workflows: Vec<&'static Graph>,
         pictures: Vec<&'static str>,
-        place: Place,
+        place: StoreFile,
         keys: Keys,
     ) -> Self {
         Self { name, workflows, pictures, place, keys, open: None, since: now() }
@@ -108,14 +108,14 @@ impl Program {
     }
 
     /// The store, to read it.
-    pub(super) fn reader(&self) -> Result<Reader, Problem> {
-        Reader::open(&self.place.path, &self.keys)
+    pub(super) fn reader(&self) -> Result<StoreReader, Problem> {
+        StoreReader::open(&self.place.path, &self.keys)
     }
 
     /// The same; `None` where there is none, and no process is about to make
     /// it.
-    pub(super) fn reader_if_made(&self) -> Result<Option<Reader>, Problem> {
-        Reader::open_made(&self.place.path, &self.keys)
+    pub(super) fn reader_if_made(&self) -> Result<Option<StoreReader>, Problem> {
+        StoreReader::open_made(&self.place.path, &self.keys)
     }
 
     /// The workflow of this name.
@@ -183,7 +183,7 @@ mod tests {
 
     #[test]
     fn a_command_can_be_typed_as_it_is() {
-        let place = Place { path: PathBuf::from("my runs.db"), named: true };
+        let place = StoreFile { path: PathBuf::from("my runs.db"), named: true };
         let program = Program::new("./shop".to_owned(), Vec::new(), Vec::new(), place, Keys::default());
         assert_eq!(
             program.command(&["run", "order", "item=a'b", "price=1.5"]),

@@ -1,7 +1,7 @@
 //! A store for an engine that only looks: `check` asks it what it would do,
 //! while another process may own the store.
 
-use super::reader::Reader;
+use super::reader::StoreReader;
 use crate::run::Timestamp;
 use crate::store::{
     Answer, Batch, Created, Done, NewRun, Payload, Request, RunFilter, RunRef, SealedKey, Store, StoreError,
@@ -9,7 +9,7 @@ use crate::store::{
 };
 
 /// A store with its values in clear, which refuses whatever would change it.
-pub(super) struct ReadOnly(pub(super) Reader);
+pub(super) struct ReadOnly(pub(super) StoreReader);
 
 impl ReadOnly {
     fn opened(&self, runs: Vec<StoredRun>) -> Result<Vec<StoredRun>, StoreError> {

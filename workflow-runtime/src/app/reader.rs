@@ -5,7 +5,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use super::ids::{self, Runs};
-use super::keys::{Keys, Values};
+use super::keys::{Keys, ValueOpener};
 use super::problem::{Code, Problem};
 use super::short::now;
 use crate::store::{
@@ -17,9 +17,9 @@ use crate::store::{
 /// wants to see the values of a run asks for them with [`Self::open_run`] and
 /// [`Self::journal`].
 #[derive(Debug)]
-pub(super) struct Reader {
+pub(super) struct StoreReader {
     pub(super) store: Visitor,
-    values: Values,
+    values: ValueOpener,
 }
 
 /// How often this looks whether a store is made by now, and how long that may
@@ -32,7 +32,7 @@ fn missing(path: &Path) -> Problem {
         .help("the first `run` makes it; `--store FILE` or WORKFLOW_STORE name another one")
 }
 
-impl Reader {
+impl StoreReader {
     /// Opens one. Where another process is about to make it, or to bring it up
     /// to date, that is waited for.
     ///
@@ -178,7 +178,7 @@ impl Reader {
     }
 }
 
-impl Runs for Reader {
+impl Runs for StoreReader {
     fn list(&self, filter: &RunFilter) -> Result<Vec<StoredRun>, StoreError> {
         self.store.list(filter)
     }

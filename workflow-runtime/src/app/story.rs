@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::problem::Problem;
 use super::program::Program;
-use super::reader::Reader;
+use super::reader::StoreReader;
 use super::trouble;
 use crate::blueprint::Blueprint;
 use crate::history::{History, Reading, StepStory};
@@ -25,11 +25,11 @@ pub(super) struct Story {
 /// counted once they are done.
 pub(super) fn read(
     program: &Program,
-    reader: &Reader,
+    reader: &StoreReader,
     run: &StoredRun,
     folds: bool,
 ) -> Result<Story, Problem> {
-    let history = Graphs { program, reader, run }.history(folds)?;
+    let history = GraphsOfRun { program, reader, run }.history(folds)?;
     let steps = history.as_ref().map(|history| history.steps.iter().map(step).collect());
     let snapshot = RunSnapshot {
         id: run.id.clone(),
@@ -57,13 +57,13 @@ fn is_told(state: RunState) -> bool {
 }
 
 /// Where the graphs that a run followed are found.
-struct Graphs<'a> {
+struct GraphsOfRun<'a> {
     program: &'a Program,
-    reader: &'a Reader,
+    reader: &'a StoreReader,
     run: &'a StoredRun,
 }
 
-impl Graphs<'_> {
+impl GraphsOfRun<'_> {
     /// The story, or why there is none to tell. A journal may be long, so it is
     /// read entry by entry, and without its values.
     fn history(&self, folds: bool) -> Result<Result<History, String>, StoreError> {

@@ -83,7 +83,7 @@ pub(super) fn rows(steps: &[StepSnapshot], now: Timestamp, fold: Fold) -> Vec<Ro
         children.entry(parent(&step.path)).or_default().push(step);
     }
     let root = steps.first().map_or("", |step| parent(&step.path));
-    let mut tree = Tree { children, now, fold, rows: Vec::new() };
+    let mut tree = TreeRows { children, now, fold, rows: Vec::new() };
     tree.region(root, 0);
     tree.rows
 }
@@ -98,14 +98,14 @@ fn parent(path: &str) -> &str {
     }
 }
 
-struct Tree<'a> {
+struct TreeRows<'a> {
     children: HashMap<&'a str, Vec<&'a StepSnapshot>>,
     now: Timestamp,
     fold: Fold,
     rows: Vec<Row>,
 }
 
-impl<'a> Tree<'a> {
+impl<'a> TreeRows<'a> {
     fn region(&mut self, opener: &str, depth: usize) {
         let steps = self.children.get(opener).cloned().unwrap_or_default();
         for step in steps {

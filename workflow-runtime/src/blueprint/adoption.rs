@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::Blueprint;
 use super::compare::compare_outlines;
-use super::outline::{Entry, Outline};
+use super::outline::{Outline, OutlineStep};
 use super::verdict::{Obstacle, Progress};
 use crate::view::StepKind;
 
@@ -79,7 +79,7 @@ impl Adoption {
         twice: bool,
     ) -> Self {
         let (old, new) = (Outline::of(old), Outline::of(new));
-        let sides = Sides { places: [places(&old), places(&new)], old: &old, new: &new };
+        let sides = OldAndNew { places: [places(&old), places(&new)], old: &old, new: &new };
         let judge = Judge { sides: &sides, progress: &progress, again: &again, twice };
         let mut adoption = Self { steps: Vec::new(), refusals: Vec::new(), successors: Vec::new() };
         adoption.refusals.extend(params(&old, &new));
@@ -87,7 +87,8 @@ impl Adoption {
             adoption.steps.push((step.path.clone(), judge.fate(step)));
             adoption.refusals.extend(judge.done_twice(step));
         }
-        let gone = |step: &&Entry| sides.of_new(&step.path).is_none_or(|new| !new.keeps()) && step.keeps();
+        let gone =
+            |step: &&OutlineStep| sides.of_new(&step.path).is_none_or(|new| !new.keeps()) && step.keeps();
         for step in old.steps.iter().filter(gone).filter(|step| progress(&step.path).kept) {
             adoption.steps.push((step.path.clone(), Fate::Gone));
         }
@@ -105,7 +106,7 @@ pub(crate) fn renumbered(
     progress: impl Fn(&str) -> Progress,
 ) -> Vec<String> {
     let (old, new) = (Outline::of(old), Outline::of(new));
-    let sides = Sides { places: [places(&old), places(&new)], old: &old, new: &new };
+    let sides = OldAndNew { places: [places(&old), places(&new)], old: &old, new: &new };
     let again = |_: &str| Again::default();
     let judge = Judge { sides: &sides, progress: &progress, again: &again, twice: false };
     judge.numbered().into_iter().filter_map(|obstacle| obstacle.path).collect()
@@ -137,24 +138,24 @@ fn places(outline: &Outline) -> HashMap<&str, usize> {
 }
 
 /// The graph that was followed, and the one that is to be.
-struct Sides<'a> {
+struct OldAndNew<'a> {
     old: &'a Outline,
     new: &'a Outline,
     places: [HashMap<&'a str, usize>; 2],
 }
 
-impl<'a> Sides<'a> {
-    fn of_old(&self, path: &str) -> Option<&'a Entry> {
+impl<'a> OldAndNew<'a> {
+    fn of_old(&self, path: &str) -> Option<&'a OutlineStep> {
         self.old.steps.get(*self.places[0].get(path)?)
     }
 
-    fn of_new(&self, path: &str) -> Option<&'a Entry> {
+    fn of_new(&self, path: &str) -> Option<&'a OutlineStep> {
         self.new.steps.get(*self.places[1].get(path)?)
     }
 }
 
 struct Judge<'a, P, A> {
-    sides: &'a Sides<'a>,
+    sides: &'a OldAndNew<'a>,
     progress: &'a P,
     again: &'a A,
     twice: bool,
@@ -163,12 +164,12 @@ struct Judge<'a, P, A> {
 impl<P: Fn(&str) -> Progress, A: Fn(&str) -> Again> Judge<'_, P, A> {
     /// Whether it is worth a line: what lies in a workflow whose failure is
     /// kept is not come to.
-    fn is_told(&self, step: &Entry) -> bool {
-        let is_over = |around: &Entry| {
+    fn is_told(&self, step: &OutlineStep) -> bool {
+        let is_over = |around: &OutlineStep| {
             let progress = (self.progress)(&around.path);
             around.kind == StepKind::Workflow && progress.kept && !progress.open
         };
-        let outwards = |step: &Entry| step.around.and_then(|around| self.sides.new.steps.get(around));
+        let outwards = |step: &OutlineStep| step.around.and_then(|around| self.sides.new.steps.get(around));
         let mut around = std::iter::successors(outwards(step), |step| outwards(step));
         if around.any(is_over) {
             return false;
@@ -176,7 +177,7 @@ impl<P: Fn(&str) -> Progress, A: Fn(&str) -> Again> Judge<'_, P, A> {
         step.keeps() || (step.kind == StepKind::Workflow && (self.progress)(&step.path).kept)
     }
 
-    fn fate(&self, step: &Entry) -> Fate {
+    fn fate(&self, step: &OutlineStep) -> Fate {
         let (progress, again) = ((self.progress)(&step.path), (self.again)(&step.path));
         match (progress.kept, progress.open) {
             _ if again.named => Fate::Again,
@@ -188,7 +189,7 @@ impl<P: Fn(&str) -> Progress, A: Fn(&str) -> Again> Judge<'_, P, A> {
     }
 
     /// What would be done a second time, and has to be wanted twice.
-    fn done_twice(&self, step: &Entry) -> Option<Obstacle> {
+    fn done_twice(&self, step: &OutlineStep) -> Option<Obstacle> {
         let again = (self.again)(&step.path);
         let old = self.sides.of_old(&step.path);
         let once = step.once.or(old.and_then(|old| old.once));
@@ -228,7 +229,7 @@ impl<P: Fn(&str) -> Progress, A: Fn(&str) -> Again> Judge<'_, P, A> {
         for (place, step) in self.sides.new.steps.iter().enumerate() {
             let Some(&before) = self.sides.places[0].get(&*step.path) else { continue };
             let old = &self.sides.old.steps[before];
-            let numbers = |step: &Entry| step.kind == StepKind::For || step.is_match;
+            let numbers = |step: &OutlineStep| step.kind == StepKind::For || step.is_match;
             if !numbers(step) && !numbers(old) {
                 continue;
             }
@@ -265,7 +266,7 @@ impl<P: Fn(&str) -> Progress, A: Fn(&str) -> Again> Judge<'_, P, A> {
                 continue;
             }
             let (old, new) = (&self.sides.old.steps[before], &self.sides.new.steps[now]);
-            let data = |step: &Entry| if captures { step.data.clone() } else { step.given.clone() };
+            let data = |step: &OutlineStep| if captures { step.data.clone() } else { step.given.clone() };
             let (was, is) = (data(old), data(new));
             if old.kind != new.kind || old.written != new.written || was.len() != is.len() {
                 return false;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use super::outline::{Entry, Meaning, Outline};
+use super::outline::{Meaning, Outline, OutlineStep};
 use super::plan::Param;
 use super::{Blueprint, words};
 use crate::view::StepKind;
@@ -138,7 +138,7 @@ struct Sides<'a> {
 
 impl Sides<'_> {
     /// A step that there is.
-    fn there(&self, place: usize, step: &Entry) -> StepComparison {
+    fn there(&self, place: usize, step: &OutlineStep) -> StepComparison {
         let (difference, dependants, kept) = match self.old.places.get(&*step.path) {
             None => (Difference::Added, Vec::new(), false),
             Some(&before) => {
@@ -159,8 +159,8 @@ impl Sides<'_> {
         StepComparison { path: step.path.clone(), difference, keeps, child, dependants, successor: None }
     }
 
-    fn gone(&self, place: usize, step: &Entry) -> StepComparison {
-        let is_new = |other: &&Entry| !self.old.places.contains_key(&*other.path);
+    fn gone(&self, place: usize, step: &OutlineStep) -> StepComparison {
+        let is_new = |other: &&OutlineStep| !self.old.places.contains_key(&*other.path);
         // What a sleep is renamed to cannot be told: they are all alike.
         let child = step.kind == StepKind::Workflow;
         let named = (step.keeps() || child) && step.kind != StepKind::Sleep;
@@ -177,7 +177,7 @@ impl Sides<'_> {
     }
 
     /// In what a step has changed.
-    fn reasons(&self, before: usize, old: &Entry, place: usize, new: &Entry) -> Vec<String> {
+    fn reasons(&self, before: usize, old: &OutlineStep, place: usize, new: &OutlineStep) -> Vec<String> {
         if old.kind != new.kind {
             return vec![format!("is {} and was {}", words::kind(new.kind), words::kind(old.kind))];
         }
@@ -212,12 +212,12 @@ impl Sides<'_> {
         reasons
     }
 
-    fn needs(&self, old: &Entry, new: &Entry, reasons: &mut Vec<String>) {
-        let needs = |side: &Side<'_>, step: &Entry| -> HashMap<String, usize> {
+    fn needs(&self, old: &OutlineStep, new: &OutlineStep, reasons: &mut Vec<String>) {
+        let needs = |side: &Side<'_>, step: &OutlineStep| -> HashMap<String, usize> {
             step.needs.iter().map(|need| (side.named(*need).to_owned(), *need)).collect()
         };
         let (was, is) = (needs(&self.old, old), needs(&self.new, new));
-        let named = |side: &Side<'_>, step: &Entry| -> Vec<String> {
+        let named = |side: &Side<'_>, step: &OutlineStep| -> Vec<String> {
             step.needs.iter().map(|need| side.named(*need).to_owned()).collect()
         };
         for name in named(&self.new, new) {
@@ -238,7 +238,7 @@ impl Sides<'_> {
 
 /// In what the step itself has changed: one reason, as the others follow from
 /// it.
-fn own_reason(old: &Entry, new: &Entry) -> Option<String> {
+fn own_reason(old: &OutlineStep, new: &OutlineStep) -> Option<String> {
     if old.workflow != new.workflow {
         return Some(format!("belongs to workflow `{}` instead of `{}`", new.workflow, old.workflow));
     }
@@ -255,7 +255,7 @@ fn own_reason(old: &Entry, new: &Entry) -> Option<String> {
     (old.written != new.written).then(|| words::rewritten(new.kind).to_owned())
 }
 
-fn remarks(old: &Entry, new: &Entry) -> Vec<String> {
+fn remarks(old: &OutlineStep, new: &OutlineStep) -> Vec<String> {
     // In a lock file there are none.
     if old.remarks.is_empty() || new.remarks.is_empty() {
         return Vec::new();

@@ -9,7 +9,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::compare::{Comparison, Difference, compare_outlines};
-use super::outline::{Entry, Outline};
+use super::outline::{Outline, OutlineStep};
 use super::plan::{Param, hex, is_default};
 use super::{Blueprint, words};
 use crate::task::definition::Graph;
@@ -47,15 +47,15 @@ pub fn check_lock(text: &str, graphs: &[&'static Graph]) -> Result<(), LockProbl
     let mut changes = Vec::new();
     for graph in graphs {
         let Some(old) = locked.remove(graph.name) else {
-            changes.push(Change::Added(graph.name.to_owned()));
+            changes.push(LockChange::Added(graph.name.to_owned()));
             continue;
         };
         let comparison = compare_outlines(&old.outline(), &outline(graph));
         if !comparison.is_same() {
-            changes.push(Change::Changed(comparison));
+            changes.push(LockChange::Changed(comparison));
         }
     }
-    changes.extend(locked.into_keys().map(Change::Removed));
+    changes.extend(locked.into_keys().map(LockChange::Removed));
     if changes.is_empty() { Ok(()) } else { Err(LockProblem::Changed(LockChanges(changes))) }
 }
 
@@ -85,10 +85,10 @@ pub enum LockProblem {
 /// How workflows have changed since their lock file was written, and what that
 /// means for runs in flight: its `Display`.
 #[derive(Clone, Debug)]
-pub struct LockChanges(Vec<Change>);
+pub struct LockChanges(Vec<LockChange>);
 
 #[derive(Clone, Debug)]
-enum Change {
+enum LockChange {
     Added(String),
     Removed(String),
     Changed(Comparison),
@@ -99,11 +99,11 @@ impl fmt::Display for LockChanges {
         f.write_str("workflows have changed since the lock file was written:")?;
         for change in &self.0 {
             match change {
-                Change::Added(name) => write!(f, "\n\n{name} is new: no run of it is in flight")?,
-                Change::Removed(name) => {
+                LockChange::Added(name) => write!(f, "\n\n{name} is new: no run of it is in flight")?,
+                LockChange::Removed(name) => {
                     write!(f, "\n\n{name} is gone: its runs in flight wait for a program that has it")?;
                 }
-                Change::Changed(comparison) => {
+                LockChange::Changed(comparison) => {
                     write!(f, "\n\n{}", comparison.workflow)?;
                     comparison.to_string().lines().try_for_each(|line| write!(f, "\n  {line}"))?;
                     write!(f, "\n  a run in flight {}", consequence(comparison))?;
@@ -225,7 +225,7 @@ impl Locked {
             let (prefix, name) = (around.to_owned(), name.to_owned());
             let needs =
                 step.needs.iter().filter_map(|need| place_of.get(&format!("{prefix}/{need}")).copied());
-            Entry {
+            OutlineStep {
                 needs: needs.collect(),
                 given: Vec::new(),
                 data: Vec::new(),

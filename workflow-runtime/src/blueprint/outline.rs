@@ -17,12 +17,12 @@ pub(crate) struct Outline {
     pub name: String,
     pub params: Vec<Param>,
     pub schedule: String,
-    pub steps: Vec<Entry>,
+    pub steps: Vec<OutlineStep>,
 }
 
 /// A step by its static path.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Entry {
+pub(crate) struct OutlineStep {
     pub path: String,
     /// Its name within its region.
     pub name: String,
@@ -68,7 +68,7 @@ pub(crate) struct Meaning {
     pub whole: u64,
 }
 
-impl Entry {
+impl OutlineStep {
     /// The path of the region that it is in.
     fn region(&self) -> &str {
         self.path.strip_suffix(&*self.name).unwrap_or(&self.path)
@@ -83,7 +83,7 @@ impl Entry {
 
 impl Outline {
     pub fn of(blueprint: &Blueprint) -> Self {
-        let mut writer = Writer { blueprint, steps: Vec::new() };
+        let mut writer = OutlineWriter { blueprint, steps: Vec::new() };
         let workflow = blueprint.workflows.first();
         if let Some(workflow) = workflow {
             writer.region(workflow, workflow.regions.first(), &workflow.name, None);
@@ -114,7 +114,7 @@ impl Outline {
             let region = step.always.then(|| regions.get(step.region())).flatten();
             region.map_or(&[], Vec::as_slice)
         };
-        let mut known = Known { asked: vec![None; self.steps.len()], whole: vec![None; self.steps.len()] };
+        let mut known = Meanings { asked: vec![None; self.steps.len()], whole: vec![None; self.steps.len()] };
         for place in 0..self.steps.len() {
             let mut wanted = vec![(place, true, false)];
             while let Some((place, whole, visited)) = wanted.pop() {
@@ -163,7 +163,7 @@ impl Outline {
             let mut outer = Some(place);
             while let Some(inner) = outer {
                 let region = self.steps[inner].region();
-                let comes_after = |(_, other): &(usize, &Entry)| {
+                let comes_after = |(_, other): &(usize, &OutlineStep)| {
                     other.needs.contains(&inner) || (other.always && other.region() == region)
                 };
                 let others = self.steps.iter().enumerate().filter(comes_after);
@@ -184,7 +184,7 @@ impl Outline {
         (place + 1..).zip(inside).map(|(place, _)| place)
     }
 
-    fn asked(&self, place: usize, before: &[usize], known: &Known) -> u64 {
+    fn asked(&self, place: usize, before: &[usize], known: &Meanings) -> u64 {
         let step = &self.steps[place];
         let mut text = format!(
             "{:?} {} {} {} {} {} {:016x}",
@@ -211,13 +211,13 @@ impl Outline {
             .iter()
             .take_while(|step| step.around.is_some_and(|around| around >= place));
         inner.fold(SEED, |hash, step| {
-            let Entry { path, kind, names, version, fails_softly, always, written, .. } = step;
+            let OutlineStep { path, kind, names, version, fails_softly, always, written, .. } = step;
             let text = format!("{path} {kind:?} {names} {version} {fails_softly} {always} {written:016x}");
             fnv(hash, text.as_bytes())
         })
     }
 
-    fn whole(&self, place: usize, inner: &[usize], known: &Known) -> u64 {
+    fn whole(&self, place: usize, inner: &[usize], known: &Meanings) -> u64 {
         let own = known.of(place, false).unwrap_or(0);
         inner.iter().fold(own, |hash, inner| {
             let meaning = known.of(*inner, true).unwrap_or(0);
@@ -226,24 +226,24 @@ impl Outline {
     }
 }
 
-struct Known {
+struct Meanings {
     asked: Vec<Option<u64>>,
     whole: Vec<Option<u64>>,
 }
 
-impl Known {
+impl Meanings {
     fn of(&self, place: usize, whole: bool) -> Option<u64> {
         let hashes = if whole { &self.whole } else { &self.asked };
         hashes.get(place).copied().flatten()
     }
 }
 
-struct Writer<'a> {
+struct OutlineWriter<'a> {
     blueprint: &'a Blueprint,
-    steps: Vec<Entry>,
+    steps: Vec<OutlineStep>,
 }
 
-impl<'a> Writer<'a> {
+impl<'a> OutlineWriter<'a> {
     fn region(
         &mut self,
         workflow: &'a Workflow,
@@ -313,14 +313,14 @@ impl<'a> Writer<'a> {
         step: &Step,
         prefix: &str,
         around: Option<usize>,
-    ) -> Entry {
+    ) -> OutlineStep {
         let child = step.kind.child().and_then(|child| self.blueprint.workflows.get(child));
         let (names, version) = match &step.kind {
             Kind::Task { task, .. } => (task.name.clone(), task.version),
             Kind::Signal { name, .. } => (name.clone(), 0),
             _ => (String::new(), 0),
         };
-        Entry {
+        OutlineStep {
             path: format!("{prefix}/{}", step.name),
             name: step.name.clone(),
             around,

@@ -9,7 +9,7 @@ use crate::task::definition::{self, Expr, Graph, OnFailure, TaskDef};
 
 /// The workflow and those that it uses, each after every one that uses it.
 pub(super) fn workflows(graph: &Graph) -> Vec<Workflow> {
-    let mut reader = Reader { done: Vec::new(), places: HashMap::new() };
+    let mut reader = GraphReader { done: Vec::new(), places: HashMap::new() };
     reader.workflow(graph);
     // They were finished from the inside out, and are numbered from the
     // outside in.
@@ -26,13 +26,13 @@ pub(super) fn workflows(graph: &Graph) -> Vec<Workflow> {
     workflows
 }
 
-struct Reader {
+struct GraphReader {
     done: Vec<Workflow>,
     /// Where a graph is in the list, so that none is read twice.
     places: HashMap<*const Graph, u32>,
 }
 
-impl Reader {
+impl GraphReader {
     fn workflow(&mut self, graph: &Graph) -> u32 {
         if let Some(place) = self.places.get(&ptr::from_ref(graph)) {
             return *place;

@@ -14,7 +14,7 @@ use crate::task::definition::Kind;
 pub(super) type Wrong = (Option<String>, Problem, String);
 
 /// A machine that hears what a run has heard, and what it has decided.
-pub(super) struct Life {
+pub(super) struct ReplayedLife {
     pub(super) machine: Machine,
     pub(super) under_way: UnderWay,
     effects: Effects,
@@ -23,7 +23,7 @@ pub(super) struct Life {
     states: HashMap<Key, StepState>,
 }
 
-impl Life {
+impl ReplayedLife {
     /// The first one, or one that asks what is left of those before.
     pub(super) fn new(machine: Machine) -> Self {
         let effects = Effects { observed: true, ..Effects::default() };
@@ -216,7 +216,7 @@ mod tests {
     const DONE: StepState = StepState::Succeeded { cached: false };
 
     /// A run of `w`, whose step `b` needs `a`, which has begun.
-    fn begun() -> Life {
+    fn begun() -> ReplayedLife {
         let step = |name: &str, needs: &[u16]| {
             let task = json!({ "task": { "task": { "name": name, "version": 1 } } });
             json!({ "name": name, "needs": needs, "kind": task, "fingerprint": "0" })
@@ -224,7 +224,7 @@ mod tests {
         let regions = json!([{ "steps": [step("a", &[]), step("b", &[0])] }]);
         let workflow = json!({ "name": "w", "fingerprint": "0", "regions": regions });
         let blueprint = json!({ "format": 1, "workflows": [workflow] }).to_string();
-        let mut life = Life::new(Machine::new(Blueprint::parse(&blueprint).unwrap().graph()));
+        let mut life = ReplayedLife::new(Machine::new(Blueprint::parse(&blueprint).unwrap().graph()));
         let mut wrong = Vec::new();
         life.hear(Timestamp(1), Event::Begun, &mut wrong).unwrap();
         assert_eq!(wrong, []);

@@ -3,7 +3,7 @@
 use serde_json::value::RawValue;
 
 use super::finding::Problem;
-use super::life::{Life, Wrong};
+use super::life::{ReplayedLife, Wrong};
 use super::values::unreadable;
 use crate::run::RunState;
 use crate::store::StoredRun;
@@ -57,7 +57,7 @@ pub(super) fn params(stored: &StoredRun, graph: &Graph, in_clear: bool) -> Optio
 }
 
 /// Where the row and the whole journal differ.
-pub(super) fn beside(stored: &StoredRun, life: &Life) -> Option<Wrong> {
+pub(super) fn beside(stored: &StoredRun, life: &ReplayedLife) -> Option<Wrong> {
     let told = life.state();
     let agree = match &stored.end {
         Some(end) => {

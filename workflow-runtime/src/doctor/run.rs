@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::finding::{NotFollowed, Problem, Report, Suspected};
 use super::graphs::{Graphs, Known};
-use super::life::{Life, Wrong};
+use super::life::{ReplayedLife, Wrong};
 use super::source::Source;
 use super::{row, sleep, values};
 use crate::history::History;
@@ -35,7 +35,7 @@ pub(super) fn examine<S: Source + ?Sized>(
     report.entries += journal.len();
     let latest = journal.last().map_or(stored.created_at, |last| last.at.max(stored.created_at));
     let Some(events) = read(stored, &journal, report) else { return Ok(latest) };
-    let mut followed = Followed { store, graphs, stored, in_clear, report };
+    let mut followed = FollowedRun { store, graphs, stored, in_clear, report };
     if let Some(life) = followed.follow(&journal, events)? {
         followed.compare(&life, journal.is_empty())?;
     }
@@ -64,7 +64,7 @@ fn read(stored: &StoredRun, journal: &[StoredEntry], report: &mut Report) -> Opt
 }
 
 /// A run that is being followed.
-struct Followed<'a, S: ?Sized> {
+struct FollowedRun<'a, S: ?Sized> {
     store: &'a S,
     graphs: &'a mut Graphs,
     stored: &'a StoredRun,
@@ -72,20 +72,20 @@ struct Followed<'a, S: ?Sized> {
     report: &'a mut Report,
 }
 
-impl<S: Source + ?Sized> Followed<'_, S> {
+impl<S: Source + ?Sized> FollowedRun<'_, S> {
     /// Has machines hear the journal, one for each life of the run. Gives back
     /// the last one, if it heard all there is.
     fn follow(
         &mut self,
         journal: &[StoredEntry],
         events: Vec<StoredEvent>,
-    ) -> Result<Option<Life>, StoreError> {
+    ) -> Result<Option<ReplayedLife>, StoreError> {
         let Some(first) = self.graph(first_graph_of(&events, self.stored.fingerprint))? else {
             return Ok(None);
         };
         let mut graph = first;
         let mut later = HashMap::new();
-        let mut life = Life::new(Machine::new(graph));
+        let mut life = ReplayedLife::new(Machine::new(graph));
         let mut wrong = Vec::new();
         for ((number, entry), event) in (0..).zip(journal).zip(events) {
             if let Some(what) = values::of_recalled(&event, number, journal) {
@@ -95,7 +95,7 @@ impl<S: Source + ?Sized> Followed<'_, S> {
                 let Some(next) = self.graph(blueprint)? else { return Ok(None) };
                 graph = next;
                 later.insert(blueprint, next);
-                life = Life::new(holds.machine(graph));
+                life = ReplayedLife::new(holds.machine(graph));
                 continue;
             }
             if matches!(
@@ -167,7 +167,7 @@ impl<S: Source + ?Sized> Followed<'_, S> {
     }
 
     /// Compares what the journal says at its end with the row.
-    fn compare(&mut self, life: &Life, empty: bool) -> Result<(), StoreError> {
+    fn compare(&mut self, life: &ReplayedLife, empty: bool) -> Result<(), StoreError> {
         if empty {
             // Created by a process that did not let it begin; the next engine
             // does.

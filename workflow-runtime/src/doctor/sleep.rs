@@ -2,7 +2,7 @@
 //! they are woken.
 
 use super::finding::Problem;
-use super::life::{Life, Wrong};
+use super::life::{ReplayedLife, Wrong};
 use super::source::Source;
 use crate::run::Timestamp;
 use crate::store::{StoreError, StoredRun};
@@ -11,7 +11,7 @@ use crate::store::{StoreError, StoredRun};
 pub(super) fn examine<S: Source + ?Sized>(
     store: &S,
     stored: &StoredRun,
-    life: &Life,
+    life: &ReplayedLife,
 ) -> Result<Option<Wrong>, StoreError> {
     // Before all times: who is awake then does not sleep.
     let Some(false) = store.is_awake(stored.run, Timestamp(0))? else { return Ok(None) };

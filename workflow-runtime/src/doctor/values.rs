@@ -3,7 +3,7 @@
 use serde::de::IgnoredAny;
 
 use super::finding::Problem;
-use super::life::{Life, Wrong};
+use super::life::{ReplayedLife, Wrong};
 use crate::journal::{StoredEvent, StoredRecalled};
 use crate::run::{AttemptEnd, Event, StepState};
 use crate::store::{Payload, StoredEntry};
@@ -11,7 +11,12 @@ use crate::task::definition::Kind;
 
 /// What is wrong with the value of an entry that `life` is about to hear as
 /// `event`.
-pub(super) fn of_event(life: &Life, event: &Event, value: Option<&Payload>, in_clear: bool) -> Option<Wrong> {
+pub(super) fn of_event(
+    life: &ReplayedLife,
+    event: &Event,
+    value: Option<&Payload>,
+    in_clear: bool,
+) -> Option<Wrong> {
     let (step, whose, is_needed) = match event {
         Event::AttemptEnded { key, end: AttemptEnd::Ok, .. } => {
             let is_undo = life.machine.state(*key) == Some(StepState::Undoing);
@@ -31,7 +36,7 @@ pub(super) fn of_event(life: &Life, event: &Event, value: Option<&Payload>, in_c
     Some((step, Problem::Value, what))
 }
 
-fn is_task(life: &Life, key: crate::run::Key) -> bool {
+fn is_task(life: &ReplayedLife, key: crate::run::Key) -> bool {
     matches!(life.machine.step(key).map(|step| &step.kind), Some(Kind::Task(_)))
 }
 

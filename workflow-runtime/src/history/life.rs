@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use super::left::{Left, after_attempts};
-use super::place::{Place, Places, Record};
+use super::place::{OpenedRegion, Places, Record};
 use super::story::{AttemptKind, AttemptStory, Outcome, StepStory};
 use crate::failure::{Failure, StepError};
 use crate::journal::StoredRecalled;
@@ -301,7 +301,7 @@ impl LifeReader {
 
     fn leave_step(
         &self,
-        place: &Place,
+        place: &OpenedRegion,
         number: u16,
         step: &Step,
         record: &Record,

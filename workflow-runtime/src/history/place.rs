@@ -11,7 +11,7 @@ use crate::view::{Items, StepKind, describe};
 
 /// One opened region.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct OpenedRegion {
     pub graph: &'static Graph,
     pub region: &'static Region,
     /// The place and the step that opened it.
@@ -119,7 +119,7 @@ impl Record {
 /// All regions of a life. The first is the body.
 #[derive(Debug, Default)]
 pub(super) struct Places {
-    all: Vec<Place>,
+    all: Vec<OpenedRegion>,
     /// Those that are only counted any more: their room is used again.
     folded: Vec<usize>,
     opened: u64,
@@ -146,7 +146,7 @@ impl Places {
         let steps = region.steps.iter().map(|_| Record::new(at)).collect();
         let children = BTreeSet::new();
         let opened =
-            Place { graph, region, parent, index, path, static_path, steps, children, number, frame };
+            OpenedRegion { graph, region, parent, index, path, static_path, steps, children, number, frame };
         match self.all.get_mut(place) {
             Some(folded) => *folded = opened,
             None => self.all.push(opened),
@@ -194,7 +194,7 @@ impl Places {
 
     /// Whether a region and those within it are nothing that an operator has to
     /// look at.
-    fn is_well(&self, place: &Place) -> bool {
+    fn is_well(&self, place: &OpenedRegion) -> bool {
         let is_done = |record: &Record| {
             matches!(record.state, StepState::Succeeded { .. } | StepState::Skipped)
                 && record.attempts.iter().all(|(_, attempt)| !attempt.left_behind)
@@ -206,15 +206,15 @@ impl Places {
                 .all(|(.., at)| self.all.get(*at).is_some_and(|inner| self.is_well(inner)))
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = &Place> {
+    pub fn iter(&self) -> impl Iterator<Item = &OpenedRegion> {
         self.all.iter()
     }
 
-    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Place> {
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut OpenedRegion> {
         self.all.iter_mut()
     }
 
-    pub fn get(&self, place: usize) -> Option<&Place> {
+    pub fn get(&self, place: usize) -> Option<&OpenedRegion> {
         self.all.get(place)
     }
 
@@ -224,7 +224,7 @@ impl Places {
 
     /// Whether a step, or something around it, was stopped in a race that
     /// another step of it has won, or would have.
-    pub fn has_lost(&self, place: &Place, step: u16) -> bool {
+    pub fn has_lost(&self, place: &OpenedRegion, step: u16) -> bool {
         let (mut place, mut step) = (place, step);
         while let Some((around, select)) = place.parent.and_then(|(at, step)| Some((self.all.get(at)?, step)))
         {
@@ -255,10 +255,10 @@ impl Places {
         stories
     }
 
-    fn write(&self, place: &Place, life: usize, stories: &mut Vec<StepStory>) {
+    fn write(&self, place: &OpenedRegion, life: usize, stories: &mut Vec<StepStory>) {
         for ((number, step), record) in (0..).zip(place.region.steps).zip(&place.steps) {
             stories.push(place.story(number, step, record, life));
-            let opened: Vec<&Place> = place
+            let opened: Vec<&OpenedRegion> = place
                 .children
                 .range((number, 0, 0, 0)..=(number, u32::MAX, u64::MAX, usize::MAX))
                 .filter_map(|(.., at)| self.all.get(*at))
@@ -269,7 +269,7 @@ impl Places {
     }
 }
 
-impl Place {
+impl OpenedRegion {
     pub fn step(&self, number: u16) -> Option<&'static Step> {
         self.region.steps.get(usize::from(number))
     }

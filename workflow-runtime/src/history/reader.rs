@@ -29,7 +29,7 @@ pub(super) fn read(
 
 /// A journal that is read entry by entry.
 pub(crate) struct Reading<'a> {
-    reader: Reader<'a>,
+    reader: JournalReader<'a>,
     /// The number of the next entry.
     next: u64,
 }
@@ -43,7 +43,7 @@ impl<'a> Reading<'a> {
         blueprint_of: &'a dyn Fn(u64) -> Option<&'static Graph>,
         folds: bool,
     ) -> Self {
-        Self { reader: Reader::new(graph, blueprint_of, folds), next: 0 }
+        Self { reader: JournalReader::new(graph, blueprint_of, folds), next: 0 }
     }
 
     pub(crate) fn entry(&mut self, entry: &StoredEntry) -> Result<(), Unreadable> {
@@ -64,7 +64,7 @@ impl<'a> Reading<'a> {
     }
 }
 
-impl<'a> Reader<'a> {
+impl<'a> JournalReader<'a> {
     fn new(
         graph: &'static Graph,
         blueprint_of: &'a dyn Fn(u64) -> Option<&'static Graph>,
@@ -91,7 +91,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-struct Reader<'a> {
+struct JournalReader<'a> {
     /// Of the present life.
     graph: &'static Graph,
     blueprint_of: &'a dyn Fn(u64) -> Option<&'static Graph>,
@@ -117,7 +117,7 @@ struct Reader<'a> {
     last: Timestamp,
 }
 
-impl Reader<'_> {
+impl JournalReader<'_> {
     fn entry(&mut self, entry: &StoredEntry) -> Result<(), String> {
         let stored: StoredEvent =
             serde_json::from_str(&entry.event).map_err(|error| format!("cannot be read: {error}"))?;

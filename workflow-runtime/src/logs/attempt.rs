@@ -133,7 +133,7 @@ impl Outbox {
     /// unless it goes `anyway`. Never waits.
     fn send(self: &Arc<Self>, sink: &dyn Sink, line: LogLine, anyway: bool) -> bool {
         let Some(store) = sink.store() else { return false };
-        let Some(place) = Place::take(self, line.text.len(), anyway) else { return false };
+        let Some(place) = OutboxRoom::take(self, line.text.len(), anyway) else { return false };
         let done = move |kept: Result<(), StoreError>| place.outbox.hear(kept);
         let before = SENDING.replace(true);
         store.log(vec![line], Box::new(done));
@@ -156,12 +156,12 @@ impl Outbox {
 }
 
 /// A place on the way. Given back however the store answers, or does not.
-struct Place {
+struct OutboxRoom {
     outbox: Arc<Outbox>,
     bytes: usize,
 }
 
-impl Place {
+impl OutboxRoom {
     fn take(outbox: &Arc<Outbox>, bytes: usize, anyway: bool) -> Option<Self> {
         let lines = outbox.lines.fetch_add(1, Ordering::Relaxed) + 1;
         let all = outbox.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
@@ -170,7 +170,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for OutboxRoom {
     fn drop(&mut self) {
         self.outbox.lines.fetch_sub(1, Ordering::Relaxed);
         self.outbox.bytes.fetch_sub(self.bytes, Ordering::Relaxed);

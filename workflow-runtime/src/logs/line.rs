@@ -17,9 +17,9 @@ const SECRETS: [&str; 6] = ["secret", "password", "passwd", "token", "authorizat
 
 /// The line of an event.
 pub(super) fn of(event: &Event<'_>) -> String {
-    let mut parts = Parts { message: Bounded::new(LIMIT), fields: Bounded::new(LIMIT) };
+    let mut parts = LineParts { message: Bounded::new(LIMIT), fields: Bounded::new(LIMIT) };
     event.record(&mut parts);
-    let Parts { message, fields } = parts;
+    let LineParts { message, fields } = parts;
     let mut line = event.metadata().target().to_owned();
     line.push(':');
     for part in [message.end(), fields.end()] {
@@ -31,12 +31,12 @@ pub(super) fn of(event: &Event<'_>) -> String {
     line
 }
 
-struct Parts {
+struct LineParts {
     message: Bounded,
     fields: Bounded,
 }
 
-impl Parts {
+impl LineParts {
     fn record(&mut self, field: &Field, value: &dyn Debug) {
         let name = field.name();
         // What the bridge from the crate `log` adds to say where it was.
@@ -56,7 +56,7 @@ impl Parts {
     }
 }
 
-impl Visit for Parts {
+impl Visit for LineParts {
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
         self.record(field, value);
     }

@@ -43,11 +43,11 @@ use crate::task::definition::{Graph, Schedule, When};
 /// # Ok::<(), workflow_runtime::Error>(())
 /// ```
 pub struct Ticks {
-    rule: Rule,
+    rule: Recurrence,
     zone: TimeZone,
 }
 
-enum Rule {
+enum Recurrence {
     Cron(Cron),
     Every(SignedDuration),
 }
@@ -70,7 +70,7 @@ impl Ticks {
             When::Every(period) => period,
         };
         let rule = match SignedDuration::try_from(period) {
-            Ok(period) if period.is_positive() => Rule::Every(period),
+            Ok(period) if period.is_positive() => Recurrence::Every(period),
             _ => return Err(format!("{period:?} is no period")),
         };
         Ok(Self { rule, zone: zone(schedule.timezone)? })
@@ -78,13 +78,13 @@ impl Ticks {
 
     /// Those of a cron expression.
     pub(super) fn read(cron: &str, timezone: &str) -> std::result::Result<Self, String> {
-        Ok(Self { rule: Rule::Cron(Cron::parse(cron)?), zone: zone(timezone)? })
+        Ok(Self { rule: Recurrence::Cron(Cron::parse(cron)?), zone: zone(timezone)? })
     }
 
     /// When a local time is due, for a schedule at fixed times.
     pub(super) fn fixed_tick(&self, civil: DateTime) -> Option<Timestamp> {
         match &self.rule {
-            Rule::Cron(cron) if cron.fixed => self.tick_of(civil),
+            Recurrence::Cron(cron) if cron.fixed => self.tick_of(civil),
             _ => None,
         }
     }
@@ -93,9 +93,9 @@ impl Ticks {
     #[must_use]
     pub fn after(&self, instant: Timestamp) -> Option<Zoned> {
         let tick = match &self.rule {
-            Rule::Every(period) => next_multiple(instant, *period),
-            Rule::Cron(cron) if cron.fixed => self.fixed_after(cron, instant),
-            Rule::Cron(cron) => self.passing_after(cron, instant),
+            Recurrence::Every(period) => next_multiple(instant, *period),
+            Recurrence::Cron(cron) if cron.fixed => self.fixed_after(cron, instant),
+            Recurrence::Cron(cron) => self.passing_after(cron, instant),
         };
         tick.map(|tick| tick.to_zoned(self.zone.clone()))
     }
@@ -196,7 +196,7 @@ fn next_multiple(instant: Timestamp, period: SignedDuration) -> Option<Timestamp
 impl fmt::Debug for Ticks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("Ticks");
-        if let Rule::Every(period) = &self.rule {
+        if let Recurrence::Every(period) = &self.rule {
             debug.field("every", period);
         }
         debug.field("zone", &self.zone.iana_name()).finish_non_exhaustive()

@@ -28,10 +28,10 @@ use crate::workflow::Signal;
 /// ```
 #[must_use = "a script does nothing until it is played"]
 pub struct Script {
-    lines: VecDeque<Line>,
+    lines: VecDeque<ScriptedSignal>,
 }
 
-struct Line {
+struct ScriptedSignal {
     signal: &'static str,
     delay: Duration,
     send: Box<dyn FnOnce(AnyRun) -> Sending + Send>,
@@ -62,7 +62,7 @@ impl Script {
 
     /// Sends `value` once the run has waited for the signal this long.
     pub fn signal_after<S: Durable>(mut self, delay: Duration, signal: Signal<S>, value: S) -> Self {
-        self.lines.push_back(Line {
+        self.lines.push_back(ScriptedSignal {
             signal: signal.name(),
             delay,
             send: Box::new(move |run| {

@@ -34,7 +34,7 @@ pub(super) async fn check(program: &Program, output: &mut Output<'_>) -> Result<
             runs += 1;
             let outlook = looker.outlook(&run).await?;
             blocked += usize::from(matches!(outlook, Outlook::Blocked { .. }));
-            let found = Found::of(&outlook);
+            let found = Forecast::of(&outlook);
             if output.json {
                 output.json(&document(&run, &outlook));
             } else {
@@ -55,29 +55,29 @@ pub(super) async fn check(program: &Program, output: &mut Output<'_>) -> Result<
 }
 
 /// The runs of which the same is to be said: thousands wait, and few differ.
-type Alike = BTreeMap<(Found, String), Vec<String>>;
+type Alike = BTreeMap<(Forecast, String), Vec<String>>;
 
 /// What was found out about a run. In order: what is to be looked at comes
 /// last, where it is seen.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Found {
-    fate: Fate,
+struct Forecast {
+    fate: Prospect,
     lines: Vec<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Fate {
+enum Prospect {
     GoesOn,
     Changes,
     Blocked,
 }
 
-impl Found {
+impl Forecast {
     fn of(outlook: &Outlook) -> Self {
         let fate = match outlook {
-            Outlook::GoesOn => Fate::GoesOn,
-            Outlook::Changes(_) => Fate::Changes,
-            Outlook::Blocked { .. } => Fate::Blocked,
+            Outlook::GoesOn => Prospect::GoesOn,
+            Outlook::Changes(_) => Prospect::Changes,
+            Outlook::Blocked { .. } => Prospect::Blocked,
         };
         Self { fate, lines: lines(outlook) }
     }
@@ -107,11 +107,11 @@ fn document(run: &StoredRun, outlook: &Outlook) -> Json {
 
 /// A line for each run, and below them, once, what is to be said of them: a
 /// line for each change, and for each part of a reason.
-fn tell(found: &Found, workflow: &str, ids: &[String], output: &mut Output<'_>) {
+fn tell(found: &Forecast, workflow: &str, ids: &[String], output: &mut Output<'_>) {
     let (words, style) = match found.fate {
-        Fate::GoesOn => ("goes on", Style::Good),
-        Fate::Changes => ("goes on under the new graph", Style::Good),
-        Fate::Blocked => ("blocked", Style::Bad),
+        Prospect::GoesOn => ("goes on", Style::Good),
+        Prospect::Changes => ("goes on under the new graph", Style::Good),
+        Prospect::Blocked => ("blocked", Style::Bad),
     };
     for id in ids {
         output.line(Line::new().text(format_args!("{id} {workflow} ")).styled(style, words));

@@ -6,7 +6,7 @@ use crate::app::line::Line;
 use crate::app::output::Output;
 use crate::app::problem::{Code, Problem};
 use crate::app::program::Program;
-use crate::app::reader::Reader;
+use crate::app::reader::StoreReader;
 use crate::app::short::count;
 use crate::app::style::Style;
 use crate::app::trouble;
@@ -67,7 +67,7 @@ struct Examined {
 }
 
 /// Looks at the file too where this process may own it for a moment.
-fn look(program: &Program, reader: &Reader, owner: Option<Owner>) -> Result<Examined, Problem> {
+fn look(program: &Program, reader: &StoreReader, owner: Option<Owner>) -> Result<Examined, Problem> {
     if owner.is_none() {
         match Sqlite::open(&program.place.path) {
             Ok(store) => {
@@ -85,7 +85,7 @@ fn look(program: &Program, reader: &Reader, owner: Option<Owner>) -> Result<Exam
 }
 
 /// The runs with values that the program's keys do not open.
-fn unreadable(reader: &Reader) -> Result<Vec<Finding>, Problem> {
+fn unreadable(reader: &StoreReader) -> Result<Vec<Finding>, Problem> {
     let mut findings = Vec::new();
     for (run, error) in if reader.is_clear() { Vec::new() } else { reader.unreadable()? } {
         let run = run.and_then(|run| reader.numbered(run).ok());
@@ -124,7 +124,7 @@ fn unreadable(reader: &Reader) -> Result<Vec<Finding>, Problem> {
     }
 }
 
-fn unfinished(reader: &Reader) -> Result<usize, Problem> {
+fn unfinished(reader: &StoreReader) -> Result<usize, Problem> {
     let (mut unfinished, mut after) = (0, None);
     loop {
         let page = reader.store.unfinished(after, PAGE)?;

@@ -11,7 +11,7 @@ use crate::app::line::Line;
 use crate::app::output::Output;
 use crate::app::problem::{Code, Problem};
 use crate::app::program::Program;
-use crate::app::reader::Reader;
+use crate::app::reader::StoreReader;
 use crate::app::short::{local, utc};
 use crate::app::style::Style;
 use crate::secret::redacted;
@@ -34,7 +34,7 @@ pub(super) async fn logs(
     let run = reader.find(text(matches, "run"))?;
     let step = matches.get_one::<String>("step").map(|step| path(&run, step));
     let attempt = matches.get_one::<u32>("attempt").copied();
-    let mut lines = Lines {
+    let mut lines = Unprinted {
         reader: &reader,
         run: &run,
         filter: LogFilter { path: step, attempt, after: None, at_most: PAGE },
@@ -55,7 +55,11 @@ pub(super) async fn logs(
 }
 
 /// Prints lines until the run has ended, or the user has seen enough.
-async fn follow(program: &Program, mut lines: Lines<'_>, output: &mut Output<'_>) -> Result<Code, Problem> {
+async fn follow(
+    program: &Program,
+    mut lines: Unprinted<'_>,
+    output: &mut Output<'_>,
+) -> Result<Code, Problem> {
     let (reader, id) = (lines.reader, &lines.run.id);
     if lines.run.end.is_none() && reader.owner()?.is_none() {
         output.say(format!("nobody works on it; `{}` does", program.command(&["work"])));
@@ -79,15 +83,15 @@ async fn follow(program: &Program, mut lines: Lines<'_>, output: &mut Output<'_>
 }
 
 /// The lines of a run, as far as they were not printed.
-struct Lines<'a> {
-    reader: &'a Reader,
+struct Unprinted<'a> {
+    reader: &'a StoreReader,
     run: &'a StoredRun,
     filter: LogFilter,
     /// Whether there were any.
     any: bool,
 }
 
-impl Lines<'_> {
+impl Unprinted<'_> {
     fn print(&mut self, output: &mut Output<'_>) -> Result<(), Problem> {
         loop {
             let page = self.reader.logs(self.run, &self.filter)?;

@@ -12,7 +12,7 @@ use crate::app::outlook::{Looker, is_doubtful, lines};
 use crate::app::output::Output;
 use crate::app::problem::{Code, Problem};
 use crate::app::program::Program;
-use crate::app::reader::Reader;
+use crate::app::reader::StoreReader;
 use crate::app::short::{local, now, short, utc};
 use crate::app::story::{self, Story};
 use crate::app::style::Style;
@@ -244,7 +244,7 @@ fn operation(wanted: &str) -> Option<Exact> {
 /// What is at the end of the story, and what can be done.
 fn ending(
     program: &Program,
-    reader: &Reader,
+    reader: &StoreReader,
     run: &StoredRun,
     outlook: Option<&Outlook>,
     output: &mut Output<'_>,

@@ -12,7 +12,7 @@ use crate::app::operator;
 use crate::app::output::Output;
 use crate::app::problem::{Code, Problem};
 use crate::app::program::{Duty, Program};
-use crate::app::reader::Reader;
+use crate::app::reader::StoreReader;
 use crate::app::screen::Screen;
 use crate::app::short::now;
 use crate::app::story;
@@ -33,8 +33,8 @@ pub(super) async fn watch(
 ) -> Result<Code, Problem> {
     let run = program.reader()?.find(text(matches, "run"))?;
     match show(program, &run.id, None, output).await? {
-        Seen::Ended(run) => told(program, *run, RunState::Succeeded, output),
-        Seen::Enough | Seen::Left(..) => {
+        EndOfWatch::Ended(run) => told(program, *run, RunState::Succeeded, output),
+        EndOfWatch::Enough | EndOfWatch::Left(..) => {
             let help = format!("`{}` shows it again", program.command(&["watch", &run.id]));
             Err(Problem::new(Code::Interrupted, "the run goes on, unseen").help(help))
         }
@@ -65,9 +65,9 @@ pub(super) async fn until_end(
     output: &mut Output<'_>,
 ) -> Result<Watched, Problem> {
     match show(program, id, Some(owner), output).await? {
-        Seen::Ended(run) => told(program, *run, wanted, output).map(Watched::Told),
-        Seen::Left(engine, interrupts) => Ok(Watched::Left { engine, interrupts }),
-        Seen::Enough => {
+        EndOfWatch::Ended(run) => told(program, *run, wanted, output).map(Watched::Told),
+        EndOfWatch::Left(engine, interrupts) => Ok(Watched::Left { engine, interrupts }),
+        EndOfWatch::Enough => {
             let help = format!("`{}` shows it again", program.command(&["watch", id]));
             Err(Problem::new(Code::Interrupted, "the run goes on, unseen").help(help))
         }
@@ -85,7 +85,7 @@ fn told(
 }
 
 /// What there was to see of a run.
-enum Seen {
+enum EndOfWatch {
     Ended(Box<StoredRun>),
     /// Its process has gone, and this one has taken the store.
     Left(Engine, Interrupts),
@@ -100,7 +100,7 @@ async fn show(
     id: &str,
     asked: Option<Option<u32>>,
     output: &mut Output<'_>,
-) -> Result<Seen, Problem> {
+) -> Result<EndOfWatch, Problem> {
     let reader = program.reader()?;
     let run = reader.run(id)?;
     output.say(format!("run {id} of {}", run.workflow));
@@ -116,11 +116,11 @@ async fn show(
 /// Shows what happens until the run ends, or the user has seen enough.
 async fn follow(
     program: &mut Program,
-    reader: &Reader,
+    reader: &StoreReader,
     id: &str,
     mut asked: Option<Option<u32>>,
     screen: &mut Screen<'_>,
-) -> Result<Seen, Problem> {
+) -> Result<EndOfWatch, Problem> {
     let mut interrupts = Interrupts::new();
     let mut reporter = Reporter::default();
     let mut stopped = false;
@@ -138,7 +138,7 @@ async fn follow(
                 }
                 if run.end.is_some() {
                     screen.end(&snapshot, now());
-                    return Ok(Seen::Ended(Box::new(run)));
+                    return Ok(EndOfWatch::Ended(Box::new(run)));
                 }
                 screen.draw(&snapshot, now());
                 match (&mut asked, owner) {
@@ -154,12 +154,12 @@ async fn follow(
                     (Some(_), None) => {
                         if let Some(engine) = program.engine(Duty::OneRun).await? {
                             program.since = seen;
-                            return Ok(Seen::Left(engine, interrupts));
+                            return Ok(EndOfWatch::Left(engine, interrupts));
                         }
                     }
                 }
             }
-            () = interrupts.next() => return Ok(Seen::Enough),
+            () = interrupts.next() => return Ok(EndOfWatch::Enough),
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::app::line::Line;
 use crate::app::output::Output;
 use crate::app::problem::{Code, Problem};
 use crate::app::program::{Duty, Program};
-use crate::app::reader::Reader;
+use crate::app::reader::StoreReader;
 use crate::app::short::{count, now, short, utc};
 use crate::app::style::Style;
 use crate::engine::{AnyRun, Engine, Passing};
@@ -72,7 +72,7 @@ pub(super) async fn work(
     let reader = program.reader()?;
     let drain = matches.get_flag("drain");
     output.say(format!("working on {}; ctrl-c stops", count(engine.live().len(), "run")));
-    let mut told = Told::default();
+    let mut told = Announced::default();
     let mut looks = tokio::time::interval(LOOK);
     while !interrupted {
         tokio::select! {
@@ -112,7 +112,7 @@ fn owner(program: &Program) -> Result<String, Problem> {
 const SOON: Duration = Duration::from_secs(60);
 
 /// Whether nothing goes on by itself soon, unless another process asks.
-fn is_idle(engine: &Engine, reader: &Reader) -> Result<bool, Problem> {
+fn is_idle(engine: &Engine, reader: &StoreReader) -> Result<bool, Problem> {
     Ok(reader.store.open_requests()?.is_empty()
         && engine.live().is_empty()
         && !engine.has_backfills_waiting()
@@ -129,13 +129,13 @@ fn tell_rest(engine: &Engine, output: &mut Output<'_>) -> Result<(), Problem> {
 
 /// What was told of the runs under way.
 #[derive(Default)]
-struct Told {
+struct Announced {
     /// The ids of runs of which it was told that they began, and not that they
     /// ended. They may have slept since, and come again.
     begun: HashSet<String>,
 }
 
-impl Told {
+impl Announced {
     fn tell(&mut self, passing: Passing, output: &mut Output<'_>) {
         match passing {
             Passing::Came { id, workflow } => {

@@ -229,11 +229,11 @@ impl Transition<'_> {
     fn begin_all(&mut self, id: FrameId) {
         let frame = self.machine.frames.at(id.index);
         if frame.open == 0 {
-            self.machine.work.push(super::transition::Work::Advance(id));
+            self.machine.work.push(super::transition::Pending::Advance(id));
         }
         for (number, step) in (0..).zip(frame.region.steps) {
             if step.needs.is_empty() && !step.always {
-                self.machine.work.push(super::transition::Work::Begin(Key { frame: id, step: number }));
+                self.machine.work.push(super::transition::Pending::Begin(Key { frame: id, step: number }));
             }
         }
     }

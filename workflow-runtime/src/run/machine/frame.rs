@@ -101,7 +101,7 @@ pub(super) enum Phase {
 
 /// How a workflow frame is going.
 #[derive(Debug, PartialEq)]
-pub(super) enum Outcome {
+pub(super) enum BodyOutcome {
     Well,
     /// A step failed: the first one, its attempts and why.
     Failed(Key, u32, Failure),
@@ -111,8 +111,8 @@ pub(super) enum Outcome {
 
 /// What only the frame of a workflow's body has, the run's or a child's.
 #[derive(Debug)]
-pub(super) struct Scope {
-    pub outcome: Outcome,
+pub(super) struct BodyFrame {
+    pub outcome: BodyOutcome,
     /// Finished steps that can be undone, with their place in the order of
     /// completion over the whole run.
     pub undoable: Vec<(u64, Key)>,
@@ -173,7 +173,7 @@ pub(super) struct Frame {
     next_sibling: u32,
     previous_sibling: u32,
     pub nodes: Vec<Node>,
-    pub body: Option<Box<Scope>>,
+    pub body: Option<Box<BodyFrame>>,
 }
 
 /// What a new frame is.
@@ -293,8 +293,8 @@ impl Frames {
             .and_then(|parent| self.node(parent))
             .is_some_and(|parent| parent.fresh == Fresh::Entirely);
         let body = opening.scope.is_none().then(|| {
-            Box::new(Scope {
-                outcome: Outcome::Well,
+            Box::new(BodyFrame {
+                outcome: BodyOutcome::Well,
                 undoable: Vec::new(),
                 unsorted: false,
                 undoing: None,

@@ -4,8 +4,8 @@
 //! Halting marks frames. Each of them then ends by itself, once what still
 //! runs in it has ended and its `#[always]` steps are done.
 
-use super::frame::{Activity, Outcome, Phase};
-use super::transition::{Transition, Work};
+use super::frame::{Activity, BodyOutcome, Phase};
+use super::transition::{Pending, Transition};
 use crate::failure::{Cause, Failure};
 use crate::run::effect::Action;
 use crate::run::event::Refused;
@@ -93,9 +93,9 @@ impl Transition<'_> {
             }
             frame.halted = true;
             if let Some(body) = &mut frame.body
-                && body.outcome == Outcome::Well
+                && body.outcome == BodyOutcome::Well
             {
-                body.outcome = Outcome::Cancelled;
+                body.outcome = BodyOutcome::Cancelled;
             }
             if frame.phase == Phase::Yielding {
                 // Its value is not wanted any more.
@@ -107,7 +107,7 @@ impl Transition<'_> {
                     self.stop_step(Key { frame: id, step: number }, attempts);
                 }
             }
-            self.machine.work.push(Work::Advance(id));
+            self.machine.work.push(Pending::Advance(id));
             let steps = self.machine.frames.at(index).region.steps;
             let from = walk.len();
             walk.extend(self.machine.frames.children(index).filter(|&child| {
@@ -184,7 +184,7 @@ impl Transition<'_> {
     /// cancelled.
     pub fn gives_up(&self, key: Key) -> bool {
         let scope = self.machine.frames.at(key.frame.index).scope;
-        self.machine.cancelling || *self.outcome(scope) != Outcome::Well
+        self.machine.cancelling || *self.outcome(scope) != BodyOutcome::Well
     }
 
     /// A step whose outcome is unknown no longer holds its frame up.

@@ -11,14 +11,14 @@ use crate::task::definition::TaskStep;
 use crate::task::place::Key;
 
 /// What follows a loss.
-pub(super) enum Next {
+pub(super) enum AfterLoss {
     /// Another attempt, at this time or at once.
     At(Timestamp),
     /// What an operator decides.
     Suspected,
 }
 
-impl Next {
+impl AfterLoss {
     /// After so many losses in a row.
     pub fn after(losses: u16, policy: &Policy, now: Timestamp, roll: f64) -> Self {
         if policy.losses != 0 && losses >= policy.losses {
@@ -53,9 +53,9 @@ impl Transition<'_> {
         let node = self.node_mut(key);
         node.attempt -= 1;
         let (losses, started) = (node.losses, node.started);
-        match Next::after(losses, task.policy, self.now, roll) {
-            Next::Suspected => self.suspect(key),
-            Next::At(until) => {
+        match AfterLoss::after(losses, task.policy, self.now, roll) {
+            AfterLoss::Suspected => self.suspect(key),
+            AfterLoss::At(until) => {
                 // The deadline passes at its own time, also in a wait.
                 let deadline = task.policy.deadline.map_or(NEVER, |deadline| started.after(deadline));
                 let until = until.min(deadline);

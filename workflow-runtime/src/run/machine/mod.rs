@@ -35,7 +35,7 @@ pub use view::{ClosedSteps, Parent, StepView};
 
 use frame::Frames;
 use signal::Mailboxes;
-use transition::{Transition, Work};
+use transition::{Pending, Transition};
 
 use super::effect::Effects;
 use super::event::{Event, Refused};
@@ -73,7 +73,7 @@ pub struct Machine {
     finished: u64,
     /// What follows from the current event and is not done yet. Empty between
     /// events; kept for its memory, like `walk`.
-    work: Vec<Work>,
+    work: Vec<Pending>,
     /// Frames or steps still to visit.
     walk: Vec<u32>,
 }

@@ -5,7 +5,7 @@
 //! `#[always]` steps of what has failed or was cancelled.
 
 use super::frame::Activity;
-use super::transition::{Transition, Work};
+use super::transition::{Pending, Transition};
 use crate::run::effect::Action;
 use crate::run::event::Refused;
 use crate::run::state::{StepState, Wait};
@@ -88,7 +88,7 @@ impl Transition<'_> {
             if self.holds(key) {
                 self.machine.held.push(key);
             } else {
-                self.machine.work.push(Work::Release(key));
+                self.machine.work.push(Pending::Release(key));
             }
         }
     }

@@ -4,7 +4,7 @@
 use super::attempt::next_attempt;
 use super::frame::Activity;
 use super::legacy::LOSSES;
-use super::loss::{Next, lost};
+use super::loss::{AfterLoss, lost};
 use super::transition::Transition;
 use crate::policy::Policy;
 use crate::run::effect::Action;
@@ -112,8 +112,8 @@ impl Transition<'_> {
                 node.total += 1;
                 node.guarded = true;
                 // As for attempts, the next one has its number.
-                match Next::after(u16::try_from(node.total).unwrap_or(u16::MAX), policy, now, roll) {
-                    Next::At(at) if !once => {
+                match AfterLoss::after(u16::try_from(node.total).unwrap_or(u16::MAX), policy, now, roll) {
+                    AfterLoss::At(at) if !once => {
                         node.next -= 1;
                         Some(at)
                     }

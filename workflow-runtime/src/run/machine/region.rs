@@ -1,8 +1,8 @@
 //! Frames from their first step to their value: what `for`, `while`, `if`,
 //! `match`, `select!` and child workflows do when one of theirs has ended.
 
-use super::frame::{Fresh, Outcome, Phase};
-use super::transition::{Transition, Work};
+use super::frame::{BodyOutcome, Fresh, Phase};
+use super::transition::{Pending, Transition};
 use crate::failure::{Cause, Failure};
 use crate::run::effect::Action;
 use crate::run::event::Refused;
@@ -37,7 +37,7 @@ impl Transition<'_> {
             if frame.open_always > 0 {
                 for (number, step) in (0..).zip(frame.region.steps) {
                     if step.always && frame.nodes[number as usize].pending == 0 {
-                        self.machine.work.push(Work::Begin(Key { frame: id, step: number }));
+                        self.machine.work.push(Pending::Begin(Key { frame: id, step: number }));
                     }
                 }
                 return;
@@ -75,7 +75,7 @@ impl Transition<'_> {
                 // The workflow fails at its very end: what it did is undone.
                 self.machine.frames.at_mut(id.index).phase = Phase::Always;
                 self.fail_body(id, failure);
-                self.machine.work.push(Work::Advance(id));
+                self.machine.work.push(Pending::Advance(id));
             }
             (Err(failure), Some(parent)) => {
                 let frame = self.machine.frames.at_mut(id.index);
@@ -106,9 +106,9 @@ impl Transition<'_> {
     /// told, and its step can be looked at until then.
     pub fn blame(&mut self, body: u32, key: Key, attempts: u32, failure: Failure) {
         if let Some(body) = &mut self.machine.frames.at_mut(body).body
-            && body.outcome == Outcome::Well
+            && body.outcome == BodyOutcome::Well
         {
-            body.outcome = Outcome::Failed(key, attempts, failure);
+            body.outcome = BodyOutcome::Failed(key, attempts, failure);
             self.machine.frames.at_mut(key.frame.index).keeps += 1;
         }
     }
@@ -232,8 +232,8 @@ impl Transition<'_> {
             return;
         };
         let failed = match self.outcome(id.index) {
-            Outcome::Failed(key, attempts, failure) => Some((*key, *attempts, failure.clone())),
-            Outcome::Well | Outcome::Cancelled => None,
+            BodyOutcome::Failed(key, attempts, failure) => Some((*key, *attempts, failure.clone())),
+            BodyOutcome::Well | BodyOutcome::Cancelled => None,
         };
         let cause = failed.as_ref().map(|(key, ..)| *key);
         self.node_mut(parent).live -= 1;
@@ -245,7 +245,7 @@ impl Transition<'_> {
                 body.ghosts -= 1;
             }
             let scope = self.machine.frames.id(scope);
-            self.machine.work.push(Work::Advance(scope));
+            self.machine.work.push(Pending::Advance(scope));
             self.release(id.index);
         } else if let Some((first, attempts, failure)) = failed {
             // What fails a workflow is not recalled, so it has failed anew.
@@ -336,11 +336,11 @@ impl Transition<'_> {
         let close = frames.iter().map(|(frame, _)| Action::Close { frame });
         self.effects.actions.extend(close);
         let (state, cause) = match self.outcome(FrameId::ROOT.index) {
-            Outcome::Well => (RunState::Succeeded, None),
-            Outcome::Failed(key, attempts, failure) => {
+            BodyOutcome::Well => (RunState::Succeeded, None),
+            BodyOutcome::Failed(key, attempts, failure) => {
                 (RunState::Failed, Some((*key, *attempts, failure.clone())))
             }
-            Outcome::Cancelled => (RunState::Cancelled, None),
+            BodyOutcome::Cancelled => (RunState::Cancelled, None),
         };
         self.set_run(state);
         self.act(Action::Finish { state, cause });

@@ -5,7 +5,7 @@
 //! other; nothing recurses, however long a chain of steps is.
 
 use super::Machine;
-use super::frame::{Activity, NEVER, Node, Outcome, Phase};
+use super::frame::{Activity, BodyOutcome, NEVER, Node, Phase};
 use crate::failure::Failure;
 use crate::run::effect::{Action, Change, Effects};
 use crate::run::event::Refused;
@@ -16,7 +16,7 @@ use crate::task::place::{FrameId, Key};
 /// Something that may have become possible. Checked when its turn comes, as
 /// what was queued before it may have changed the matter.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Work {
+pub(super) enum Pending {
     /// A step's needs have ended.
     Begin(Key),
     /// A step is not held by a pause any more.
@@ -41,9 +41,9 @@ impl Transition<'_> {
             while let Some(&work) = self.machine.work.get(next) {
                 next += 1;
                 match work {
-                    Work::Begin(key) => self.begin(key),
-                    Work::Release(key) => self.begin_held(key),
-                    Work::Advance(frame) => self.advance(frame),
+                    Pending::Begin(key) => self.begin(key),
+                    Pending::Release(key) => self.begin_held(key),
+                    Pending::Advance(frame) => self.advance(frame),
                 }
                 if self.machine.state.is_ended() {
                     break;
@@ -70,7 +70,7 @@ impl Transition<'_> {
         } else if machine.cancelling {
             RunState::Cancelling
         // A run that has failed ends by itself, paused or not.
-        } else if machine.paused && body.is_some_and(|body| body.outcome == Outcome::Well) {
+        } else if machine.paused && body.is_some_and(|body| body.outcome == BodyOutcome::Well) {
             RunState::Paused
         } else if machine.busy > 0 {
             RunState::Running
@@ -224,13 +224,13 @@ impl Transition<'_> {
             let node = &mut frame.nodes[dependent as usize];
             node.pending -= 1;
             if node.pending == 0 {
-                self.machine.work.push(Work::Begin(Key { frame: id, step: dependent }));
+                self.machine.work.push(Pending::Begin(Key { frame: id, step: dependent }));
             }
         }
         let open = if step.always { &mut frame.open_always } else { &mut frame.open };
         *open -= 1;
         if *open == 0 {
-            self.machine.work.push(Work::Advance(id));
+            self.machine.work.push(Pending::Advance(id));
         }
         if frame.race && !frame.halted && frame.phase != Phase::Ended && frame.nodes[key.step as usize].valued
         {
@@ -239,11 +239,11 @@ impl Transition<'_> {
     }
 
     /// How the workflow frame `index` is going.
-    pub fn outcome(&self, index: u32) -> &Outcome {
+    pub fn outcome(&self, index: u32) -> &BodyOutcome {
         match &self.machine.frames.at(index).body {
             Some(body) => &body.outcome,
             // Only asked of workflow frames, and each of them has a body.
-            None => &Outcome::Well,
+            None => &BodyOutcome::Well,
         }
     }
 }

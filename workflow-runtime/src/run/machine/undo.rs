@@ -4,8 +4,8 @@
 use super::Machine;
 use super::attempt::next_attempt;
 use super::frame::{Activity, NEVER};
-use super::loss::{Next, interrupted, lost};
-use super::transition::{Transition, Work};
+use super::loss::{AfterLoss, interrupted, lost};
+use super::transition::{Pending, Transition};
 use crate::failure::{Cause, Failure};
 use crate::run::effect::Action;
 use crate::run::event::AttemptEnd;
@@ -175,14 +175,14 @@ impl Transition<'_> {
         node.failure = Some(Box::new(if was_lost { lost("undo") } else { interrupted("undo") }));
         let next = match was_lost {
             // It is unknown what it has done, and it must not be repeated.
-            _ if undo.task.at_most_once => Next::Suspected,
-            true => Next::after(node.losses, &undo.task.policy, now, roll),
-            false => Next::At(now),
+            _ if undo.task.at_most_once => AfterLoss::Suspected,
+            true => AfterLoss::after(node.losses, &undo.task.policy, now, roll),
+            false => AfterLoss::At(now),
         };
         match next {
-            Next::Suspected => self.suspect(key),
-            Next::At(at) if at <= now => self.start_undo(key),
-            Next::At(at) => self.await_undo(key, at),
+            AfterLoss::Suspected => self.suspect(key),
+            AfterLoss::At(at) if at <= now => self.start_undo(key),
+            AfterLoss::At(at) => self.await_undo(key, at),
         }
     }
 
@@ -193,7 +193,7 @@ impl Transition<'_> {
                 body.undoing = None;
             }
             let scope = self.machine.frames.id(scope);
-            self.machine.work.push(Work::Advance(scope));
+            self.machine.work.push(Pending::Advance(scope));
         }
         self.unkeep(key);
     }

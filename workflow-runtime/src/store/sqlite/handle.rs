@@ -25,9 +25,9 @@ pub(super) type FileId = std::path::PathBuf;
 const PRIVATE: u32 = 0o600;
 
 /// The databases that are open in this process.
-static OPEN: Mutex<BTreeMap<FileId, Shared>> = Mutex::new(BTreeMap::new());
+static OPEN: Mutex<BTreeMap<FileId, OpenFile>> = Mutex::new(BTreeMap::new());
 
-struct Shared {
+struct OpenFile {
     file: File,
     /// What holds the lock where the database itself cannot.
     beside: Option<File>,
@@ -38,7 +38,7 @@ struct Shared {
     is_owned: bool,
 }
 
-impl Shared {
+impl OpenFile {
     /// What is locked. On Linux the database itself: a lock that its hard links
     /// have as well, that moves with it, and that cannot be removed. SQLite's
     /// own locks are of another kind there. Elsewhere the two would meet, so a
@@ -87,7 +87,7 @@ impl Handle {
         Self::of(&mut open, file, path)
     }
 
-    fn of(open: &mut BTreeMap<FileId, Shared>, file: File, path: &Path) -> io::Result<Self> {
+    fn of(open: &mut BTreeMap<FileId, OpenFile>, file: File, path: &Path) -> io::Result<Self> {
         let id = id_of(&file.metadata()?, path)?;
         if let Some(shared) = open.get_mut(&id) {
             // It was put there while we looked.
@@ -95,7 +95,7 @@ impl Handle {
             shared.holders += 1;
         } else {
             let shared =
-                Shared { file, beside: beside(path)?, spare: Vec::new(), holders: 1, is_owned: false };
+                OpenFile { file, beside: beside(path)?, spare: Vec::new(), holders: 1, is_owned: false };
             open.insert(id.clone(), shared);
         }
         Ok(Self(id))
@@ -182,7 +182,7 @@ impl Handle {
         None
     }
 
-    fn with<T>(&self, act: impl FnOnce(&mut Shared) -> io::Result<T>) -> io::Result<T> {
+    fn with<T>(&self, act: impl FnOnce(&mut OpenFile) -> io::Result<T>) -> io::Result<T> {
         match table().get_mut(&self.0) {
             Some(shared) => act(shared),
             None => Err(io::ErrorKind::NotFound.into()),
@@ -209,7 +209,7 @@ pub(super) fn is_owned_at(path: &Path) -> bool {
 
 /// Whether no process holds the lock for itself. Shared, so that those who
 /// look are not in each other's way.
-fn is_free(shared: &Shared) -> io::Result<bool> {
+fn is_free(shared: &OpenFile) -> io::Result<bool> {
     match shared.locked().try_lock_shared() {
         Ok(()) => shared.locked().unlock().map(|()| true),
         Err(TryLockError::WouldBlock) => Ok(false),
@@ -224,7 +224,7 @@ pub(super) fn copy_of(path: &Path) -> io::Result<File> {
     table().get(&id).ok_or(io::ErrorKind::NotFound)?.file.try_clone()
 }
 
-fn table() -> MutexGuard<'static, BTreeMap<FileId, Shared>> {
+fn table() -> MutexGuard<'static, BTreeMap<FileId, OpenFile>> {
     OPEN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

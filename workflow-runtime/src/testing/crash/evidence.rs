@@ -14,11 +14,11 @@ use crate::store::{self, Entry, Memory, Store, StoreError, StoredEntry, StoredRu
 use crate::task::definition::Graph;
 
 #[derive(Default)]
-pub(super) struct Evidence(Mutex<Seen>);
+pub(super) struct Evidence(Mutex<Observed>);
 
 #[derive(Default)]
-struct Seen {
-    steps: HashMap<String, Step>,
+struct Observed {
+    steps: HashMap<String, StepEvidence>,
     /// How many signals of each name were accepted.
     signals: HashMap<String, usize>,
     ended: Option<RunState>,
@@ -30,7 +30,7 @@ struct Seen {
 
 /// One step, over all processes.
 #[derive(Default)]
-struct Step {
+struct StepEvidence {
     /// As it is committed.
     state: Option<StepState>,
     /// How many starts are committed, and how many there were.
@@ -153,12 +153,12 @@ impl Evidence {
         assert!(problems.is_empty(), "not as promised:\n  {problems}\n{self}");
     }
 
-    fn seen(&self) -> MutexGuard<'_, Seen> {
+    fn seen(&self) -> MutexGuard<'_, Observed> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Seen {
+impl Observed {
     fn tell(&mut self, line: String) {
         self.story.push(line);
     }

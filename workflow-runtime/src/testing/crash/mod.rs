@@ -198,7 +198,7 @@ where
     /// One run, through all the deaths that come to it.
     fn scenario(&self, deaths: &[Death], expected: Option<&str>) -> Lived {
         (self.before_each)();
-        let _told = Told(deaths);
+        let _told = TellDeaths(deaths);
         let evidence = Arc::new(Evidence::default());
         let memory = Memory::new();
         let mut lived = Lived { result: String::new(), writes: 0, deaths: 0 };
@@ -300,9 +300,9 @@ fn words<T: Durable>(result: &Result<T>) -> String {
 }
 
 /// Says where a process died, when a test fails.
-struct Told<'a>(&'a [Death]);
+struct TellDeaths<'a>(&'a [Death]);
 
-impl Drop for Told<'_> {
+impl Drop for TellDeaths<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
             eprintln!("crash_everywhere: {}", Deaths(self.0));

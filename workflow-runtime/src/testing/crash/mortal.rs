@@ -38,12 +38,12 @@ pub(super) struct Mortal {
     gone: Memory,
     evidence: Arc<Evidence>,
     death: Death,
-    life: Mutex<Life>,
+    life: Mutex<ProcessLife>,
     died: Notify,
 }
 
 #[derive(Default)]
-struct Life {
+struct ProcessLife {
     writes: usize,
     dead: bool,
     /// Kept until the process is gone: an answer that is dropped is heard.
@@ -51,7 +51,7 @@ struct Life {
 }
 
 /// What becomes of a write.
-enum Fate {
+enum WriteEnd {
     Answered,
     Unheard,
     Lost,
@@ -84,25 +84,25 @@ impl Mortal {
         drop(unanswered);
     }
 
-    fn life(&self) -> MutexGuard<'_, Life> {
+    fn life(&self) -> MutexGuard<'_, ProcessLife> {
         self.life.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn next_fate(&self) -> Fate {
+    fn next_fate(&self) -> WriteEnd {
         let mut life = self.life();
         if life.dead {
-            return Fate::Lost;
+            return WriteEnd::Lost;
         }
         let write = life.writes + 1;
         let fate = match self.death {
-            Death::Before(last) if write >= last => Fate::Lost,
-            Death::Unheard(last) if write >= last => Fate::Unheard,
-            _ => Fate::Answered,
+            Death::Before(last) if write >= last => WriteEnd::Lost,
+            Death::Unheard(last) if write >= last => WriteEnd::Unheard,
+            _ => WriteEnd::Answered,
         };
-        life.writes += usize::from(!matches!(fate, Fate::Lost));
-        life.dead = !matches!(fate, Fate::Answered);
+        life.writes += usize::from(!matches!(fate, WriteEnd::Lost));
+        life.dead = !matches!(fate, WriteEnd::Answered);
         drop(life);
-        if !matches!(fate, Fate::Answered) {
+        if !matches!(fate, WriteEnd::Answered) {
             self.died.notify_one();
         }
         fate
@@ -121,7 +121,7 @@ impl Layer for Mortal {
 
     fn create(&self, run: NewRun, done: Done<Result<Created, StoreError>>) {
         let fate = self.next_fate();
-        if matches!(fate, Fate::Lost) {
+        if matches!(fate, WriteEnd::Lost) {
             return self.keep(done);
         }
         let entries = run.entries.clone();
@@ -142,7 +142,7 @@ impl Layer for Mortal {
 
     fn append(&self, batch: Batch, done: Done<Result<(), StoreError>>) {
         let fate = self.next_fate();
-        if matches!(fate, Fate::Lost) {
+        if matches!(fate, WriteEnd::Lost) {
             return self.keep(done);
         }
         let (entries, end) = (batch.entries.clone(), batch.end.clone());
@@ -168,17 +168,17 @@ impl Layer for Mortal {
 
     fn mark(&self, tick: Tick) -> Result<(), StoreError> {
         match self.next_fate() {
-            Fate::Answered => self.memory.mark(tick),
-            Fate::Unheard => self.memory.mark(tick).and(Err(StoreError::Closed)),
-            Fate::Lost => Err(StoreError::Closed),
+            WriteEnd::Answered => self.memory.mark(tick),
+            WriteEnd::Unheard => self.memory.mark(tick).and(Err(StoreError::Closed)),
+            WriteEnd::Lost => Err(StoreError::Closed),
         }
     }
 
     fn put_schedule(&self, schedule: StoredSchedule, rule: &str) -> Result<(), StoreError> {
         match self.next_fate() {
-            Fate::Answered => self.memory.put_schedule(schedule, rule),
-            Fate::Unheard => self.memory.put_schedule(schedule, rule).and(Err(StoreError::Closed)),
-            Fate::Lost => Err(StoreError::Closed),
+            WriteEnd::Answered => self.memory.put_schedule(schedule, rule),
+            WriteEnd::Unheard => self.memory.put_schedule(schedule, rule).and(Err(StoreError::Closed)),
+            WriteEnd::Lost => Err(StoreError::Closed),
         }
     }
 
@@ -189,11 +189,11 @@ impl Layer for Mortal {
 }
 
 impl Mortal {
-    fn answer<T: 'static>(&self, fate: Fate, written: &Mutex<Option<T>>, done: Done<T>) {
+    fn answer<T: 'static>(&self, fate: WriteEnd, written: &Mutex<Option<T>>, done: Done<T>) {
         let answer = written.lock().unwrap_or_else(PoisonError::into_inner).take();
         match (fate, answer) {
             // The memory answers before it returns.
-            (Fate::Answered, Some(answer)) => done(answer),
+            (WriteEnd::Answered, Some(answer)) => done(answer),
             _ => self.keep(done),
         }
     }

@@ -3,7 +3,7 @@
 use rusqlite::{OptionalExtension, params};
 
 use super::operate::reply;
-use super::{Cursor, Tables, Trouble, Work};
+use super::{Cursor, Tables, Work, WriteFailure};
 use crate::run::RunState;
 use crate::store::names::run_state_name;
 use crate::store::sqlite::encode::{
@@ -64,7 +64,7 @@ impl Append {
     }
 
     /// What goes with an append now and then.
-    fn rest(&self, tables: &mut Tables<'_>) -> Result<(), Trouble> {
+    fn rest(&self, tables: &mut Tables<'_>) -> Result<(), WriteFailure> {
         let run = self.batch.run;
         if let Some((hash, blueprint)) = &self.batch.blueprint {
             tables.insert_blueprint(*hash, blueprint)?;
@@ -87,10 +87,10 @@ impl Work for Append {
         remember.try_for_each(|(remembered, file)| keep(file.as_ref(), Some(&remembered.value), values))
     }
 
-    fn apply(&self, tables: &mut Tables<'_>) -> Result<(), Trouble> {
+    fn apply(&self, tables: &mut Tables<'_>) -> Result<(), WriteFailure> {
         let run = self.batch.run;
         let mut cursor = tables.cursor(run)?;
-        self.batch.check(cursor.next_seq, cursor.ended).map_err(Trouble::Refused)?;
+        self.batch.check(cursor.next_seq, cursor.ended).map_err(WriteFailure::Refused)?;
         cursor.next_seq = tables.insert_entries(run, cursor.next_seq, &self.entries)?;
         let wake = match self.batch.sleep {
             Sleep::Unchanged => None,

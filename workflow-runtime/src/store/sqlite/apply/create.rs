@@ -3,7 +3,7 @@
 use rusqlite::{OptionalExtension, params};
 
 use super::operate::{is_wanted, reply};
-use super::{Cursor, Tables, Trouble, Work};
+use super::{Cursor, Tables, Work, WriteFailure};
 use crate::run::Timestamp;
 use crate::store::names::run_state_name;
 use crate::store::sqlite::encode::{Prepared, Readable, fits, keep_entries, prepare, size_of, time};
@@ -33,7 +33,7 @@ impl Work for Create {
         keep_entries(&self.entries, values)
     }
 
-    fn apply(&self, tables: &mut Tables<'_>) -> Result<Created, Trouble> {
+    fn apply(&self, tables: &mut Tables<'_>) -> Result<Created, WriteFailure> {
         let new = &self.run;
         if let Some(existing) = tables.find(new.key.as_deref(), &new.id)? {
             return Ok(Created::Existing(Box::new(existing)));
@@ -76,7 +76,7 @@ impl Work for Create {
 }
 
 /// Moves a schedule's mark to a tick, which has to lie after it.
-fn take(tables: &Tables<'_>, tick: &Tick) -> Result<(), Trouble> {
+fn take(tables: &Tables<'_>, tick: &Tick) -> Result<(), WriteFailure> {
     let sql = "SELECT mark FROM schedules WHERE schedule = ?1";
     let mark: rusqlite::Result<Option<i64>> =
         tables.conn.query_row(sql, [&tick.schedule], |row| row.get(0)).optional();
@@ -84,7 +84,7 @@ fn take(tables: &Tables<'_>, tick: &Tick) -> Result<(), Trouble> {
         Some(mark) if time(tick.at) <= mark => {
             let mark = Timestamp(u64::try_from(mark).unwrap_or_default());
             let (schedule, at) = (tick.schedule.clone(), tick.at);
-            Err(Trouble::Refused(StoreError::StaleTick { schedule, at, mark }))
+            Err(WriteFailure::Refused(StoreError::StaleTick { schedule, at, mark }))
         }
         _ => tables.move_mark(tick),
     }

@@ -2,7 +2,7 @@
 
 use rusqlite::params;
 
-use super::{Tables, Trouble, Work};
+use super::{Tables, Work, WriteFailure};
 use crate::store::sqlite::encode::{Readable, fits, time};
 use crate::store::{LogLine, StoreError};
 
@@ -19,7 +19,7 @@ impl Say {
 impl Work for Say {
     type Outcome = ();
 
-    fn apply(&self, tables: &mut Tables<'_>) -> Result<(), Trouble> {
+    fn apply(&self, tables: &mut Tables<'_>) -> Result<(), WriteFailure> {
         for line in &self.0 {
             let LogLine { run, path, attempt, undo, seq, at, level, text } = line;
             let (seq, level, text) = (seq.cast_signed(), level.name(), Readable(text));

@@ -34,7 +34,7 @@ use crate::store::{RunRef, StoreError, StoredRun, Tick};
 const CURSORS: usize = 65_536;
 
 /// Why a write did not happen.
-pub(super) enum Trouble {
+pub(super) enum WriteFailure {
     /// Nothing was written of it; the rest of its group goes on.
     Refused(StoreError),
     /// It may be half written.
@@ -51,7 +51,7 @@ pub(super) trait Work: Send + 'static {
         Ok(())
     }
 
-    fn apply(&self, tables: &mut Tables<'_>) -> Result<Self::Outcome, Trouble>;
+    fn apply(&self, tables: &mut Tables<'_>) -> Result<Self::Outcome, WriteFailure>;
 
     /// The run whose writes have to keep their order.
     fn run(&self) -> Option<RunRef> {
@@ -238,36 +238,36 @@ impl<'c> Tables<'c> {
         self.garbage.extend(files.into_iter().flatten().filter_map(|file| Name::parse(&file)));
     }
 
-    fn failed(&self, error: &rusqlite::Error) -> Trouble {
-        Trouble::Failed(sqlite_error(self.path(), error))
+    fn failed(&self, error: &rusqlite::Error) -> WriteFailure {
+        WriteFailure::Failed(sqlite_error(self.path(), error))
     }
 
-    fn find(&mut self, key: Option<&str>, id: &str) -> Result<Option<StoredRun>, Trouble> {
+    fn find(&mut self, key: Option<&str>, id: &str) -> Result<Option<StoredRun>, WriteFailure> {
         let asked = [(&mut self.run_by_key, key), (&mut self.run_by_id, Some(id))];
         for (statement, value) in asked {
             let Some(value) = value else { continue };
-            let failed = |error| Trouble::Failed(sqlite_error(self.values.database(), &error));
+            let failed = |error| WriteFailure::Failed(sqlite_error(self.values.database(), &error));
             let mut rows = statement.query([value]).map_err(failed)?;
             if let Some(row) = rows.next().map_err(failed)? {
-                return rows::run(&self.values, row).map(Some).map_err(Trouble::Refused);
+                return rows::run(&self.values, row).map(Some).map_err(WriteFailure::Refused);
             }
         }
         Ok(None)
     }
 
-    fn cursor(&mut self, run: RunRef) -> Result<Cursor, Trouble> {
+    fn cursor(&mut self, run: RunRef) -> Result<Cursor, WriteFailure> {
         if let Some(cursor) = self.cursors.get(&run) {
             return Ok(*cursor);
         }
         let read = |row: &Row<'_>| Ok((row.get(0)?, row.get::<_, Option<i64>>(1)?));
         let found = self.cursor.query_row([run.0], read).optional();
         match found.map_err(|error| self.failed(&error))? {
-            None => Err(Trouble::Refused(StoreError::UnknownRun { run })),
+            None => Err(WriteFailure::Refused(StoreError::UnknownRun { run })),
             Some((ended, last)) => {
                 let next_seq = last.map_or(Some(0), |last| u64::try_from(last).ok()?.checked_add(1));
                 let damaged = || {
                     let what = format!("table `journal`: the last `seq` of run {} is negative", run.0);
-                    Trouble::Refused(StoreError::Damaged { path: self.path().to_owned(), what })
+                    WriteFailure::Refused(StoreError::Damaged { path: self.path().to_owned(), what })
                 };
                 Ok(Cursor { next_seq: next_seq.ok_or_else(damaged)?, ended })
             }
@@ -285,7 +285,7 @@ impl<'c> Tables<'c> {
     }
 
     /// Returns the number after the last one.
-    fn insert_entries(&mut self, run: RunRef, first: u64, entries: &[Prepared]) -> Result<u64, Trouble> {
+    fn insert_entries(&mut self, run: RunRef, first: u64, entries: &[Prepared]) -> Result<u64, WriteFailure> {
         let mut seq = first;
         for Prepared { entry, changes, file } in entries {
             let (value, value_type, value_file) = columns(entry.value.as_ref(), file.as_ref());
@@ -305,7 +305,7 @@ impl<'c> Tables<'c> {
         Ok(seq)
     }
 
-    fn insert_blueprint(&mut self, hash: u64, blueprint: &str) -> Result<(), Trouble> {
+    fn insert_blueprint(&mut self, hash: u64, blueprint: &str) -> Result<(), WriteFailure> {
         if self.blueprints.insert(hash) {
             self.new_blueprints.push(hash);
             let sql = "INSERT INTO blueprints (hash, blueprint) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
@@ -316,7 +316,7 @@ impl<'c> Tables<'c> {
     }
 
     /// Moves the mark of a schedule, forward only.
-    fn move_mark(&self, tick: &Tick) -> Result<(), Trouble> {
+    fn move_mark(&self, tick: &Tick) -> Result<(), WriteFailure> {
         let sql = "INSERT INTO schedules (schedule, mark) VALUES (?1, ?2) \
                    ON CONFLICT (schedule) DO UPDATE SET mark = max(mark, excluded.mark)";
         let moved = self.conn.execute(sql, params![tick.schedule, time(tick.at)]);

@@ -3,7 +3,7 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{Tables, Trouble, Work};
+use super::{Tables, Work, WriteFailure};
 use crate::run::Timestamp;
 use crate::store::sqlite::encode::{count, time};
 use crate::store::sqlite::migrate::ENCRYPTED_ID;
@@ -15,7 +15,7 @@ pub(in crate::store::sqlite) struct Ask(pub(in crate::store::sqlite) Request);
 impl Work for Ask {
     type Outcome = i64;
 
-    fn apply(&self, tables: &mut Tables<'_>) -> Result<i64, Trouble> {
+    fn apply(&self, tables: &mut Tables<'_>) -> Result<i64, WriteFailure> {
         insert_request(tables.conn, &self.0).map_err(|error| tables.failed(&error))
     }
 }
@@ -51,11 +51,11 @@ pub(in crate::store::sqlite) fn answer_request(
 }
 
 /// What has been withdrawn starts nothing.
-pub(super) fn is_wanted(tables: &Tables<'_>, number: i64) -> Result<(), Trouble> {
+pub(super) fn is_wanted(tables: &Tables<'_>, number: i64) -> Result<(), WriteFailure> {
     let sql = "SELECT refused FROM requests WHERE number = ?1";
     let refused = tables.conn.query_row(sql, [number], |row| row.get::<_, Option<String>>(0)).optional();
     match refused.map_err(|error| tables.failed(&error))?.flatten() {
-        Some(refused) if refused == WITHDRAWN => Err(Trouble::Refused(StoreError::Withdrawn { number })),
+        Some(refused) if refused == WITHDRAWN => Err(WriteFailure::Refused(StoreError::Withdrawn { number })),
         _ => Ok(()),
     }
 }
@@ -69,13 +69,13 @@ pub(in crate::store::sqlite) struct Reply {
 impl Work for Reply {
     type Outcome = ();
 
-    fn apply(&self, tables: &mut Tables<'_>) -> Result<(), Trouble> {
+    fn apply(&self, tables: &mut Tables<'_>) -> Result<(), WriteFailure> {
         reply(tables, self.number, &self.answer)
     }
 }
 
 /// Also what goes with the commit of what was wanted.
-pub(super) fn reply(tables: &Tables<'_>, number: i64, answer: &Answer) -> Result<(), Trouble> {
+pub(super) fn reply(tables: &Tables<'_>, number: i64, answer: &Answer) -> Result<(), WriteFailure> {
     answer_request(tables.conn, number, answer).map(drop).map_err(|error| tables.failed(&error))
 }
 
@@ -85,7 +85,7 @@ pub(in crate::store::sqlite) struct Mark(pub(in crate::store::sqlite) Tick);
 impl Work for Mark {
     type Outcome = ();
 
-    fn apply(&self, tables: &mut Tables<'_>) -> Result<(), Trouble> {
+    fn apply(&self, tables: &mut Tables<'_>) -> Result<(), WriteFailure> {
         tables.move_mark(&self.0)
     }
 }
@@ -99,7 +99,7 @@ pub(in crate::store::sqlite) struct PutSchedule(
 impl Work for PutSchedule {
     type Outcome = ();
 
-    fn apply(&self, tables: &mut Tables<'_>) -> Result<(), Trouble> {
+    fn apply(&self, tables: &mut Tables<'_>) -> Result<(), WriteFailure> {
         let sql = "INSERT INTO schedules (schedule, mark, rule) VALUES (?1, ?2, ?3) ON CONFLICT (schedule) \
                    DO UPDATE SET mark = excluded.mark, rule = excluded.rule";
         let Self(StoredSchedule { schedule, mark }, rule) = self;
@@ -115,7 +115,7 @@ pub(in crate::store::sqlite) struct PutKeys(pub(in crate::store::sqlite) Vec<Sea
 impl Work for PutKeys {
     type Outcome = ();
 
-    fn apply(&self, tables: &mut Tables<'_>) -> Result<(), Trouble> {
+    fn apply(&self, tables: &mut Tables<'_>) -> Result<(), WriteFailure> {
         let sql = "INSERT INTO keys (id, sealed_with, sealed) VALUES (?1, ?2, ?3) ON CONFLICT (id) \
                    DO UPDATE SET sealed_with = excluded.sealed_with, sealed = excluded.sealed";
         for SealedKey { id, with, sealed } in &self.0 {
@@ -136,7 +136,7 @@ pub(in crate::store::sqlite) struct Forget {
 impl Work for Forget {
     type Outcome = usize;
 
-    fn apply(&self, tables: &mut Tables<'_>) -> Result<usize, Trouble> {
+    fn apply(&self, tables: &mut Tables<'_>) -> Result<usize, WriteFailure> {
         let forget = || {
             let mut delete = tables.conn.prepare(
                 "DELETE FROM remembered WHERE number IN ( \

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use rusqlite::params;
 
-use super::{Tables, Trouble, Work};
+use super::{Tables, Work, WriteFailure};
 use crate::run::Timestamp;
 use crate::store::sqlite::encode::{count, time};
 
@@ -21,7 +21,7 @@ pub(in crate::store::sqlite) struct Remove {
 impl Work for Remove {
     type Outcome = usize;
 
-    fn apply(&self, tables: &mut Tables<'_>) -> Result<usize, Trouble> {
+    fn apply(&self, tables: &mut Tables<'_>) -> Result<usize, WriteFailure> {
         self.remove(tables).map_err(|error| tables.failed(&error))
     }
 }

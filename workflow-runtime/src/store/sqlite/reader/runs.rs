@@ -14,12 +14,12 @@ const FOUND: usize = 20;
 
 /// Runs, and those that could not be read.
 #[derive(Default)]
-struct Runs {
+struct ReadRuns {
     good: Vec<StoredRun>,
     left_out: Vec<(RunRef, StoreError)>,
 }
 
-impl Runs {
+impl ReadRuns {
     /// Takes in others, in order, and leaves what is more than a page to the
     /// next one.
     fn merge(&mut self, others: Self, at_most: usize) {
@@ -61,7 +61,7 @@ impl Reader {
             let _view = conn.unchecked_transaction()?;
             let first = params![after.map_or(i64::MIN, |run| run.0)];
             self.take(&mut *conn.prepare_cached(&sql)?, first, at_most, runs)?;
-            let mut due = Runs::default();
+            let mut due = ReadRuns::default();
             self.take_due(conn, now, after, at_most, &mut due)?;
             runs.merge(due, at_most);
             Ok(())
@@ -101,7 +101,7 @@ impl Reader {
         now: Timestamp,
         after: Option<RunRef>,
         at_most: usize,
-        runs: &mut Runs,
+        runs: &mut ReadRuns,
     ) -> rusqlite::Result<()> {
         let sql = "SELECT run FROM runs INDEXED BY runs_by_wake \
                    WHERE ended_at IS NULL AND wake_at <= ?2 AND wake_at < ?4 AND run > ?1 \
@@ -118,7 +118,7 @@ impl Reader {
         at: Timestamp,
         after: Option<RunRef>,
         at_most: usize,
-        runs: &mut Runs,
+        runs: &mut ReadRuns,
     ) -> rusqlite::Result<()> {
         let mut numbers = conn.prepare_cached(sql)?;
         let one = format!("SELECT {} FROM runs WHERE run = ?1", rows::RUN_COLUMNS);
@@ -169,7 +169,7 @@ impl Reader {
     }
 
     fn named(&self, filter: &RunFilter) -> Result<Vec<StoredRun>, StoreError> {
-        let mut runs = Runs::default();
+        let mut runs = ReadRuns::default();
         self.with(|conn| {
             self.filtered(conn, filter, &mut runs).map_err(|error| self.failed(&error))?;
             self.confirm(conn, &mut runs)
@@ -180,7 +180,7 @@ impl Reader {
         }
     }
 
-    fn filtered(&self, conn: &Connection, filter: &RunFilter, runs: &mut Runs) -> rusqlite::Result<()> {
+    fn filtered(&self, conn: &Connection, filter: &RunFilter, runs: &mut ReadRuns) -> rusqlite::Result<()> {
         let (sql, values) = filter::statement(filter);
         self.take(&mut *conn.prepare_cached(&sql)?, params_from_iter(values), filter.at_most, runs)
     }
@@ -287,9 +287,9 @@ impl Reader {
     /// the others.
     fn tolerant(
         &self,
-        ask: impl FnOnce(&Connection, &mut Runs) -> rusqlite::Result<()>,
+        ask: impl FnOnce(&Connection, &mut ReadRuns) -> rusqlite::Result<()>,
     ) -> Result<Vec<StoredRun>, StoreError> {
-        let mut runs = Runs::default();
+        let mut runs = ReadRuns::default();
         self.with(|conn| {
             ask(conn, &mut runs).map_err(|error| self.failed(&error))?;
             self.confirm(conn, &mut runs)
@@ -306,7 +306,7 @@ impl Reader {
         statement: &mut Statement<'_>,
         params: impl Params,
         at_most: usize,
-        runs: &mut Runs,
+        runs: &mut ReadRuns,
     ) -> rusqlite::Result<()> {
         let mut rows = statement.query(params)?;
         while runs.good.len() < at_most
@@ -321,7 +321,7 @@ impl Reader {
     }
 
     /// A run that is gone by now is not damaged: its values went with it.
-    fn confirm(&self, conn: &Connection, runs: &mut Runs) -> Result<(), StoreError> {
+    fn confirm(&self, conn: &Connection, runs: &mut ReadRuns) -> Result<(), StoreError> {
         let mut gone = Vec::new();
         for (run, _) in &runs.left_out {
             let sql = "SELECT EXISTS (SELECT 1 FROM runs WHERE run = ?1)";

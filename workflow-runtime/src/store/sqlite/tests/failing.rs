@@ -3,7 +3,7 @@
 use std::sync::{Arc, mpsc};
 
 use super::support::{Scratch, append, batch, create, wait};
-use crate::store::sqlite::apply::{Tables, Trouble, Work};
+use crate::store::sqlite::apply::{Tables, Work, WriteFailure};
 use crate::store::sqlite::errors::sqlite_error;
 use crate::store::{Payload, Sqlite, Store, StoreError};
 
@@ -13,9 +13,9 @@ struct Sql(&'static str);
 impl Work for Sql {
     type Outcome = ();
 
-    fn apply(&self, tables: &mut Tables<'_>) -> Result<(), Trouble> {
+    fn apply(&self, tables: &mut Tables<'_>) -> Result<(), WriteFailure> {
         let done = tables.conn.execute_batch(self.0);
-        done.map_err(|error| Trouble::Failed(sqlite_error(tables.path(), &error)))
+        done.map_err(|error| WriteFailure::Failed(sqlite_error(tables.path(), &error)))
     }
 }
 

@@ -6,7 +6,7 @@ use rusqlite::Connection;
 
 use super::failing::hold;
 use super::support::{Scratch, append, at, batch, create, wait};
-use crate::store::sqlite::apply::{Tables, Trouble, Work};
+use crate::store::sqlite::apply::{Tables, Work, WriteFailure};
 use crate::store::{
     Durability, LogFilter, LogLevel, LogLine, Payload, RunRef, Sqlite, Store, StoreError, Transact,
     Transacted, Visitor,
@@ -106,7 +106,7 @@ struct Pragma;
 impl Work for Pragma {
     type Outcome = i64;
 
-    fn apply(&self, tables: &mut Tables<'_>) -> Result<i64, Trouble> {
+    fn apply(&self, tables: &mut Tables<'_>) -> Result<i64, WriteFailure> {
         Ok(pragma(tables))
     }
 }
@@ -116,7 +116,7 @@ struct PragmaOfLines(mpsc::Sender<i64>);
 impl Work for PragmaOfLines {
     type Outcome = ();
 
-    fn apply(&self, tables: &mut Tables<'_>) -> Result<(), Trouble> {
+    fn apply(&self, tables: &mut Tables<'_>) -> Result<(), WriteFailure> {
         self.0.send(pragma(tables)).unwrap();
         Ok(())
     }

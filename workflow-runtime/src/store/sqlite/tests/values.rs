@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use super::failing::hold;
 use super::support::{Scratch, append, at, batch, create, wait};
 use crate::run::{RunState, Timestamp};
-use crate::store::sqlite::apply::{Tables, Trouble, Work};
+use crate::store::sqlite::apply::{Tables, Work, WriteFailure};
 use crate::store::{Batch, Payload, Remembered, RunEnd, RunFilter, RunRef, Sqlite, Store, StoreError};
 
 const LARGE: usize = 70_000;
@@ -137,8 +137,8 @@ struct Failing;
 impl Work for Failing {
     type Outcome = ();
 
-    fn apply(&self, _: &mut Tables<'_>) -> Result<(), Trouble> {
-        Err(Trouble::Failed(StoreError::Other { message: "no".to_owned() }))
+    fn apply(&self, _: &mut Tables<'_>) -> Result<(), WriteFailure> {
+        Err(WriteFailure::Failed(StoreError::Other { message: "no".to_owned() }))
     }
 }
 

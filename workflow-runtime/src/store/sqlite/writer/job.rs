@@ -2,7 +2,7 @@
 
 use std::panic::AssertUnwindSafe;
 
-use crate::store::sqlite::apply::{Tables, Trouble, Work};
+use crate::store::sqlite::apply::{Tables, Work, WriteFailure};
 use crate::store::sqlite::values::Values;
 use crate::store::{Done, RunRef, StoreError};
 
@@ -61,12 +61,12 @@ impl<W: Work> Job for Pending<W> {
     fn apply(&mut self, tables: &mut Tables<'_>) -> Result<(), StoreError> {
         let applied = match &self.kept {
             Ok(()) => self.work.apply(tables),
-            Err(error) => Err(Trouble::Refused(error.clone())),
+            Err(error) => Err(WriteFailure::Refused(error.clone())),
         };
         self.outcome = Some(match applied {
             Ok(outcome) => Ok(outcome),
-            Err(Trouble::Refused(error)) => Err(error),
-            Err(Trouble::Failed(error)) => return Err(error),
+            Err(WriteFailure::Refused(error)) => Err(error),
+            Err(WriteFailure::Failed(error)) => return Err(error),
         });
         Ok(())
     }

@@ -40,19 +40,19 @@ const GROUP: usize = 256;
 
 /// What others see of it.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Shown(Arc<Seen>);
+pub(super) struct Shown(Arc<SharedState>);
 
 #[derive(Debug, Default)]
-struct Seen {
+struct SharedState {
     fault: Mutex<Option<Fault>>,
-    held: Mutex<Option<Held>>,
+    held: Mutex<Option<HeldThread>>,
     /// Where other processes are told.
     board: Mutex<Option<Board>>,
 }
 
 /// A task's transaction that has the thread.
 #[derive(Debug)]
-struct Held {
+struct HeldThread {
     error: StoreError,
     since: Instant,
     /// Whether other processes have been told.
@@ -360,7 +360,7 @@ impl Late {
         }
         let (path, key) = (tables.path().to_owned(), transacting.key().unwrap_or_default().to_owned());
         let error = StoreError::Held { path, key };
-        *lock(&self.shown.0.held) = Some(Held { error, since: Instant::now(), told: false });
+        *lock(&self.shown.0.held) = Some(HeldThread { error, since: Instant::now(), told: false });
         let performed = transacting.perform(tables, lent.conn, lent.guard);
         let held = lock(&self.shown.0.held).take();
         self.changed |= held.is_some_and(|held| held.told);

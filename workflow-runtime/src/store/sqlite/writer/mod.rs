@@ -217,9 +217,9 @@ fn run(opened: Opened, queued: &Receiver<Message>, shown: Shown) {
         late.see_to(&mut tables, &lent);
         group::commit(&mut tables, &mut group, &mut late);
         match next {
-            Next::Group => {}
-            Next::Transact(transacting) => late.transact(&mut tables, &lent, transacting),
-            Next::Closed => open = false,
+            AfterGroup::Group => {}
+            AfterGroup::Transact(transacting) => late.transact(&mut tables, &lent, transacting),
+            AfterGroup::Closed => open = false,
         }
         // After them, so that no commit of a run waits for a line that came
         // before it.
@@ -283,7 +283,7 @@ impl Lines {
 }
 
 /// What comes after a group.
-enum Next {
+enum AfterGroup {
     Group,
     Transact(Transacting),
     Closed,
@@ -297,7 +297,7 @@ fn collect(
     lines: &mut Lines,
     chores: &mut Chores,
     late: &Late,
-) -> Next {
+) -> AfterGroup {
     let mut bytes = 0;
     let lines_due = lines.due.filter(|_| !late.is_stalled());
     let chores_due = chores.due().filter(|_| !late.is_stalled());
@@ -306,13 +306,13 @@ fn collect(
         None => queued.recv().ok(),
         Some(due) => match queued.recv_timeout(due.saturating_duration_since(Instant::now())) {
             Ok(message) => Some(message),
-            Err(RecvTimeoutError::Timeout) => return Next::Group,
+            Err(RecvTimeoutError::Timeout) => return AfterGroup::Group,
             Err(RecvTimeoutError::Disconnected) => None,
         },
     };
     // Every sender is gone.
     if next.is_none() {
-        return Next::Closed;
+        return AfterGroup::Closed;
     }
     loop {
         match next {
@@ -321,13 +321,13 @@ fn collect(
                 group.push(job);
             }
             Some(Message::Lines(job)) => lines.push(job),
-            Some(Message::Transact(transacting)) => return Next::Transact(transacting),
+            Some(Message::Transact(transacting)) => return AfterGroup::Transact(transacting),
             Some(Message::Remove(removal)) => chores.push(removal),
-            Some(Message::Close) => return Next::Closed,
-            None => return Next::Group,
+            Some(Message::Close) => return AfterGroup::Closed,
+            None => return AfterGroup::Group,
         }
         if group.len() >= GROUP || bytes >= GROUP_BYTES || lines.waiting.len() >= MOST_LINES {
-            return Next::Group;
+            return AfterGroup::Group;
         }
         next = queued.try_recv().ok();
     }
