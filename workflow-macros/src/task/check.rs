@@ -3,10 +3,10 @@
 use proc_macro2::Span;
 use syn::spanned::Spanned;
 
-use super::function::Function;
-use super::options::Options;
-use super::signature::{Output, Role, Signature};
 use crate::diagnostics::Errors;
+use crate::task::function::Function;
+use crate::task::options::Options;
+use crate::task::signature::{Output, Role, Signature};
 
 impl Options {
     /// Reports all of them.

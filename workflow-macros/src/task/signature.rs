@@ -4,9 +4,9 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident};
 use syn::{FnArg, GenericParam, Meta, Pat, PatType, ReturnType, Safety, Type};
 
-use super::function::{Function, is_marker};
-use super::types;
 use crate::diagnostics::Errors;
+use crate::task::function::{Function, is_marker};
+use crate::task::types;
 
 /// A signature that a task can have.
 pub(super) struct Signature {

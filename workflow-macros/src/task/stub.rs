@@ -5,12 +5,12 @@ use quote::{ToTokens, format_ident, quote};
 use syn::ext::IdentExt;
 use syn::{FnArg, Type, parse_quote};
 
-use super::expand::{marker, output_types};
-use super::function::{Function, is_marker};
-use super::signature::Output;
-use super::types;
 use crate::diagnostics::Errors;
 use crate::private::{Private, call_at};
+use crate::task::expand::{marker, output_types};
+use crate::task::function::{Function, is_marker};
+use crate::task::signature::Output;
+use crate::task::types;
 
 /// The contract of a function that cannot be a task, so that the workflows
 /// that use it are not blamed too: it takes anything, and returns what it

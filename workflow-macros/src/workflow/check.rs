@@ -6,10 +6,10 @@ use std::collections::HashMap;
 use proc_macro2::Span;
 use syn::Ident;
 
-use super::ast::Workflow;
-use super::graph::{Form, Graph, Kind, Result, Slot, StepId};
-use super::lower::plain;
 use crate::diagnostics::{Errors, did_you_mean, list};
+use crate::workflow::ast::Workflow;
+use crate::workflow::graph::{Form, Graph, Kind, Result, Slot, StepId};
+use crate::workflow::lower::plain;
 
 /// A graph that satisfies every rule: acyclic, with unique step names, with
 /// limits where they are needed, and with `needs` that include `#[after]`.
@@ -40,7 +40,7 @@ pub(crate) fn check(workflow: &Workflow, mut graph: Graph, errors: &mut Errors) 
     check_limits(&graph, errors);
     check_always(&graph, errors);
     check_signals(workflow, &graph, errors);
-    super::schedule::check(workflow, errors);
+    crate::workflow::schedule::check(workflow, errors);
     errors.is_empty().then_some(Checked(graph))
 }
 
@@ -161,7 +161,7 @@ enum Visit {
 /// steps, so it uses a stack of its own.
 fn find_cycle(
     start: StepId,
-    steps: &[super::graph::Step],
+    steps: &[crate::workflow::graph::Step],
     state: &mut [Visit],
     path: &mut Vec<StepId>,
 ) -> Option<Vec<StepId>> {
@@ -190,7 +190,7 @@ fn find_cycle(
 }
 
 /// The `after` that closes the circle: the user can remove that one.
-fn cycle_span(cycle: &[StepId], steps: &[super::graph::Step]) -> Span {
+fn cycle_span(cycle: &[StepId], steps: &[crate::workflow::graph::Step]) -> Span {
     for id in cycle {
         for wanted in &steps[*id].after {
             if cycle.iter().any(|other| steps[*other].name == plain(wanted)) {

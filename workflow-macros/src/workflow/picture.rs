@@ -8,8 +8,8 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use super::graph::{Graph, Kind, RegionId, StepId};
-use super::lower::plain;
+use crate::workflow::graph::{Graph, Kind, RegionId, StepId};
+use crate::workflow::lower::plain;
 
 /// More steps than this make a picture that nobody can read and a page that
 /// is slow to load.

@@ -4,8 +4,8 @@
 use cronexpr::Crontab;
 use syn::LitStr;
 
-use super::ast::{Missed, Overlap, Schedule, Workflow};
 use crate::diagnostics::{Errors, did_you_mean};
+use crate::workflow::ast::{Missed, Overlap, Schedule, Workflow};
 
 /// The options. No parameter of a workflow with a schedule is called so.
 const OPTIONS: [&str; 4] = ["every", "timezone", "missed", "overlap"];

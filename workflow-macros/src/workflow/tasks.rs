@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use quote::ToTokens;
 
-use super::ast::{Arg, Block, Call, Value};
+use crate::workflow::ast::{Arg, Block, Call, Value};
 
 /// The tasks a workflow calls, each once, for the resources it needs.
 pub(crate) fn tasks(block: &Block, found: &mut Vec<syn::Path>, seen: &mut HashSet<String>) {

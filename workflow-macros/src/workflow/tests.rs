@@ -4,9 +4,9 @@
 use proc_macro2::{Group, TokenStream, TokenTree};
 use quote::{format_ident, quote};
 
-use super::graph::{Graph, Kind, RegionId, Slot};
-use super::{ast, check, compile, lower, parse};
 use crate::diagnostics::Errors;
+use crate::workflow::graph::{Graph, Kind, RegionId, Slot};
+use crate::workflow::{ast, check, compile, lower, parse};
 
 fn parsed(tokens: TokenStream, errors: &mut Errors) -> ast::Workflow {
     match parse::parse(tokens, errors) {

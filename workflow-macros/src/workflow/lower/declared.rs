@@ -5,8 +5,8 @@ use std::collections::HashSet;
 
 use syn::Pat;
 
-use super::super::ast::{self, Block, Value};
-use super::super::pattern::pattern_names;
+use crate::workflow::ast::{self, Block, Value};
+use crate::workflow::pattern::pattern_names;
 
 /// Names that are bound and tasks that are called anywhere in a workflow.
 #[derive(Default)]

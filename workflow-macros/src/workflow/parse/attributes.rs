@@ -10,8 +10,8 @@ use quote::ToTokens;
 use syn::parse::{ParseStream, Parser};
 use syn::{Attribute, LitInt, Meta, Token};
 
-use super::super::ast::Block;
 use crate::diagnostics::Errors;
+use crate::workflow::ast::Block;
 
 /// `#[__workflow_attribute(17, limit(8))]` stands for `#[limit(8)]` while it is parsed.
 const NUMBERED: &str = "__workflow_attribute";

@@ -6,11 +6,11 @@ use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
 use syn::{Attribute, Ident, Meta, Pat, Token, Type, Visibility};
 
-use super::super::ast::*;
 use super::attributes::KNOWN;
 use super::recover::parse_block;
 use super::schedule::parse_schedule;
 use crate::diagnostics::Errors;
+use crate::workflow::ast::*;
 
 pub(super) fn parse_workflow(input: ParseStream, errors: &mut Errors) -> syn::Result<Workflow> {
     let mut attrs = input.call(Attribute::parse_outer)?;

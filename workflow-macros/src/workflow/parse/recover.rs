@@ -6,10 +6,10 @@ use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 use syn::Pat;
 use syn::parse::{ParseStream, Parser};
 
-use super::super::ast::*;
 use super::attributes::numbers;
 use super::statement::block;
 use crate::diagnostics::Errors;
+use crate::workflow::ast::*;
 
 /// Parses the statements of a region.
 pub(super) fn parse_block(tokens: TokenStream, span: Span, of_workflow: bool, errors: &mut Errors) -> Block {

@@ -9,9 +9,9 @@ use proc_macro2::{Span, TokenTree};
 use syn::parse::ParseStream;
 use syn::{Attribute, Expr, Ident, LitInt, LitStr, Meta, Token};
 
-use super::super::ast::{Missed, Overlap, Schedule};
 use crate::diagnostics::{Errors, did_you_mean};
 use crate::duration;
+use crate::workflow::ast::{Missed, Overlap, Schedule};
 
 const MISSED: &str = "`latest`, `none` or `all(10)`";
 const OVERLAP: &str = "`skip`, `queue`, `cancel_old` or `allow`";

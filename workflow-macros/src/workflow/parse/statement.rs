@@ -7,13 +7,13 @@ use quote::ToTokens;
 use syn::spanned::Spanned;
 use syn::{Attribute, Expr, Ident, Pat, Stmt, Token};
 
-use super::super::ast::*;
-use super::super::rewrite::ITEM_INSIDE;
 use super::attributes::{KNOWN, numbers, unread, written};
 use super::recover::broken;
 use super::value::value;
 use super::{first_span, path_ident};
 use crate::diagnostics::Errors;
+use crate::workflow::ast::*;
+use crate::workflow::rewrite::ITEM_INSIDE;
 
 pub(super) fn block(stmts: Vec<Stmt>, span: Span, of_workflow: bool, errors: &mut Errors) -> Block {
     let last = stmts.len();

@@ -5,8 +5,8 @@ use proc_macro2::{Span, TokenStream};
 use syn::parse::{ParseStream, Parser};
 use syn::{Expr, Ident};
 
-use super::ast::Workflow;
 use crate::diagnostics::Errors;
+use crate::workflow::ast::Workflow;
 use attributes::Attributes;
 
 mod attributes;

@@ -28,15 +28,15 @@ use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Expr, Ident, Pat};
 
-use super::ast::{Arg, Binding, Block, Branch, Call, Statement, Test, Value, Workflow};
-use super::parse::path_ident;
-use super::pattern::pattern_names;
-use super::rewrite::{Mode, Names, is_place, rewrite};
-use super::scope::Scope;
-use super::tokens::{
+use crate::private::Private;
+use crate::workflow::ast::{Arg, Binding, Block, Branch, Call, Statement, Test, Value, Workflow};
+use crate::workflow::parse::path_ident;
+use crate::workflow::pattern::pattern_names;
+use crate::workflow::rewrite::{Mode, Names, is_place, rewrite};
+use crate::workflow::scope::Scope;
+use crate::workflow::tokens::{
     Ends, Owned, call_tokens, duration, iterator, matched, moment, plain_functions, private_at, referenced,
 };
-use crate::private::Private;
 
 mod broken;
 
@@ -99,7 +99,7 @@ struct Mirror<'a> {
     count: usize,
     /// Names whose type nobody knows, after a mistake.
     broken: HashSet<String>,
-    result: &'a super::ast::Output,
+    result: &'a crate::workflow::ast::Output,
     /// Whether the tables are there, whose arms check arguments too.
     checked: bool,
     /// What expressions call as plain functions.

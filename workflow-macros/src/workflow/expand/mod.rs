@@ -18,12 +18,12 @@ use std::collections::HashMap;
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote};
 
-use super::ast::Workflow;
-use super::check::{Checked, is_numbered};
-use super::graph::*;
-use super::lower::plain;
-use super::parse::type_text;
 use crate::private::Private;
+use crate::workflow::ast::Workflow;
+use crate::workflow::check::{Checked, is_numbered};
+use crate::workflow::graph::*;
+use crate::workflow::lower::plain;
+use crate::workflow::parse::type_text;
 
 mod call;
 mod function;

@@ -7,13 +7,13 @@ use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote};
 use syn::{Expr, Ident, Pat};
 
-use super::ast::{self, Block, Statement};
-use super::graph::*;
-use super::parse::path_ident;
-use super::pattern::{check_pattern, pattern_names};
-use super::rewrite::{Mode, Names};
-use super::scope::Scope;
 use crate::diagnostics::Errors;
+use crate::workflow::ast::{self, Block, Statement};
+use crate::workflow::graph::*;
+use crate::workflow::parse::path_ident;
+use crate::workflow::pattern::{check_pattern, pattern_names};
+use crate::workflow::rewrite::{Mode, Names};
+use crate::workflow::scope::Scope;
 use declared::Declared;
 
 mod calls;

@@ -8,13 +8,13 @@ use quote::{ToTokens, quote, quote_spanned};
 use syn::Type;
 use syn::ext::IdentExt;
 
-use self::partners::{cache_key, implement_reconciled, implement_undone, reconcile};
-use super::function::Function;
-use super::options::Options;
-use super::signature::{Output, Param, Role, Signature, is_reference, referent};
-use super::types;
 use crate::duration::expand_duration;
 use crate::private::{Private, call_at};
+use crate::task::function::Function;
+use crate::task::options::Options;
+use crate::task::signature::{Output, Param, Role, Signature, is_reference, referent};
+use crate::task::types;
+use partners::{cache_key, implement_reconciled, implement_undone, reconcile};
 
 /// The whole contract.
 ///

@@ -18,10 +18,10 @@ use syn::spanned::Spanned;
 use syn::visit_mut::{self, VisitMut};
 use syn::{Expr, Ident, Pat, Token};
 
-use super::certain::impure;
-use super::parse::{is_step_call, path_ident};
-use super::pattern::pattern_names;
-use super::tokens::Owned;
+use crate::workflow::certain::impure;
+use crate::workflow::parse::{is_step_call, path_ident};
+use crate::workflow::pattern::pattern_names;
+use crate::workflow::tokens::Owned;
 
 pub(crate) const ITEM_INSIDE: &str =
     "a workflow holds steps, no items\nhelp: put the item outside the `workflow!`";
@@ -56,7 +56,7 @@ pub(crate) struct Rewritten {
     /// Those of them that are handed over, as functions are.
     pub functions: Vec<Ident>,
     /// What is called or handed over as a plain function. Only rustc knows
-    /// whether it is one; see [`plain_functions`](super::tokens::plain_functions).
+    /// whether it is one; see [`plain_functions`](crate::workflow::tokens::plain_functions).
     pub called: Vec<syn::Path>,
     pub errors: Vec<syn::Error>,
 }
