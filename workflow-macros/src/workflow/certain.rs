@@ -6,7 +6,7 @@
 use syn::punctuated::Punctuated;
 use syn::{Expr, Lit, Token};
 
-use crate::workflow::rewrite::is_constructor;
+use crate::workflow::spelling::is_constructor;
 
 /// Methods that everybody knows, and that look at nothing but their arguments.
 const CERTAIN: [&str; 44] = [

@@ -8,8 +8,8 @@ use syn::Ident;
 
 use crate::diagnostics::{Errors, did_you_mean, list};
 use crate::workflow::ast::Workflow;
-use crate::workflow::graph::{Form, Graph, Kind, Result, Slot, StepId};
-use crate::workflow::lower::plain;
+use crate::workflow::graph::{Form, Graph, Kind, RegionValue, Slot, StepId};
+use crate::workflow::tokens::plain;
 
 /// A graph that satisfies every rule: acyclic, with unique step names, with
 /// limits where they are needed, and with `needs` that include `#[after]`.
@@ -30,9 +30,9 @@ pub(crate) fn is_reserved(workflow: &Workflow, signal: &Ident) -> bool {
     RESERVED.contains(&name.as_str()) || name == plain(&workflow.name)
 }
 
-/// Runs every rule. `None` if any mistake is known by now, be it from here or
-/// from an earlier stage.
-pub(crate) fn check(workflow: &Workflow, mut graph: Graph, errors: &mut Errors) -> Option<Checked> {
+/// Runs every rule. The graph comes back as it is if any mistake is known by
+/// now, be it from here or from an earlier stage.
+pub(crate) fn check(workflow: &Workflow, mut graph: Graph, errors: &mut Errors) -> Result<Checked, Graph> {
     check_not_empty(workflow, errors);
     check_names(workflow, &graph, errors);
     resolve_after(workflow, &mut graph, errors);
@@ -41,7 +41,7 @@ pub(crate) fn check(workflow: &Workflow, mut graph: Graph, errors: &mut Errors) 
     check_always(&graph, errors);
     check_signals(workflow, &graph, errors);
     crate::workflow::schedule::check(workflow, errors);
-    errors.is_empty().then_some(Checked(graph))
+    if errors.is_empty() { Ok(Checked(graph)) } else { Err(graph) }
 }
 
 fn check_not_empty(workflow: &Workflow, errors: &mut Errors) {
@@ -57,10 +57,7 @@ fn check_names(workflow: &Workflow, graph: &Graph, errors: &mut Errors) {
     for region in &graph.regions {
         let mut first: HashMap<&str, ()> = HashMap::new();
         for step in &region.steps {
-            if !step.name.is_empty()
-                && first.insert(&step.name, ()).is_some()
-                && !is_numbered(&step.kind, &step.name)
-            {
+            if !step.name.is_empty() && first.insert(&step.name, ()).is_some() && !step.is_numbered() {
                 errors.at(
                     step.span,
                     format!(
@@ -70,18 +67,6 @@ fn check_names(workflow: &Workflow, graph: &Graph, errors: &mut Errors) {
                 );
             }
         }
-    }
-}
-
-/// Whether a step has the name of its keyword; such names get numbers.
-pub(crate) fn is_numbered(kind: &Kind, name: &str) -> bool {
-    match kind {
-        Kind::Map { .. } => name == "for",
-        Kind::Loop { .. } => name == "while",
-        Kind::Branch { word, .. } => name == *word,
-        Kind::Select { .. } => name == "select",
-        Kind::Sleep { .. } => name == "sleep" || name == "sleep_until",
-        _ => false,
     }
 }
 
@@ -221,9 +206,9 @@ fn check_always(graph: &Graph, errors: &mut Errors) {
             }
         }
         let slots = match &region.result {
-            Result::Nothing => Vec::new(),
-            Result::Slot(slot) => vec![*slot],
-            Result::Compute { code, .. } => {
+            RegionValue::Nothing => Vec::new(),
+            RegionValue::Slot(slot) => vec![*slot],
+            RegionValue::Compute { code, .. } => {
                 let used = graph.closure(&code.uses).into_iter().map(|used| &graph.bindings[used]);
                 let slots =
                     used.filter(|binding| binding.region == id).filter_map(|binding| match &binding.form {

@@ -1,8 +1,12 @@
 //! The graph as data: regions, steps, slots, and the expressions between
-//! them. No syntax of statements and no checks; the user's own expressions
-//! travel as tokens that nobody looks into any more.
+//! them. No syntax of statements and no checks.
+//!
+//! It carries tokens: what the user wrote between the steps (expressions,
+//! patterns, types) is rewritten by `lower`, and from then on a `TokenStream`
+//! that no later stage takes apart. `expand` writes it where it is evaluated,
+//! and rustc says what is wrong with it, at the user's own spans.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use proc_macro2::{Span, TokenStream};
 use quote::ToTokens;
@@ -29,7 +33,7 @@ pub(crate) struct Region {
     pub(crate) steps: Vec<Step>,
     /// For each output slot, the step that fills it.
     pub(crate) outputs: Vec<StepId>,
-    pub(crate) result: Result,
+    pub(crate) result: RegionValue,
     /// The last slot of each loop variable.
     pub(crate) carried: Vec<Slot>,
 }
@@ -47,7 +51,7 @@ pub(crate) enum Slot {
 }
 
 /// The value of a region.
-pub(crate) enum Result {
+pub(crate) enum RegionValue {
     Nothing,
     Slot(Slot),
     Compute { code: Code, ty: TokenStream },
@@ -265,7 +269,7 @@ impl Graph {
             }));
         }
         for region in step.kind.regions() {
-            if let Result::Compute { code, .. } = &self.regions[region].result {
+            if let RegionValue::Compute { code, .. } = &self.regions[region].result {
                 uses.extend(&code.uses);
                 texts.push(format!("worth {}", code.tokens));
             }
@@ -293,6 +297,36 @@ impl Region {
     /// How many slots a frame has.
     pub(crate) fn slots(&self) -> usize {
         self.extras + self.captures.len() + self.outputs.len()
+    }
+
+    /// The names of its steps. Steps named after their keyword are told apart
+    /// by numbers: `if`, `if-2`.
+    pub(crate) fn step_names(&self) -> Vec<String> {
+        let mut found: HashMap<&str, usize> = HashMap::new();
+        let names = self.steps.iter().map(|step| {
+            let number = found.entry(&step.name).or_default();
+            *number += 1;
+            if *number > 1 && step.is_numbered() {
+                format!("{}-{number}", step.name)
+            } else {
+                step.name.clone()
+            }
+        });
+        names.collect()
+    }
+}
+
+impl Step {
+    /// Whether it has the name of its keyword; such names get numbers.
+    pub(crate) fn is_numbered(&self) -> bool {
+        match &self.kind {
+            Kind::Map { .. } => self.name == "for",
+            Kind::Loop { .. } => self.name == "while",
+            Kind::Branch { word, .. } => self.name == *word,
+            Kind::Select { .. } => self.name == "select",
+            Kind::Sleep { .. } => self.name == "sleep" || self.name == "sleep_until",
+            Kind::Call { .. } | Kind::Signal { .. } | Kind::Compute { .. } => false,
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use crate::workflow::graph::{Graph, Kind, RegionId, StepId};
-use crate::workflow::lower::plain;
+use crate::workflow::tokens::plain;
 
 /// More steps than this make a picture that nobody can read and a page that
 /// is slow to load.
@@ -23,12 +23,12 @@ const LINE: f64 = 18.0;
 const LETTER: f64 = 6.7;
 
 /// The picture, or nothing for a graph that is empty or too large for one.
-pub(crate) fn svg(name: &str, graph: &Graph, names: &dyn Fn(RegionId) -> Vec<String>) -> Option<String> {
+pub(crate) fn svg(name: &str, graph: &Graph) -> Option<String> {
     let steps: usize = graph.regions.iter().map(|region| region.steps.len()).sum();
     if steps == 0 || steps > MOST_STEPS {
         return None;
     }
-    let body = layout_region(graph, 0, names);
+    let body = layout_region(graph, 0);
     let (width, height) = (body.width + 2.0, body.height + 2.0);
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" role=\"img\" aria-label=\"graph of {}\" width=\"{width:.0}\" height=\"{height:.0}\" viewBox=\"-1 -1 {width:.0} {height:.0}\" style=\"max-width:100%;height:auto\" font-family=\"sans-serif\" font-size=\"12\" fill=\"none\" stroke=\"currentColor\">",
@@ -59,13 +59,13 @@ struct Box {
     inner: Vec<(f64, String, Layout)>,
 }
 
-fn layout_region(graph: &Graph, id: RegionId, names: &dyn Fn(RegionId) -> Vec<String>) -> Layout {
+fn layout_region(graph: &Graph, id: RegionId) -> Layout {
     let region = &graph.regions[id];
     let mut boxes: Vec<Box> = region
         .steps
         .iter()
-        .zip(names(id))
-        .map(|(step, name)| layout_step(graph, &step.kind, name, names))
+        .zip(graph.regions[id].step_names())
+        .map(|(step, name)| layout_step(graph, &step.kind, name))
         .collect();
     let needs: Vec<Vec<StepId>> =
         region.steps.iter().map(|step| step.needs.iter().copied().collect()).collect();
@@ -134,7 +134,7 @@ fn arrows(rows: &[Vec<StepId>], needs: &[Vec<StepId>]) -> Vec<(StepId, StepId)> 
     arrows
 }
 
-fn layout_step(graph: &Graph, kind: &Kind, name: String, names: &dyn Fn(RegionId) -> Vec<String>) -> Box {
+fn layout_step(graph: &Graph, kind: &Kind, name: String) -> Box {
     let (what, rounded) = match kind {
         Kind::Call { path, .. } => {
             (path.segments.last().map(|segment| plain(&segment.ident)).unwrap_or_default(), false)
@@ -157,7 +157,7 @@ fn layout_step(graph: &Graph, kind: &Kind, name: String, names: &dyn Fn(RegionId
     let mut x = PADDING;
     let mut tallest: f64 = 0.0;
     for region in kind.regions() {
-        let layout = layout_region(graph, region, names);
+        let layout = layout_region(graph, region);
         if layout.boxes.is_empty() {
             continue;
         }

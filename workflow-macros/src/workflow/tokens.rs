@@ -1,6 +1,6 @@
 //! Generated tokens that stand where the user's do, so that rustc points
 //! there. The mirror and the tables share them: what both show is then the
-//! same diagnostic, which rustc prints once.
+//! same diagnostic, which rustc prints once. Also the user's tokens as text.
 
 use std::collections::HashSet;
 
@@ -157,4 +157,21 @@ pub(crate) fn plain_functions<'a>(paths: impl IntoIterator<Item = &'a syn::Path>
         });
     }
     checks
+}
+
+/// A name as text, without `r#`.
+pub(crate) fn plain(name: &Ident) -> String {
+    let text = name.to_string();
+    text.strip_prefix("r#").map_or(text.clone(), str::to_owned)
+}
+
+/// A type as its user would write it.
+pub(crate) fn type_text(ty: &syn::Type) -> String {
+    let text = ty.to_token_stream().to_string();
+    text.replace(" < ", "<")
+        .replace(" >", ">")
+        .replace(" :: ", "::")
+        .replace(":: ", "::")
+        .replace("& ", "&")
+        .replace(" ,", ",")
 }

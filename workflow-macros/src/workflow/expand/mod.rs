@@ -1,4 +1,5 @@
-//! Checked graph to static tables. Cannot fail, and checks nothing.
+//! Checked graph to static tables, and to the items that hold them (`items`).
+//! Cannot fail, and checks nothing.
 //!
 //! ```text
 //! pub const GRAPH: &Graph = {
@@ -13,29 +14,43 @@
 //! data. What repeats the user's code repeats, in its prelude, the names that
 //! the code uses.
 
-use std::collections::HashMap;
-
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote};
 
 use crate::private::Private;
 use crate::workflow::ast::Workflow;
-use crate::workflow::check::{Checked, is_numbered};
+use crate::workflow::check::Checked;
 use crate::workflow::graph::*;
-use crate::workflow::lower::plain;
-use crate::workflow::parse::type_text;
+use crate::workflow::picture;
+use crate::workflow::tokens::{plain, type_text};
 
 mod call;
 mod function;
+mod items;
 mod schedule;
 mod uses;
 
 use call::Arms;
 use function::hidden;
+use items::{items, signals};
 use uses::Uses;
 
+/// The items of a workflow.
+pub(crate) fn workflow(workflow: &Workflow, checked: &Checked) -> TokenStream {
+    let graph = checked.graph();
+    let picture = picture::svg(&plain(&workflow.name), graph).unwrap_or_default();
+    items(workflow, &tables(workflow, checked), &signals(workflow, graph), &picture)
+}
+
+/// The items of a workflow with mistakes, over a table without steps: all that
+/// uses the workflow still compiles, and only the mistakes are reported.
+pub(crate) fn stub(workflow: &Workflow, graph: &Graph) -> TokenStream {
+    let table = head(workflow, &TokenStream::new(), 0, &quote!(#Private::Option::None));
+    items(workflow, &table, &signals(workflow, graph), "")
+}
+
 /// The expression of the workflow's [`Graph`] table.
-pub(crate) fn tables(workflow: &Workflow, checked: &Checked) -> TokenStream {
+fn tables(workflow: &Workflow, checked: &Checked) -> TokenStream {
     let graph = checked.graph();
     let mut tables = Tables {
         graph,
@@ -62,12 +77,6 @@ pub(crate) fn tables(workflow: &Workflow, checked: &Checked) -> TokenStream {
     let numbers = parsed(&format!("const {NUMBERS}: &[::core::primitive::u16] = &{numbers:?};"));
     let head = head(workflow, &quote!(#(#regions),*), fingerprint, &schedule);
     quote!({ #items #numbers #functions #head })
-}
-
-/// A table without steps, for a workflow with mistakes: whatever uses the
-/// workflow still compiles, and only the mistakes are reported.
-pub(crate) fn stub(workflow: &Workflow) -> TokenStream {
-    head(workflow, &TokenStream::new(), 0, &quote!(#Private::Option::None))
 }
 
 fn head(workflow: &Workflow, regions: &TokenStream, fingerprint: u64, schedule: &TokenStream) -> TokenStream {
@@ -145,7 +154,7 @@ struct Columns {
 impl Tables<'_> {
     fn region(&mut self, id: RegionId, workflow: &Workflow) -> TokenStream {
         let region = &self.graph.regions[id];
-        let names = numbered(region);
+        let names = region.step_names();
         let mut dependents: Vec<Vec<StepId>> = vec![Vec::new(); region.steps.len()];
         for (index, step) in region.steps.iter().enumerate() {
             step.needs.iter().for_each(|need| dependents[*need].push(index));
@@ -189,12 +198,12 @@ impl Tables<'_> {
         let carried = region.carried.iter().map(|slot| short(self.graph.number(id, *slot)));
         let carried = quote!(&[#(#carried),*]);
         let result = match &region.result {
-            Result::Nothing => quote!(#Private::Yield::Nothing),
-            Result::Slot(slot) => {
+            RegionValue::Nothing => quote!(#Private::Yield::Nothing),
+            RegionValue::Slot(slot) => {
                 let slot = short(self.graph.number(id, *slot));
                 quote!(#Private::Yield::Slot(#slot))
             }
-            Result::Compute { code, ty } => {
+            RegionValue::Compute { code, ty } => {
                 let expr = self.value(id, code, ty);
                 quote!(#Private::Yield::Compute(#expr))
             }
@@ -357,22 +366,6 @@ impl Tables<'_> {
         let body = quote!(<[_]>::into_vec(#Private::Box::new([#(#values),*])));
         self.function(prelude, &quote!(#Private::Vec<#Private::Value>), &keep, body)
     }
-}
-
-/// The names of a region's steps. Steps named after their keyword are told
-/// apart by numbers: `if`, `if-2`.
-pub(crate) fn numbered(region: &Region) -> Vec<String> {
-    let mut found: HashMap<&str, usize> = HashMap::new();
-    let names = region.steps.iter().map(|step| {
-        let number = found.entry(&step.name).or_default();
-        *number += 1;
-        if *number > 1 && is_numbered(&step.kind, &step.name) {
-            format!("{}-{number}", step.name)
-        } else {
-            step.name.clone()
-        }
-    });
-    names.collect()
 }
 
 /// The constant that the rows of calls have their numbers from.

@@ -5,13 +5,13 @@ use quote::{ToTokens, quote};
 use syn::spanned::Spanned;
 use syn::{Expr, Ident};
 
-use super::{Lower, bound_name, plain};
+use super::{Lower, bound_name};
 use crate::private::Private;
 use crate::workflow::ast::{self, Statement};
 use crate::workflow::graph::*;
-use crate::workflow::parse::path_ident;
 use crate::workflow::rewrite::{Mode, Names, is_place};
-use crate::workflow::tokens::duration;
+use crate::workflow::spelling::path_ident;
+use crate::workflow::tokens::{duration, plain};
 
 impl Lower<'_> {
     #[expect(clippy::too_many_arguments, reason = "the parts of a call, each from another place")]

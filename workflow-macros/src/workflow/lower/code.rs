@@ -8,8 +8,8 @@ use super::Lower;
 use crate::diagnostics::did_you_mean;
 use crate::workflow::certain::is_certain;
 use crate::workflow::graph::*;
-use crate::workflow::parse::path_ident;
 use crate::workflow::rewrite::{Mode, handed_over, is_place, rewrite};
+use crate::workflow::spelling::path_ident;
 use crate::workflow::tokens::Owned;
 
 impl Lower<'_> {

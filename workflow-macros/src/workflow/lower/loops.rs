@@ -9,7 +9,7 @@ use super::{Lower, bound_name};
 use crate::private::Private;
 use crate::workflow::ast::{self, Binding as Bound, Statement};
 use crate::workflow::graph::*;
-use crate::workflow::parse::is_step_call;
+use crate::workflow::spelling::is_step_call;
 use crate::workflow::tokens::{iterator, private_at};
 
 impl Lower<'_> {

@@ -10,10 +10,10 @@ use syn::{Expr, Ident, Pat};
 use crate::diagnostics::Errors;
 use crate::workflow::ast::{self, Block, Statement};
 use crate::workflow::graph::*;
-use crate::workflow::parse::path_ident;
 use crate::workflow::pattern::{check_pattern, pattern_names};
 use crate::workflow::rewrite::{Mode, Names};
 use crate::workflow::scope::Scope;
+use crate::workflow::spelling::path_ident;
 use declared::Declared;
 
 mod calls;
@@ -115,7 +115,7 @@ impl Lower<'_> {
             captures: Vec::new(),
             steps: Vec::new(),
             outputs: Vec::new(),
-            result: Result::Nothing,
+            result: RegionValue::Nothing,
             carried: Vec::new(),
         });
         self.graph.regions.len() - 1
@@ -198,8 +198,8 @@ impl Lower<'_> {
         expected: Option<&TokenStream>,
     ) -> Option<TokenStream> {
         let (result, ty) = match out {
-            Out::Nothing => (Result::Nothing, Some(quote!(()))),
-            Out::Slot(slot, ty) => (Result::Slot(slot), Some(ty)),
+            Out::Nothing => (RegionValue::Nothing, Some(quote!(()))),
+            Out::Slot(slot, ty) => (RegionValue::Slot(slot), Some(ty)),
             Out::Pure(expr) => {
                 if let Some(binding) = path_ident(expr).and_then(|name| self.lookup(&name.to_string()))
                     && let Form::Slot { slot, ty, pat: None } = &self.graph.bindings[binding].form
@@ -207,12 +207,12 @@ impl Lower<'_> {
                     let (slot, ty, owner) = (*slot, ty.clone(), self.graph.bindings[binding].region);
                     self.graph.bindings[binding].uses += 1;
                     let slot = self.graph.import(region, owner, slot);
-                    (Result::Slot(slot), Some(ty))
+                    (RegionValue::Slot(slot), Some(ty))
                 } else {
                     let ty = expected.cloned().or_else(|| self.type_of(expr));
                     let code = self.owned(expr, region);
                     // A missing type is filled in from another arm, or reported.
-                    (Result::Compute { code, ty: ty.clone().unwrap_or_default() }, ty)
+                    (RegionValue::Compute { code, ty: ty.clone().unwrap_or_default() }, ty)
                 }
             }
         };
@@ -274,10 +274,4 @@ pub(crate) fn bound_name(binding: &ast::Binding) -> Option<&Ident> {
         ast::Binding::Assign { name } => Some(name),
         _ => None,
     }
-}
-
-/// A name without `r#`.
-pub(crate) fn plain(name: &Ident) -> String {
-    let text = name.to_string();
-    text.strip_prefix("r#").map_or(text.clone(), str::to_owned)
 }

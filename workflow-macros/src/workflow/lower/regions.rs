@@ -4,14 +4,14 @@ use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use syn::{BinOp, Expr, Ident, Pat};
 
-use super::{Lower, bound_name, plain};
+use super::{Lower, bound_name};
 use crate::private::Private;
 use crate::workflow::ast::{self, Binding as Bound, Statement, Test, Value};
 use crate::workflow::graph::*;
-use crate::workflow::parse::path_ident;
 use crate::workflow::pattern::pattern_names;
 use crate::workflow::rewrite::{Mode, is_place};
-use crate::workflow::tokens::{matched, referenced};
+use crate::workflow::spelling::path_ident;
+use crate::workflow::tokens::{matched, plain, referenced};
 
 impl Lower<'_> {
     pub(super) fn branch(
@@ -224,7 +224,7 @@ impl Lower<'_> {
             }
             if discarded {
                 for (region, ..) in arms {
-                    self.graph.regions[*region].result = Result::Nothing;
+                    self.graph.regions[*region].result = RegionValue::Nothing;
                 }
                 return quote!(());
             }
@@ -241,7 +241,7 @@ impl Lower<'_> {
             return quote!(());
         };
         for (region, ..) in arms {
-            if let Result::Compute { ty: missing, .. } = &mut self.graph.regions[*region].result
+            if let RegionValue::Compute { ty: missing, .. } = &mut self.graph.regions[*region].result
                 && missing.is_empty()
             {
                 *missing = ty.clone();

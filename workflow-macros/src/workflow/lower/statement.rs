@@ -6,14 +6,14 @@ use syn::spanned::Spanned;
 use syn::{Expr, Ident, Pat};
 
 use super::calls::task_name;
-use super::{Lower, Out, bound_name, plain};
+use super::{Lower, Out, bound_name};
 use crate::private::Private;
 use crate::workflow::ast::{self, Statement, Value};
 use crate::workflow::graph::*;
-use crate::workflow::parse::{is_lower_case, path_ident};
 use crate::workflow::pattern::pattern_names;
 use crate::workflow::rewrite::{Names, is_place, rewrite};
-use crate::workflow::tokens::moment;
+use crate::workflow::spelling::{is_lower_case, path_ident};
+use crate::workflow::tokens::{moment, plain};
 
 impl Lower<'_> {
     pub(super) fn statement<'s>(

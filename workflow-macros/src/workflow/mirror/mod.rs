@@ -30,10 +30,10 @@ use syn::{Expr, Ident, Pat};
 
 use crate::private::Private;
 use crate::workflow::ast::{Arg, Binding, Block, Branch, Call, Statement, Test, Value, Workflow};
-use crate::workflow::parse::path_ident;
 use crate::workflow::pattern::pattern_names;
 use crate::workflow::rewrite::{Mode, Names, is_place, rewrite};
 use crate::workflow::scope::Scope;
+use crate::workflow::spelling::path_ident;
 use crate::workflow::tokens::{
     Ends, Owned, call_tokens, duration, iterator, matched, moment, plain_functions, private_at, referenced,
 };

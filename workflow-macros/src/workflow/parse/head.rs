@@ -11,6 +11,7 @@ use super::recover::parse_block;
 use super::schedule::parse_schedule;
 use crate::diagnostics::Errors;
 use crate::workflow::ast::*;
+use crate::workflow::tokens::type_text;
 
 pub(super) fn parse_workflow(input: ParseStream, errors: &mut Errors) -> syn::Result<Workflow> {
     let mut attrs = input.call(Attribute::parse_outer)?;
@@ -177,17 +178,6 @@ pub(super) fn owned_type(ty: Type, broken: &mut bool, errors: &mut Errors) -> Ty
         }
         ty => ty,
     }
-}
-
-/// A type as its user would write it.
-pub(crate) fn type_text(ty: &Type) -> String {
-    let text = ty.to_token_stream().to_string();
-    text.replace(" < ", "<")
-        .replace(" >", ">")
-        .replace(" :: ", "::")
-        .replace(":: ", "::")
-        .replace("& ", "&")
-        .replace(" ,", ",")
 }
 
 pub(super) fn parse_result(

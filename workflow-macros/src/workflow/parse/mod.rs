@@ -2,8 +2,8 @@
 //! reported and kept as it is, and parsing goes on at the next statement.
 
 use proc_macro2::{Span, TokenStream};
+use syn::Expr;
 use syn::parse::{ParseStream, Parser};
-use syn::{Expr, Ident};
 
 use crate::diagnostics::Errors;
 use crate::workflow::ast::Workflow;
@@ -18,7 +18,9 @@ mod step;
 mod value;
 
 pub(crate) use attributes::without_numbered;
-pub(crate) use head::type_text;
+
+pub(crate) const ITEM_INSIDE: &str =
+    "a workflow holds steps, no items\nhelp: put the item outside the `workflow!`";
 
 /// Parses the tokens of one `workflow!`, or says why there is not even the
 /// head of one.
@@ -38,48 +40,6 @@ pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> syn::Result<Wor
     let workflow = parser.parse2(tokens)?;
     attributes.report_unread(&workflow.body, errors);
     Ok(workflow)
-}
-
-/// A call whose last name is in lower case: a step, by the rules of the
-/// language. Tuple structs and enum variants are in upper case.
-pub(crate) fn is_step_call(call: &syn::ExprCall) -> bool {
-    let Expr::Path(path) = &*call.func else { return false };
-    path.qself.is_none()
-        && path.path.segments.last().is_some_and(|segment| {
-            let name = segment.ident.to_string();
-            let name = name.strip_prefix("r#").unwrap_or(&name);
-            !is_of_type_or_std(&path.path) && is_lower_case(name)
-        })
-}
-
-/// Whether a name is one of functions and values, and not of types.
-pub(crate) fn is_lower_case(name: &str) -> bool {
-    name.starts_with(|c: char| c.is_lowercase() || c == '_')
-}
-
-/// Whether a path names an associated function or constant, such as `Vec::new`
-/// and `u64::from`, or something of the standard library's.
-pub(crate) fn is_of_type_or_std(path: &syn::Path) -> bool {
-    const PRIMITIVES: [&str; 17] = [
-        "bool", "char", "f32", "f64", "i8", "i16", "i32", "i64", "i128", "isize", "str", "u8", "u16", "u32",
-        "u64", "u128", "usize",
-    ];
-    let owner = path.segments.iter().rev().nth(1);
-    let of_type = owner.is_some_and(|owner| {
-        let name = owner.ident.to_string();
-        name.starts_with(char::is_uppercase)
-            || PRIMITIVES.contains(&name.as_str())
-            || matches!(owner.arguments, syn::PathArguments::AngleBracketed(_))
-    });
-    of_type || (owner.is_some() && path.segments.first().is_some_and(|first| first.ident == "std"))
-}
-
-/// The name in an expression that is only a name.
-pub(crate) fn path_ident(expr: &Expr) -> Option<&Ident> {
-    match expr {
-        Expr::Path(path) if path.qself.is_none() && path.attrs.is_empty() => path.path.get_ident(),
-        _ => None,
-    }
 }
 
 /// Where an expression begins. On stable Rust a joined span is not to be had.

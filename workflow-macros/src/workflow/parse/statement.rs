@@ -10,10 +10,10 @@ use syn::{Attribute, Expr, Ident, Pat, Stmt, Token};
 use super::attributes::{KNOWN, numbers, unread, written};
 use super::recover::broken;
 use super::value::value;
-use super::{first_span, path_ident};
+use super::{ITEM_INSIDE, first_span};
 use crate::diagnostics::Errors;
 use crate::workflow::ast::*;
-use crate::workflow::rewrite::ITEM_INSIDE;
+use crate::workflow::spelling::path_ident;
 
 pub(super) fn block(stmts: Vec<Stmt>, span: Span, of_workflow: bool, errors: &mut Errors) -> Block {
     let last = stmts.len();

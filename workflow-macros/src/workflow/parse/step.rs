@@ -4,9 +4,9 @@ use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
 use syn::{Expr, Ident, Lit, Path, Token};
 
-use super::{is_step_call, path_ident};
 use crate::diagnostics::Errors;
 use crate::workflow::ast::*;
+use crate::workflow::spelling::{is_step_call, path_ident};
 
 pub(super) fn call_value(call: syn::ExprCall, question: Option<Token![?]>, errors: &mut Errors) -> Value {
     let name = path_ident(&call.func).map(ToString::to_string);

@@ -7,11 +7,12 @@ use syn::parse::ParseStream;
 use syn::spanned::Spanned;
 use syn::{Attribute, Expr, Ident, Pat, Token};
 
+use super::first_span;
 use super::statement::{block, expression};
 use super::step::{call_value, is_of_signal, is_ok, signal_within};
-use super::{first_span, is_step_call};
 use crate::diagnostics::Errors;
 use crate::workflow::ast::*;
+use crate::workflow::spelling::is_step_call;
 
 /// Sorts an expression into step, region or pure expression.
 pub(super) fn value(expr: Expr, of_workflow: bool, errors: &mut Errors) -> Value {

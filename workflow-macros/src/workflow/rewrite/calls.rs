@@ -6,8 +6,8 @@ use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
 use syn::visit_mut::VisitMut;
 use syn::{Expr, ExprCall, Path};
 
-use super::{Rewriter, is_constructor};
-use crate::workflow::parse::{is_lower_case, is_of_type_or_std, is_step_call, path_ident};
+use super::Rewriter;
+use crate::workflow::spelling::{is_constructor, is_lower_case, is_of_type_or_std, is_step_call, path_ident};
 
 const STEP_IN_CLOSURE: &str =
     "a closure cannot hold a step\nhelp: use `for`, which runs a step per item, in parallel";

@@ -19,12 +19,11 @@ use syn::visit_mut::{self, VisitMut};
 use syn::{Expr, Ident, Pat, Token};
 
 use crate::workflow::certain::impure;
-use crate::workflow::parse::{is_step_call, path_ident};
+use crate::workflow::parse::ITEM_INSIDE;
 use crate::workflow::pattern::pattern_names;
+use crate::workflow::spelling::{is_step_call, path_ident};
 use crate::workflow::tokens::Owned;
 
-pub(crate) const ITEM_INSIDE: &str =
-    "a workflow holds steps, no items\nhelp: put the item outside the `workflow!`";
 const NOTHING_AWAITS: &str =
     "a workflow holds nothing `async`, since nothing awaits it there\nhelp: make a task of it";
 
@@ -339,13 +338,6 @@ impl VisitMut for Rewriter<'_> {
     fn visit_item_mut(&mut self, item: &mut syn::Item) {
         self.error(item.span(), ITEM_INSIDE);
     }
-}
-
-/// `Some`, `Report`, `Verdict::Approved`: what makes a value of its arguments.
-pub(crate) fn is_constructor(func: &Expr) -> bool {
-    let Expr::Path(path) = func else { return false };
-    let last = path.path.segments.last();
-    last.is_some_and(|segment| segment.ident.to_string().starts_with(char::is_uppercase))
 }
 
 /// The name that a place begins with.
