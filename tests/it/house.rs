@@ -1,13 +1,47 @@
-//! The house has an order: a module of the runtime imports only those below it.
-//! `ARCHITECTURE.md` shows the same list.
+//! The house has an order: a module of the runtime or of the macros imports
+//! only those below it. `ARCHITECTURE.md` shows the same lists.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The modules of the runtime from the ground up. One line may use those above
-/// it in this list, and none below.
-const ORDER: &[&str] = &[
+/// A folder of modules, from the ground up: one line may use those above it in
+/// the list, and none below.
+struct Floors {
+    folder: &'static str,
+    /// How a path to one of the modules begins.
+    path: &'static str,
+    order: &'static [&'static str],
+}
+
+const HOUSE: &[Floors] = &[
+    Floors { folder: "workflow-runtime/src", path: "crate::", order: RUNTIME },
+    Floors {
+        folder: "workflow-macros/src",
+        path: "crate::",
+        order: &["private", "diagnostics", "entries", "duration", "options", "resources", "task", "workflow"],
+    },
+    Floors {
+        folder: "workflow-macros/src/task",
+        path: "crate::task::",
+        order: &["types", "function", "options", "signature", "check", "expand", "stub"],
+    },
+    Floors { folder: "workflow-macros/src/workflow", path: "crate::workflow::", order: STAGES },
+];
+
+/// The stages of `workflow!`, and what they share.
+const STAGES: &[&str] = &[
+    // What several stages need.
+    "ast", "tokens", "spelling", "pattern", "scope", "tasks", // Tokens to syntax tree.
+    "parse", // The user's own expressions.
+    "certain", "rewrite", // Syntax tree to plain Rust for rustc to check.
+    "mirror", // Syntax tree to graph.
+    "graph", "lower", // The rules of shape.
+    "schedule", "check", // Graph to tables.
+    "picture", "expand",
+];
+
+const RUNTIME: &[&str] = &[
     // Words and values.
     "exact",
     "held",
@@ -31,11 +65,11 @@ const ORDER: &[&str] = &[
     "operation",
     "view",
     "observe",
-    "execution",
     // What is kept of it.
     "store",
     "error",
     "journal",
+    "execution",
     "schedule",
     "blueprint",
     "history",
@@ -48,8 +82,12 @@ const ORDER: &[&str] = &[
     "app",
 ];
 
+fn sources(folder: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(folder)
+}
+
 fn runtime() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../workflow-runtime/src")
+    sources("workflow-runtime/src")
 }
 
 fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
@@ -73,20 +111,22 @@ fn code(path: &Path) -> String {
     text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
 }
 
+/// Whether a file of a folder of modules is only for tests. Of the path inside
+/// the folder: this package is itself called `tests`.
 fn is_test(path: &Path) -> bool {
     path.components().any(|part| part.as_os_str() == "tests") || path.ends_with("tests.rs")
 }
 
-/// The modules of the crate that some code names, by `crate::module` and by
-/// `crate::{module, …}`.
-fn named(code: &str) -> BTreeSet<String> {
+/// The modules that some code names: with `crate::` for the path, those in
+/// `crate::module` and in `crate::{module, …}`.
+fn named(code: &str, path: &str) -> BTreeSet<String> {
     let mut named = BTreeSet::new();
-    for (place, _) in code.match_indices("crate::") {
+    for (place, _) in code.match_indices(path) {
         // `$crate` stands in a macro, which is expanded elsewhere.
         if code[..place].ends_with('$') {
             continue;
         }
-        let rest = &code[place + "crate::".len()..];
+        let rest = &code[place + path.len()..];
         let word = |text: &str| -> String {
             text.chars().take_while(|letter| letter.is_alphanumeric() || *letter == '_').collect()
         };
@@ -101,27 +141,49 @@ fn named(code: &str) -> BTreeSet<String> {
     named
 }
 
+/// A path from a file `depth` folders down that climbs out of its module, past
+/// the names that the order is read from.
+fn climbs_out(code: &str, depth: usize) -> bool {
+    code.contains(&"super::".repeat(depth))
+}
+
 #[test]
 fn a_module_imports_only_what_is_below_it() {
-    let (mut files, mut wrong) = (Vec::new(), Vec::new());
-    rust_files(&runtime(), &mut files);
-    let floor = |module: &str| ORDER.iter().position(|ordered| *ordered == module);
-    for file in files.iter().filter(|file| !is_test(file)) {
-        let inside = file.strip_prefix(runtime()).unwrap();
-        let top = inside.components().next().unwrap().as_os_str().to_string_lossy();
-        let top = top.trim_end_matches(".rs");
-        if top == "lib" {
-            continue;
-        }
-        let Some(own) = floor(top) else {
-            wrong.push(format!("`{top}` has no place in the order"));
-            continue;
-        };
-        for module in named(&code(file)) {
-            if floor(&module).is_some_and(|other| other > own) {
-                wrong.push(format!("{} imports `{module}`, which is above it", inside.display()));
+    let mut wrong = Vec::new();
+    for Floors { folder, path, order } in HOUSE {
+        let root = sources(folder);
+        let mut files = Vec::new();
+        rust_files(&root, &mut files);
+        let mut found = BTreeSet::new();
+        let floor = |module: &str| order.iter().position(|ordered| *ordered == module);
+        for file in &files {
+            let inside = file.strip_prefix(&root).unwrap();
+            if is_test(inside) {
+                continue;
+            }
+            let top = inside.components().next().unwrap().as_os_str().to_string_lossy();
+            let top = top.trim_end_matches(".rs");
+            if top == "lib" || top == "mod" {
+                continue;
+            }
+            let Some(own) = floor(top) else {
+                wrong.push(format!("`{top}` has no place in the order of {folder}"));
+                continue;
+            };
+            found.insert(order[own]);
+            let code = code(file);
+            for module in named(&code, path) {
+                if floor(&module).is_some_and(|other| other > own) {
+                    wrong.push(format!("{} imports `{module}`, which is above it", file.display()));
+                }
+            }
+            let depth = inside.components().count() - usize::from(inside.ends_with("mod.rs"));
+            if climbs_out(&code, depth) {
+                wrong.push(format!("{} climbs by `super`; write `{path}…`", file.display()));
             }
         }
+        let gone = order.iter().filter(|module| !found.contains(*module));
+        wrong.extend(gone.map(|module| format!("{folder} has no `{module}` any more")));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
