@@ -13,11 +13,11 @@ use crate::diagnostics::{Errors, help_with_names};
 /// One option as written.
 pub(crate) struct Entry {
     pub(crate) name: Ident,
-    pub(crate) value: Value,
+    pub(crate) value: EntryValue,
 }
 
 /// What follows an option's name.
-pub(crate) enum Value {
+pub(crate) enum EntryValue {
     Nothing,
     /// `= value`
     Equals(TokenStream),
@@ -64,12 +64,12 @@ impl Entry {
     fn new(tokens: &[TokenTree]) -> Option<Self> {
         let [TokenTree::Ident(name), rest @ ..] = tokens else { return None };
         let value = match rest {
-            [] => Value::Nothing,
+            [] => EntryValue::Nothing,
             [TokenTree::Punct(equals), value @ ..] if equals.as_char() == '=' => {
-                Value::Equals(value.iter().cloned().collect())
+                EntryValue::Equals(value.iter().cloned().collect())
             }
             [TokenTree::Group(list)] if list.delimiter() == Delimiter::Parenthesis => {
-                Value::List(list.stream())
+                EntryValue::List(list.stream())
             }
             _ => return None,
         };
@@ -80,7 +80,9 @@ impl Entry {
     /// words of "takes …", and `example` is the whole option, written well.
     pub(crate) fn parse<T: Parse>(&self, takes: &str, example: &str, errors: &mut Errors) -> Option<T> {
         match &self.value {
-            Value::Equals(value) if !value.is_empty() => parse(value, &self.name, takes, example, errors),
+            EntryValue::Equals(value) if !value.is_empty() => {
+                parse(value, &self.name, takes, example, errors)
+            }
             _ => {
                 self.refuse(takes, example, errors);
                 None
@@ -95,7 +97,9 @@ impl Entry {
 
     /// For an option that is a word alone.
     pub(crate) fn flag(&self, errors: &mut Errors) -> Option<Span> {
-        let (Value::Equals(value) | Value::List(value)) = &self.value else { return Some(self.name.span()) };
+        let (EntryValue::Equals(value) | EntryValue::List(value)) = &self.value else {
+            return Some(self.name.span());
+        };
         let name = &self.name;
         let message = format_args!("`{name}` takes no value\nhelp: write `{name}` alone, or leave it out");
         match value.is_empty() {

@@ -237,7 +237,7 @@ pub fn workflow(input: TokenStream) -> TokenStream {
 /// }
 ///
 /// workflow! {
-///     /// Greets somebody.
+///     /// Greets a person by name.
 ///     pub fn welcome(name: String) -> Result<String> {
 ///         let text = greet(&name);
 ///         Ok(text)

@@ -23,12 +23,12 @@ pub(crate) enum Backoff {
 }
 
 /// `kind(arguments)`
-struct Call {
+struct BackoffCall {
     kind: Ident,
     arguments: TokenStream,
 }
 
-impl Parse for Call {
+impl Parse for BackoffCall {
     fn parse(input: ParseStream) -> syn::Result<Self> {
         let kind = input.parse()?;
         let arguments;
@@ -42,7 +42,7 @@ impl Backoff {
     pub(crate) fn read(entry: &Entry, errors: &mut Errors) -> Option<Self> {
         const KINDS: [&str; 4] = ["fixed", "linear", "exponential", "list"];
         let example = "backoff = exponential(\"200ms\", factor = 2, max = \"30s\")";
-        let call: Call = entry.parse("how the wait grows", example, errors)?;
+        let call: BackoffCall = entry.parse("how the wait grows", example, errors)?;
         let kind = call.kind.to_string();
         let (plain, named) = entries::split(call.arguments);
         let (known, example): (&[&str], _) = match kind.as_str() {

@@ -11,7 +11,7 @@ use proc_macro2::Span;
 use syn::{Attribute, Lit, LitInt, LitStr, Meta};
 
 use crate::diagnostics::Errors;
-use crate::entries::{self, Entry, Value};
+use crate::entries::{self, Entry, EntryValue};
 pub(crate) use policy::PolicyOverride;
 use policy::limit_of;
 
@@ -43,9 +43,9 @@ impl StepOptions {
             return true;
         }
         let value = match &attribute.meta {
-            Meta::Path(_) => Value::Nothing,
-            Meta::List(list) => Value::List(list.tokens.clone()),
-            Meta::NameValue(pair) => Value::Equals(quote::ToTokens::to_token_stream(&pair.value)),
+            Meta::Path(_) => EntryValue::Nothing,
+            Meta::List(list) => EntryValue::List(list.tokens.clone()),
+            Meta::NameValue(pair) => EntryValue::Equals(quote::ToTokens::to_token_stream(&pair.value)),
         };
         let entry = Entry { name: name.clone(), value };
         match text.as_str() {
@@ -91,7 +91,7 @@ impl Entry {
     /// The value of a statement's `#[name(value)]`.
     fn argument<T: syn::parse::Parse>(&self, takes: &str, example: &str, errors: &mut Errors) -> Option<T> {
         match &self.value {
-            Value::List(value) if !value.is_empty() => {
+            EntryValue::List(value) if !value.is_empty() => {
                 entries::parse(value, &self.name, takes, example, errors)
             }
             _ => {

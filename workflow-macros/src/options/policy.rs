@@ -10,7 +10,7 @@ use super::backoff::Backoff;
 use super::{count, number};
 use crate::diagnostics::Errors;
 use crate::duration::{expand_duration, positive_duration};
-use crate::entries::{self, Entry, Value};
+use crate::entries::{self, Entry, EntryValue};
 use crate::private::Private;
 
 /// Retries and time limits, as far as they are given.
@@ -34,7 +34,7 @@ impl PolicyOverride {
     pub(crate) fn read_retry(&mut self, entry: &Entry, errors: &mut Errors) -> Vec<String> {
         const KNOWN: [&str; 5] = ["attempts", "backoff", "jitter", "when", "budget"];
         const EXAMPLE: &str = "retry(attempts = 5)";
-        let Value::List(list) = &entry.value else {
+        let EntryValue::List(list) = &entry.value else {
             entry.refuse("a list of options", EXAMPLE, errors);
             return Vec::new();
         };

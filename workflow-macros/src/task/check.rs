@@ -5,10 +5,10 @@ use syn::spanned::Spanned;
 
 use crate::diagnostics::Errors;
 use crate::task::function::Function;
-use crate::task::options::Options;
+use crate::task::options::TaskOptions;
 use crate::task::signature::{Output, Role, Signature};
 
-impl Options {
+impl TaskOptions {
     /// Reports all of them.
     pub(super) fn check(&self, function: &Function, signature: Option<&Signature>, errors: &mut Errors) {
         self.policy.check(errors);

@@ -15,7 +15,7 @@ use quote::quote;
 
 use crate::diagnostics::Errors;
 use function::Function;
-use options::Options;
+use options::TaskOptions;
 use signature::Signature;
 
 /// The expansion of `#[task(options)] item`.
@@ -29,7 +29,7 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
         }
     };
     let mut errors = Errors::default();
-    let options = Options::read(options, &mut errors);
+    let options = TaskOptions::read(options, &mut errors);
     let signature = Signature::read(&function, &mut errors);
     options.check(&function, signature.as_ref(), &mut errors);
 

@@ -13,7 +13,7 @@ use crate::options::{PolicyOverride, count, name};
 /// The options as given; what is not given, or not understood and reported,
 /// is absent.
 #[derive(Default)]
-pub(super) struct Options {
+pub(super) struct TaskOptions {
     pub(super) policy: PolicyOverride,
     pub(super) blocking: Option<Span>,
     pub(super) at_most_once: Option<Span>,
@@ -27,24 +27,51 @@ pub(super) struct Options {
     pub(super) version: Option<u32>,
 }
 
-const KNOWN: [&str; 14] = [
-    "retry",
-    "timeout",
-    "deadline",
-    "losses",
-    "blocking",
-    "at_most_once",
-    "transaction",
-    "undo",
-    "reconcile",
-    "cache",
-    "concurrency",
-    "rate",
-    "name",
-    "version",
+/// Reads the value of one option.
+type ReadOption = fn(&mut TaskOptions, &Entry, &mut Errors);
+
+/// Every option, and how it is read. A new one is a field above, a line here,
+/// what it contradicts in `check`, and what it says of the task in `expand`.
+const OPTIONS: [(&str, ReadOption); 14] = [
+    ("retry", TaskOptions::read_retry),
+    ("timeout", |options, entry, errors| options.policy.read_timeout(entry, errors)),
+    ("deadline", |options, entry, errors| options.policy.read_deadline(entry, errors)),
+    ("losses", |options, entry, errors| {
+        let literal = entry.parse("a whole number", "losses = 10", errors);
+        options.policy.take_losses(literal, errors);
+    }),
+    ("blocking", |options, entry, errors| options.blocking = entry.flag(errors)),
+    ("at_most_once", |options, entry, errors| options.at_most_once = entry.flag(errors)),
+    ("transaction", |options, entry, errors| options.transaction = entry.flag(errors)),
+    ("undo", |options, entry, errors| {
+        options.undo = entry.parse("the path of a task", "undo = refund", errors);
+    }),
+    ("reconcile", |options, entry, errors| {
+        let path = entry.parse("the path of a task", "reconcile = check_transfer", errors);
+        options.reconcile = path.map(|path| (path, entry.name.span()));
+    }),
+    ("cache", |options, entry, errors| {
+        let literal = entry.duration_literal("cache = \"24h\"", errors);
+        let cache = literal.and_then(|literal| duration::positive_duration(&literal, "cache", errors));
+        options.cache = cache.map(|cache| (cache, entry.name.span()));
+    }),
+    ("concurrency", |options, entry, errors| {
+        options.concurrency = whole_number(entry, "concurrency = 4", errors);
+    }),
+    ("rate", |options, entry, errors| {
+        let literal: Option<LitStr> = entry.parse("a rate in quotes", "rate = \"10/s\"", errors);
+        options.rate = literal.and_then(|literal| duration::rate(&literal, errors));
+    }),
+    ("name", |options, entry, errors| {
+        let literal = entry.parse("a text in quotes", "name = \"charge\"", errors);
+        options.name = literal.and_then(|literal| name(literal, errors));
+    }),
+    ("version", |options, entry, errors| {
+        options.version = whole_number(entry, "version = 2", errors);
+    }),
 ];
 
-impl Options {
+impl TaskOptions {
     pub(super) fn read(list: TokenStream, errors: &mut Errors) -> Self {
         let mut options = Self::default();
         let (plain, named) = entries::split(list);
@@ -54,62 +81,28 @@ impl Options {
                 "expected an option of the task\nhelp: write `name`, `name = value` or `name(values)`, such as `timeout = \"10s\"`",
             );
         }
-        for entry in entries::check_names(named, &KNOWN, "task", errors) {
-            options.read_entry(&entry, errors);
+        let known = OPTIONS.map(|(name, _)| name);
+        for entry in entries::check_names(named, &known, "task", errors) {
+            if let Some((_, read)) = OPTIONS.iter().find(|(name, _)| entry.name == name) {
+                read(&mut options, &entry, errors);
+            }
         }
         options
     }
 
-    fn read_entry(&mut self, entry: &Entry, errors: &mut Errors) {
-        match entry.name.to_string().as_str() {
-            "retry" => {
-                let names = self.policy.read_retry(entry, errors);
-                if !names.is_empty() && !names.iter().any(|name| name == "attempts") {
-                    errors.at(
-                        entry.name.span(),
-                        "`retry` does not say how often\nhelp: add `attempts = 5`, the first attempt included",
-                    );
-                }
-            }
-            "timeout" => self.policy.read_timeout(entry, errors),
-            "deadline" => self.policy.read_deadline(entry, errors),
-            "losses" => {
-                let literal = entry.parse("a whole number", "losses = 10", errors);
-                self.policy.take_losses(literal, errors);
-            }
-            "blocking" => self.blocking = entry.flag(errors),
-            "at_most_once" => self.at_most_once = entry.flag(errors),
-            "transaction" => self.transaction = entry.flag(errors),
-            "reconcile" => {
-                let path = entry.parse("the path of a task", "reconcile = check_transfer", errors);
-                self.reconcile = path.map(|path| (path, entry.name.span()));
-            }
-            "undo" => self.undo = entry.parse("the path of a task", "undo = refund", errors),
-            "cache" => {
-                let literal = entry.duration_literal("cache = \"24h\"", errors);
-                let cache =
-                    literal.and_then(|literal| duration::positive_duration(&literal, "cache", errors));
-                self.cache = cache.map(|cache| (cache, entry.name.span()));
-            }
-            "concurrency" => {
-                let literal: Option<LitInt> = entry.parse("a whole number", "concurrency = 4", errors);
-                self.concurrency =
-                    literal.and_then(|literal| count(entry, &literal, errors)).map(|count| count.0);
-            }
-            "rate" => {
-                let literal: Option<LitStr> = entry.parse("a rate in quotes", "rate = \"10/s\"", errors);
-                self.rate = literal.and_then(|literal| duration::rate(&literal, errors));
-            }
-            "name" => {
-                let literal = entry.parse("a text in quotes", "name = \"charge\"", errors);
-                self.name = literal.and_then(|literal| name(literal, errors));
-            }
-            "version" => {
-                let literal: Option<LitInt> = entry.parse("a whole number", "version = 2", errors);
-                self.version =
-                    literal.and_then(|literal| count(entry, &literal, errors)).map(|count| count.0);
-            }
-            _ => {}
+    fn read_retry(&mut self, entry: &Entry, errors: &mut Errors) {
+        let names = self.policy.read_retry(entry, errors);
+        if !names.is_empty() && !names.iter().any(|name| name == "attempts") {
+            errors.at(
+                entry.name.span(),
+                "`retry` does not say how often\nhelp: add `attempts = 5`, the first attempt included",
+            );
         }
     }
+}
+
+/// The value of an option that counts something.
+fn whole_number(entry: &Entry, example: &str, errors: &mut Errors) -> Option<u32> {
+    let literal: LitInt = entry.parse("a whole number", example, errors)?;
+    count(entry, &literal, errors).map(|count| count.0)
 }

@@ -11,12 +11,12 @@ use crate::task::types;
 /// A signature that a task can have.
 pub(super) struct Signature {
     /// In the order of the function.
-    pub(super) params: Vec<Param>,
+    pub(super) params: Vec<TaskParam>,
     pub(super) output: Output,
 }
 
 /// One parameter.
-pub(super) struct Param {
+pub(super) struct TaskParam {
     pub(super) role: Role,
     pub(super) name: Ident,
     /// As written.
@@ -46,7 +46,7 @@ pub(super) enum Output {
 }
 
 impl Signature {
-    pub(super) fn arguments(&self) -> impl Iterator<Item = &Param> {
+    pub(super) fn arguments(&self) -> impl Iterator<Item = &TaskParam> {
         self.params.iter().filter(|param| param.role == Role::Argument)
     }
 
@@ -210,7 +210,7 @@ fn check_contexts(signature: &syn::Signature, errors: &mut Errors) -> bool {
     true
 }
 
-fn read_param(index: usize, input: &FnArg, errors: &mut Errors) -> Option<Param> {
+fn read_param(index: usize, input: &FnArg, errors: &mut Errors) -> Option<TaskParam> {
     let input = match input {
         FnArg::Typed(input) => input,
         FnArg::Receiver(receiver) => {
@@ -227,7 +227,7 @@ fn read_param(index: usize, input: &FnArg, errors: &mut Errors) -> Option<Param>
     let name = read_name(index, input, errors);
     let fit = check_type(&input.ty, role?, errors);
     fit.then_some(())?;
-    Some(Param { role: role?, name: name?, ty: Type::clone(&input.ty) })
+    Some(TaskParam { role: role?, name: name?, ty: Type::clone(&input.ty) })
 }
 
 fn read_role(input: &PatType, errors: &mut Errors) -> Option<Role> {

@@ -65,8 +65,8 @@ pub(super) fn expand(function: &Function) -> TokenStream {
 /// What is wrong with the return type is reported already.
 fn stub_output(signature: &syn::Signature) -> Output {
     let output = Output::read(&signature.output, &mut Errors::default()).unwrap_or(Output::Unit);
-    // Only the function knows its type parameters; that it can fail is known
-    // to everybody.
+    // Its type parameters have a meaning only in the function; that it can
+    // fail has one everywhere.
     let own = |ty: &Type| {
         signature.generics.type_params().any(|param| types::mentions(ty.to_token_stream(), &param.ident))
             || signature

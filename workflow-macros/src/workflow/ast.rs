@@ -19,19 +19,19 @@ pub(crate) struct Workflow {
     pub(crate) name: Ident,
     pub(crate) params: Vec<Param>,
     /// The `T` of the result type `Result<T>`; absent where that was wrong.
-    pub(crate) result: Option<Output>,
+    pub(crate) result: Option<ResultType>,
     /// Whether a mistake in a parameter makes all that uses it wrong too.
     pub(crate) broken: bool,
     pub(crate) body: Block,
 }
 
 /// The result type `Result<T>`: its `T`, and what the user calls `Result`.
-pub(crate) struct Output {
+pub(crate) struct ResultType {
     pub(crate) ty: Type,
     pub(crate) alias: Path,
 }
 
-impl ToTokens for Output {
+impl ToTokens for ResultType {
     fn to_tokens(&self, tokens: &mut TokenStream) {
         self.ty.to_tokens(tokens);
     }
@@ -96,8 +96,8 @@ pub(crate) struct Block {
 }
 
 pub(crate) struct Statement {
-    pub(crate) options: Options,
-    pub(crate) binding: Binding,
+    pub(crate) options: StatementOptions,
+    pub(crate) target: Target,
     pub(crate) value: Value,
     /// The token the statement starts with, for messages about all of it.
     pub(crate) span: Span,
@@ -109,7 +109,7 @@ pub(crate) struct Statement {
 
 /// The attributes of a statement.
 #[derive(Default)]
-pub(crate) struct Options {
+pub(crate) struct StatementOptions {
     pub(crate) after: Vec<Ident>,
     pub(crate) always: Option<Span>,
     /// The numbers of the attributes that these are, by which it is known
@@ -124,7 +124,7 @@ pub(crate) struct Options {
 
 /// What a statement does with its value.
 #[expect(clippy::large_enum_variant, reason = "there are few of them, and they do not live long")]
-pub(crate) enum Binding {
+pub(crate) enum Target {
     /// `let pattern: T = …;`
     Let { pat: Pat, ty: Option<Type> },
     /// `x = …;`
@@ -147,7 +147,7 @@ pub(crate) enum Value {
         name: Ident,
         arg: Expr,
     },
-    Signal(Signal),
+    Signal(SignalCall),
     For(Box<For>),
     While(Box<While>),
     Branch(Box<Branch>),
@@ -178,7 +178,7 @@ pub(crate) enum Arg {
 }
 
 /// `signal::<T>("name").within("3d")?`
-pub(crate) struct Signal {
+pub(crate) struct SignalCall {
     pub(crate) keyword: Ident,
     pub(crate) ty: Type,
     pub(crate) name: LitStr,

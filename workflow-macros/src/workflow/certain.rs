@@ -1,14 +1,14 @@
 //! Whether an expression surely gives the same value each time it is
 //! evaluated: names, fields, literals, and what the language does with them.
-//! The value of any other is kept where it was computed first, since nobody
-//! knows what a function reads, or in what order a map of hashes iterates.
+//! The value of any other is kept where it was computed first, since the macro
+//! does not see what a function reads, or in what order a map of hashes iterates.
 
 use syn::punctuated::Punctuated;
 use syn::{Expr, Lit, Token};
 
 use crate::workflow::spelling::is_constructor;
 
-/// Methods that everybody knows, and that look at nothing but their arguments.
+/// Methods of the standard library that look at nothing but their arguments.
 const CERTAIN: [&str; 44] = [
     "abs",
     "as_bytes",
@@ -88,7 +88,7 @@ pub(super) fn is_certain(expr: &Expr) -> bool {
 }
 
 /// `vec![a, b]`, and a `format!` that prints nothing by its `Debug`, which
-/// shows maps in whatever order they are.
+/// shows a map in an order of its own each time.
 fn is_certain_macro(mac: &syn::Macro) -> bool {
     if !(mac.path.is_ident("format") || mac.path.is_ident("vec")) {
         return false;
@@ -103,8 +103,8 @@ fn is_certain_macro(mac: &syn::Macro) -> bool {
     })
 }
 
-/// The name of a function of the standard library, or of one that everybody
-/// knows, that gives another value each time or looks outside the program:
+/// The name of a function of the standard library, or of a widely used crate,
+/// that gives another value each time or looks outside the program:
 /// `Instant::now`, `fs::read_to_string`, `rand::random`.
 pub(super) fn impure(func: &Expr) -> Option<String> {
     const CLOCKS: [&str; 8] =

@@ -122,7 +122,7 @@ pub(crate) enum Kind {
     Call {
         path: Path,
         paren: syn::token::Paren,
-        args: Vec<Arg>,
+        args: Vec<Input>,
         policy: Option<StepPolicy>,
     },
     Signal {
@@ -185,7 +185,7 @@ pub(crate) enum Initial {
     },
 }
 
-pub(crate) enum Arg {
+pub(crate) enum Input {
     /// A plain name: moved on its only use, copied otherwise.
     Own { binding: BindingId, name: Ident },
     /// The result of a step that has no name.
@@ -347,8 +347,8 @@ impl Kind {
             Kind::Call { args, .. } => args
                 .iter()
                 .map(|arg| match arg {
-                    Arg::Own { binding, .. } | Arg::Step { binding, .. } => vec![*binding],
-                    Arg::Code { code, .. } => code.uses.clone(),
+                    Input::Own { binding, .. } | Input::Step { binding, .. } => vec![*binding],
+                    Input::Code { code, .. } => code.uses.clone(),
                 })
                 .collect(),
             Kind::Signal { within, .. } => within.iter().map(|code| code.uses.clone()).collect(),
@@ -387,9 +387,9 @@ impl Kind {
         match self {
             Kind::Call { path, args, .. } => {
                 let args = args.iter().map(|arg| match arg {
-                    Arg::Own { name, .. } => name.to_string(),
-                    Arg::Step { lend, .. } => if lend.is_some() { "&step" } else { "step" }.to_owned(),
-                    Arg::Code { code, .. } => code.tokens.to_string(),
+                    Input::Own { name, .. } => name.to_string(),
+                    Input::Step { lend, .. } => if lend.is_some() { "&step" } else { "step" }.to_owned(),
+                    Input::Code { code, .. } => code.tokens.to_string(),
                 });
                 format!("{}({})", path.to_token_stream(), args.collect::<Vec<_>>().join(", "))
             }

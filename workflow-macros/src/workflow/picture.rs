@@ -11,7 +11,7 @@ use std::fmt::Write;
 use crate::workflow::graph::{Graph, Kind, RegionId, StepId};
 use crate::workflow::tokens::plain;
 
-/// More steps than this make a picture that nobody can read and a page that
+/// More steps than this make a picture that a reader cannot follow and a page that
 /// is slow to load.
 const MOST_STEPS: usize = 200;
 
@@ -43,11 +43,11 @@ pub(crate) fn svg(name: &str, graph: &Graph) -> Option<String> {
 struct Layout {
     width: f64,
     height: f64,
-    boxes: Vec<Box>,
+    boxes: Vec<StepBox>,
     arrows: Vec<(StepId, StepId)>,
 }
 
-struct Box {
+struct StepBox {
     x: f64,
     y: f64,
     width: f64,
@@ -61,7 +61,7 @@ struct Box {
 
 fn layout_region(graph: &Graph, id: RegionId) -> Layout {
     let region = &graph.regions[id];
-    let mut boxes: Vec<Box> = region
+    let mut boxes: Vec<StepBox> = region
         .steps
         .iter()
         .zip(graph.regions[id].step_names())
@@ -134,7 +134,7 @@ fn arrows(rows: &[Vec<StepId>], needs: &[Vec<StepId>]) -> Vec<(StepId, StepId)> 
     arrows
 }
 
-fn layout_step(graph: &Graph, kind: &Kind, name: String) -> Box {
+fn layout_step(graph: &Graph, kind: &Kind, name: String) -> StepBox {
     let (what, rounded) = match kind {
         Kind::Call { path, .. } => {
             (path.segments.last().map(|segment| plain(&segment.ident)).unwrap_or_default(), false)
@@ -173,7 +173,7 @@ fn layout_step(graph: &Graph, kind: &Kind, name: String) -> Box {
     let label = text_width(&label(&name, &what)) + 2.0 * PADDING;
     let width = label.max(if inner.is_empty() { 0.0 } else { x });
     let height = 2.0 * PADDING + LINE * 0.6 + if inner.is_empty() { 0.0 } else { tallest + PADDING };
-    Box { x: 0.0, y: 0.0, width, height, name, what, rounded, inner }
+    StepBox { x: 0.0, y: 0.0, width, height, name, what, rounded, inner }
 }
 
 fn label(name: &str, what: &str) -> String {

@@ -11,8 +11,8 @@ use syn::ext::IdentExt;
 use crate::duration::expand_duration;
 use crate::private::{Private, call_at};
 use crate::task::function::Function;
-use crate::task::options::Options;
-use crate::task::signature::{Output, Param, Role, Signature, is_reference, referent};
+use crate::task::options::TaskOptions;
+use crate::task::signature::{Output, Role, Signature, TaskParam, is_reference, referent};
 use crate::task::types;
 use partners::{cache_key, implement_reconciled, implement_undone, reconcile};
 
@@ -27,7 +27,7 @@ use partners::{cache_key, implement_reconciled, implement_undone, reconcile};
 ///
 /// The enum and the function share their name, so that one `use` brings both;
 /// it comes after the function, so that editors show the function first.
-pub(super) fn contract(function: &Function, signature: &Signature, options: &Options) -> TokenStream {
+pub(super) fn contract(function: &Function, signature: &Signature, options: &TaskOptions) -> TokenStream {
     let marker = marker(function);
     let task = implement_task(function, signature, options);
     let call = constructor(function, signature);
@@ -71,7 +71,7 @@ pub(super) fn marker(function: &Function) -> TokenStream {
 ///     }
 /// }
 /// ```
-fn implement_task(function: &Function, signature: &Signature, options: &Options) -> TokenStream {
+fn implement_task(function: &Function, signature: &Signature, options: &TaskOptions) -> TokenStream {
     let name = &function.signature.ident;
     let conditions = function.conditions();
     let args = args(signature, types::name_lifetimes);
@@ -173,7 +173,7 @@ fn ends(tokens: &TokenStream) -> (Span, Span) {
 }
 
 /// Only what differs from a plain task is written.
-fn definition(function: &Function, signature: &Signature, options: &Options) -> TokenStream {
+fn definition(function: &Function, signature: &Signature, options: &TaskOptions) -> TokenStream {
     let name = match &options.name {
         Some(name) => name.to_token_stream(),
         None => function.signature.ident.unraw().to_string().to_token_stream(),
@@ -220,7 +220,8 @@ fn definition(function: &Function, signature: &Signature, options: &Options) -> 
 fn start(function: &Function, signature: &Signature) -> TokenStream {
     let name = &function.signature.ident;
     // Hygienic, so that no argument hides the function or the context.
-    let local = |name: String, at: &Param| Ident::new(&name, Span::mixed_site().located_at(at.name.span()));
+    let local =
+        |name: String, at: &TaskParam| Ident::new(&name, Span::mixed_site().located_at(at.name.span()));
     let context = Ident::new("context", Span::mixed_site());
     let args = Ident::new("args", Span::mixed_site());
     let mut names = Vec::new();
@@ -261,7 +262,7 @@ fn start(function: &Function, signature: &Signature) -> TokenStream {
     }
 }
 
-fn finish(output: &Output, options: &Options) -> TokenStream {
+fn finish(output: &Output, options: &TaskOptions) -> TokenStream {
     let Output::Fallible { ty, error, .. } = output else {
         return quote! {
             fn finish(returned: Self::Return) -> #Private::Ended {
@@ -351,7 +352,7 @@ fn constructor(function: &Function, signature: &Signature) -> TokenStream {
     }
 }
 
-fn runs_on(function: &Function, signature: &Signature, options: &Options) -> TokenStream {
+fn runs_on(function: &Function, signature: &Signature, options: &TaskOptions) -> TokenStream {
     let name = &function.signature.ident;
     let conditions = function.conditions();
     let resources = signature.resources().map(|ty| {

@@ -83,7 +83,7 @@ pub(super) fn reconcile(by: &Path) -> TokenStream {
 pub(super) fn implement_reconciled(function: &Function, by: &Path) -> TokenStream {
     let name = &function.signature.ident;
     let conditions: Vec<_> = function.conditions().collect();
-    // A constant that nobody uses is not evaluated, and so not checked.
+    // rustc evaluates, and so checks, only a constant that something uses.
     let (first, last) = ends(&by.to_token_stream());
     let open = quote_spanned!(first=> ::);
     let (close, call) = (quote_spanned!(last=> >), quote_spanned!(last=> ()));

@@ -46,7 +46,7 @@ impl Tables<'_> {
         let mut consumed: Vec<(usize, TokenStream)> = Vec::new();
         for arg in args {
             match arg {
-                Arg::Own { binding, .. } | Arg::Step { lend: None, binding, .. }
+                Input::Own { binding, .. } | Input::Step { lend: None, binding, .. }
                     if self.only_use(region, *binding) =>
                 {
                     if let Form::Slot { slot, ty, .. } = &self.graph.bindings[*binding].form {
@@ -54,16 +54,16 @@ impl Tables<'_> {
                         consumed.push((*binding, ty.clone()));
                     }
                 }
-                Arg::Own { binding, .. } | Arg::Step { binding, .. } => lent.push(*binding),
-                Arg::Code { code, .. } => lent.extend(&code.uses),
+                Input::Own { binding, .. } | Input::Step { binding, .. } => lent.push(*binding),
+                Input::Code { code, .. } => lent.extend(&code.uses),
             }
         }
         let keeps = args.iter().any(|arg| match arg {
-            Arg::Own { binding, .. } => self.graph.is_computed(&[*binding]),
-            Arg::Code { code, .. } => code.computed || self.graph.is_computed(&code.uses),
-            Arg::Step { .. } => false,
+            Input::Own { binding, .. } => self.graph.is_computed(&[*binding]),
+            Input::Code { code, .. } => code.computed || self.graph.is_computed(&code.uses),
+            Input::Step { .. } => false,
         });
-        let local = args.iter().any(|arg| matches!(arg, Arg::Code { lends: true, .. }));
+        let local = args.iter().any(|arg| matches!(arg, Input::Code { lends: true, .. }));
         let prelude = self.prelude(region, &lent);
         let mut taken = TokenStream::new();
         let mut take = |index: usize, binding: &BindingId, span: Span| {
@@ -82,9 +82,9 @@ impl Tables<'_> {
             value
         };
         let args = args.iter().enumerate().map(|(index, arg)| match arg {
-            Arg::Own { binding, name } => take(index, binding, name.span())
+            Input::Own { binding, name } => take(index, binding, name.span())
                 .unwrap_or_else(|| copy(index, &quote_spanned!(name.span()=> (*#name)))),
-            Arg::Step { lend, binding, span } => {
+            Input::Step { lend, binding, span } => {
                 let name = &self.graph.bindings[*binding].names[0];
                 match lend {
                     Some(and) => quote!(#and (*#name)),
@@ -92,8 +92,8 @@ impl Tables<'_> {
                         .unwrap_or_else(|| copy(index, &quote_spanned!(*span=> (*#name)))),
                 }
             }
-            Arg::Code { code, place: true, .. } => copy(index, &code.tokens),
-            Arg::Code { code, .. } => code.tokens.clone(),
+            Input::Code { code, place: true, .. } => copy(index, &code.tokens),
+            Input::Code { code, .. } => code.tokens.clone(),
         });
         let args = args.collect::<Vec<_>>();
         let call = call_tokens(path, paren, args.into_iter());

@@ -41,7 +41,7 @@ impl Lower<'_> {
         (slot, ty)
     }
 
-    pub(super) fn arg(&mut self, statement: &Statement, arg: &ast::Arg, region: RegionId) -> Arg {
+    pub(super) fn arg(&mut self, statement: &Statement, arg: &ast::Arg, region: RegionId) -> Input {
         let expr = match arg {
             ast::Arg::Expr(expr) => expr,
             ast::Arg::Step { lend, call } => {
@@ -53,7 +53,7 @@ impl Lower<'_> {
                 let name = Ident::new(&name, span.resolved_at(Span::mixed_site()));
                 let binding = Binding { names: vec![name], region, form, mutable: false, uses: 1 };
                 self.graph.bindings.push(binding);
-                return Arg::Step { lend: *lend, binding: self.graph.bindings.len() - 1, span };
+                return Input::Step { lend: *lend, binding: self.graph.bindings.len() - 1, span };
             }
         };
         if let Expr::Reference(reference) = expr
@@ -66,10 +66,10 @@ impl Lower<'_> {
             && self.mode(name) == Some(Mode::Ref)
         {
             self.count(Code { uses: vec![binding], ..Code::default() }, region);
-            return Arg::Own { binding, name: name.clone() };
+            return Input::Own { binding, name: name.clone() };
         }
         let (lends, place) = (self.lends(expr), is_place(expr, self));
-        Arg::Code { code: self.code(expr, region), lends, place }
+        Input::Code { code: self.code(expr, region), lends, place }
     }
 
     /// Whether the value of an argument may borrow what only the function
@@ -128,7 +128,7 @@ impl Lower<'_> {
     pub(super) fn signal(
         &mut self,
         statement: &Statement,
-        signal: &ast::Signal,
+        signal: &ast::SignalCall,
         name: String,
         region: RegionId,
     ) -> (Slot, TokenStream) {
@@ -163,7 +163,7 @@ impl Lower<'_> {
             _ => (Failure::FailRun, ty),
         };
         let kind = Kind::Signal { name: text, ty: signal.ty.clone(), within };
-        let span = bound_name(&statement.binding).map_or_else(|| signal.keyword.span(), Ident::span);
+        let span = bound_name(&statement.target).map_or_else(|| signal.keyword.span(), Ident::span);
         let slot = self.push_step(statement, name, span, kind, vec![ty.clone()], failure, region);
         (slot, ty)
     }

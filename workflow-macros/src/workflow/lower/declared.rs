@@ -18,7 +18,7 @@ pub(super) struct Declared {
 impl Declared {
     pub(super) fn visit(&mut self, block: &Block) {
         for statement in &block.statements {
-            if let ast::Binding::Let { pat, .. } = &statement.binding {
+            if let ast::Target::Let { pat, .. } = &statement.target {
                 self.pattern(pat);
             }
             self.value(&statement.value);

@@ -7,7 +7,7 @@ use syn::{Expr, Ident};
 
 use super::{Lower, bound_name};
 use crate::private::Private;
-use crate::workflow::ast::{self, Binding as Bound, Statement};
+use crate::workflow::ast::{self, Statement, Target};
 use crate::workflow::graph::*;
 use crate::workflow::spelling::is_step_call;
 use crate::workflow::tokens::{iterator, private_at};
@@ -81,7 +81,7 @@ impl Lower<'_> {
             list: items_type.unwrap_or_else(|| quote!(())),
             codec,
         };
-        let span = bound_name(&statement.binding).map_or(value.keyword.span, Ident::span);
+        let span = bound_name(&statement.target).map_or(value.keyword.span, Ident::span);
         let slot = self.push_step(statement, name, span, kind, vec![ty.clone()], Failure::FailRun, region);
         (slot, expected.cloned().unwrap_or(ty))
     }
@@ -94,7 +94,7 @@ impl Lower<'_> {
         }
         let mut names: Vec<Ident> = Vec::new();
         for statement in &value.body.statements {
-            if let Bound::Assign { name } = &statement.binding
+            if let Target::Assign { name } = &statement.target
                 && !names.contains(name)
             {
                 names.push(name.clone());

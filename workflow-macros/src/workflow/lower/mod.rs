@@ -177,7 +177,7 @@ impl Lower<'_> {
         let failed = std::mem::take(&mut self.failed);
         for statement in &block.statements {
             self.failed = false;
-            let tail = matches!(statement.binding, ast::Binding::Tail);
+            let tail = matches!(statement.target, ast::Target::Tail);
             let expected = if tail { expected } else { None };
             let out = self.statement(statement, region, expected);
             if tail {
@@ -268,10 +268,10 @@ impl Lower<'_> {
 }
 
 /// The name a statement binds its step to.
-pub(crate) fn bound_name(binding: &ast::Binding) -> Option<&Ident> {
+pub(crate) fn bound_name(binding: &ast::Target) -> Option<&Ident> {
     match binding {
-        ast::Binding::Let { pat: Pat::Ident(pat), .. } => Some(&pat.ident),
-        ast::Binding::Assign { name } => Some(name),
+        ast::Target::Let { pat: Pat::Ident(pat), .. } => Some(&pat.ident),
+        ast::Target::Assign { name } => Some(name),
         _ => None,
     }
 }

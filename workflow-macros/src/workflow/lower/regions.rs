@@ -6,7 +6,7 @@ use syn::{BinOp, Expr, Ident, Pat};
 
 use super::{Lower, bound_name};
 use crate::private::Private;
-use crate::workflow::ast::{self, Binding as Bound, Statement, Test, Value};
+use crate::workflow::ast::{self, Statement, Target, Test, Value};
 use crate::workflow::graph::*;
 use crate::workflow::pattern::pattern_names;
 use crate::workflow::rewrite::{Mode, is_place};
@@ -51,7 +51,7 @@ impl Lower<'_> {
         let ty = self.settle(&arms, expected.cloned(), statement);
         let arms = arms.iter().map(|(region, ..)| *region).collect();
         let kind = Kind::Branch { word: branch.word, choose, arms };
-        let span = bound_name(&statement.binding).map_or(branch.keyword, Ident::span);
+        let span = bound_name(&statement.target).map_or(branch.keyword, Ident::span);
         let slot = self.push_step(statement, name, span, kind, vec![ty.clone()], Failure::FailRun, region);
         (slot, ty)
     }
@@ -141,7 +141,7 @@ impl Lower<'_> {
 
     /// An arm of the last `if` or `match` of a workflow ends like the workflow.
     fn follow_tail(&mut self, statement: &Statement, region: RegionId, arm: RegionId) {
-        if matches!(statement.binding, Bound::Tail)
+        if matches!(statement.target, Target::Tail)
             && !matches!(statement.value, Value::Ok(_))
             && self.tails.contains(&region)
         {
@@ -203,7 +203,7 @@ impl Lower<'_> {
         let ty = self.settle(&arms, expected.cloned(), statement);
         let arms = arms.iter().map(|(region, ..)| *region).collect();
         let kind = Kind::Select { race, arms };
-        let span = bound_name(&statement.binding).map_or(select.keyword.span(), Ident::span);
+        let span = bound_name(&statement.target).map_or(select.keyword.span(), Ident::span);
         let slot = self.push_step(statement, name, span, kind, vec![ty.clone()], Failure::FailRun, region);
         (slot, ty)
     }
@@ -217,7 +217,7 @@ impl Lower<'_> {
         statement: &Statement,
     ) -> TokenStream {
         let known = expected.or_else(|| arms.iter().find_map(|(_, _, ty)| ty.clone()));
-        let discarded = matches!(statement.binding, Bound::Discard);
+        let discarded = matches!(statement.target, Target::Discard);
         let Some(ty) = known else {
             if arms.iter().all(|(_, block, _)| block.tail().is_none()) {
                 return quote!(());
@@ -235,7 +235,7 @@ impl Lower<'_> {
                     .find_map(|(_, block, _)| block.tail())
                     .map_or(statement.span, |tail| tail.span);
                 let name =
-                    bound_name(&statement.binding).map_or_else(|| "value".to_owned(), ToString::to_string);
+                    bound_name(&statement.target).map_or_else(|| "value".to_owned(), ToString::to_string);
                 self.error(span, format!("the type of this value is not known to `workflow!`, and a run saves it\nhelp: write it: `let {name}: Type = …`"));
             }
             return quote!(());

@@ -22,8 +22,8 @@ impl Lower<'_> {
         region: RegionId,
         expected: Option<&TokenStream>,
     ) -> Out<'s> {
-        let (pat, annotated) = match &statement.binding {
-            ast::Binding::Let { pat, ty } => (Some(pat), ty.as_ref().map(ToTokens::to_token_stream)),
+        let (pat, annotated) = match &statement.target {
+            ast::Target::Let { pat, ty } => (Some(pat), ty.as_ref().map(ToTokens::to_token_stream)),
             _ => (None, None),
         };
         self.check_options(statement);
@@ -42,8 +42,8 @@ impl Lower<'_> {
             }
             return Out::Nothing;
         }
-        let carried = match &statement.binding {
-            ast::Binding::Assign { name } => self.assigned(name, region),
+        let carried = match &statement.target {
+            ast::Target::Assign { name } => self.assigned(name, region),
             _ => None,
         };
         if let Value::While(value) = value {
@@ -58,7 +58,7 @@ impl Lower<'_> {
         }
         let expected = annotated.as_ref().or(expected);
         let (slot, ty) = self.step(statement, value, region, expected);
-        if let (ast::Binding::Assign { .. }, None) = (&statement.binding, &carried)
+        if let (ast::Target::Assign { .. }, None) = (&statement.target, &carried)
             && let Some(step) = self.graph.regions[region].steps.last_mut()
         {
             // The name is another step's, but that is not the mistake here.
@@ -82,15 +82,15 @@ impl Lower<'_> {
             self.error(statement.span, "this is no step, so nothing can be ordered after it or because of it\nhelp: put the attribute on a step");
         }
         if let Some(name) = &statement.options.step.name
-            && !matches!(statement.binding, ast::Binding::Assign { .. })
+            && !matches!(statement.target, ast::Target::Assign { .. })
         {
             self.error(
                 name.span(),
                 "this is no step, so it has no name\nhelp: remove `name`, or put it on a step",
             );
         }
-        match &statement.binding {
-            ast::Binding::Let { pat, ty } => {
+        match &statement.target {
+            ast::Target::Let { pat, ty } => {
                 if let Expr::Closure(closure) = expr {
                     self.error(closure.inputs_begin.span, "a binding of a workflow holds a value, no closure\nhelp: make a task or a function of it");
                 }
@@ -120,7 +120,7 @@ impl Lower<'_> {
                 self.bind(Binding { names, region, form, mutable, uses: 0 });
                 Out::Nothing
             }
-            ast::Binding::Assign { name } => {
+            ast::Target::Assign { name } => {
                 let Some(name) = self.assigned(name, region) else { return Out::Nothing };
                 let Some(ty) = self.lookup(&name.to_string()).and_then(|binding| self.slot_type(binding))
                 else {
@@ -143,7 +143,7 @@ impl Lower<'_> {
                 self.graph.bindings[binding].mutable = true;
                 Out::Nothing
             }
-            ast::Binding::Discard => {
+            ast::Target::Discard => {
                 let code = rewrite(expr, self, &[]);
                 if !code.errors.is_empty() {
                     self.report(code.errors);
@@ -155,11 +155,11 @@ impl Lower<'_> {
                 );
                 Out::Nothing
             }
-            ast::Binding::Tail => Out::Pure(expr),
+            ast::Target::Tail => Out::Pure(expr),
         }
     }
 
-    /// Checks that the name is a loop variable of the body we are in.
+    /// Checks that the name is a loop variable of the body around it.
     pub(super) fn assigned(&mut self, name: &Ident, region: RegionId) -> Option<Ident> {
         let text = name.to_string();
         match self.loops.iter().rev().find(|(_, names)| names.contains(&text)) {
@@ -204,14 +204,14 @@ impl Lower<'_> {
         region: RegionId,
         expected: Option<&TokenStream>,
     ) -> (Slot, TokenStream) {
-        let bound = bound_name(&statement.binding).map(plain);
+        let bound = bound_name(&statement.target).map(plain);
         let named = |default: String| {
             let named = statement.options.step.name.as_ref().map(syn::LitStr::value);
             named.or_else(|| bound.clone()).unwrap_or(default)
         };
         match value {
             Value::Call(call) => {
-                let tail_of_workflow = matches!(statement.binding, ast::Binding::Tail)
+                let tail_of_workflow = matches!(statement.target, ast::Target::Tail)
                     && self.tails.contains(&region)
                     && !matches!(statement.value, Value::Ok(_));
                 let name = named(task_name(call));
@@ -222,7 +222,7 @@ impl Lower<'_> {
                     waits: policy.says_how_to_wait(),
                     span: statement.options.policy_span.unwrap_or_else(|| path.span()),
                 });
-                let name_span = bound_name(&statement.binding).map_or_else(|| call.path.span(), Ident::span);
+                let name_span = bound_name(&statement.target).map_or_else(|| call.path.span(), Ident::span);
                 self.call(statement, call, name, name_span, policy, tail_of_workflow, region)
             }
             Value::Sleep { name, arg } => {

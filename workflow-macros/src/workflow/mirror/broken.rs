@@ -5,17 +5,17 @@ use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
 
 use super::Mirror;
-use crate::workflow::ast::{Arg, Binding, Test, Value};
+use crate::workflow::ast::{Arg, Target, Test, Value};
 use crate::workflow::pattern::pattern_names;
 
 impl Mirror<'_> {
     /// After a mistake nothing is known of what it was to be bound to.
-    pub(super) fn forget(&mut self, binding: &Binding) {
+    pub(super) fn forget(&mut self, binding: &Target) {
         let mut names = Vec::new();
         match binding {
-            Binding::Let { pat, .. } => pattern_names(pat, &mut names),
-            Binding::Assign { name } => names.push(name.clone()),
-            Binding::Discard | Binding::Tail => {}
+            Target::Let { pat, .. } => pattern_names(pat, &mut names),
+            Target::Assign { name } => names.push(name.clone()),
+            Target::Discard | Target::Tail => {}
         }
         self.broken.extend(names.iter().map(ToString::to_string));
     }

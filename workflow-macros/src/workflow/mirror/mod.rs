@@ -29,7 +29,7 @@ use syn::spanned::Spanned;
 use syn::{Expr, Ident, Pat};
 
 use crate::private::Private;
-use crate::workflow::ast::{Arg, Binding, Block, Branch, Call, Statement, Test, Value, Workflow};
+use crate::workflow::ast::{Arg, Block, Branch, Call, ResultType, Statement, Target, Test, Value, Workflow};
 use crate::workflow::pattern::pattern_names;
 use crate::workflow::rewrite::{Mode, Names, is_place, rewrite};
 use crate::workflow::scope::Scope;
@@ -97,9 +97,9 @@ struct Mirror<'a> {
     /// Arguments of the current statement that are handed over.
     moves: TokenStream,
     count: usize,
-    /// Names whose type nobody knows, after a mistake.
+    /// Names whose type rustc cannot know, after a mistake.
     broken: HashSet<String>,
-    result: &'a crate::workflow::ast::Output,
+    result: &'a ResultType,
     /// Whether the tables are there, whose arms check arguments too.
     checked: bool,
     /// What expressions call as plain functions.
@@ -147,8 +147,8 @@ impl Mirror<'_> {
             match self.statement(statement, tail) {
                 Some(statement) => tokens.extend(statement),
                 None => {
-                    complete &= !matches!(statement.binding, Binding::Tail);
-                    self.forget(&statement.binding);
+                    complete &= !matches!(statement.target, Target::Tail);
+                    self.forget(&statement.target);
                 }
             }
         }
@@ -157,7 +157,7 @@ impl Mirror<'_> {
     }
 
     fn statement(&mut self, statement: &Statement, tail: bool) -> Option<TokenStream> {
-        let ends_workflow = tail && matches!(statement.binding, Binding::Tail);
+        let ends_workflow = tail && matches!(statement.target, Target::Tail);
         let broken =
             statement.broken.get() || (!self.broken.is_empty() && self.rests_on_broken(&statement.value));
         let value = match (&statement.value, broken) {
@@ -169,15 +169,15 @@ impl Mirror<'_> {
                 if ends_workflow { quote!(#Private::Result::Ok(#value)) } else { value }
             }
             (_, true) => return None,
-            (Value::Pure(expr), false) => return Some(self.pure(&statement.binding, expr)),
+            (Value::Pure(expr), false) => return Some(self.pure(&statement.target, expr)),
             (value, false) => self.value(value, ends_workflow)?,
         };
         let moves = std::mem::take(&mut self.moves);
         // To run after a step is to use it.
         let after = statement.options.after.iter().filter(|name| self.mode(name).is_some());
         let after = after.map(|name| quote!(let _ = &#name;)).collect::<TokenStream>();
-        let tokens = match &statement.binding {
-            Binding::Let { pat, ty } => {
+        let tokens = match &statement.target {
+            Target::Let { pat, ty } => {
                 let value = match ty {
                     Some(ty) => quote!({ let value: #ty = #value; #Private::held(value) }),
                     None => quote!(#Private::held(#value)),
@@ -185,9 +185,9 @@ impl Mirror<'_> {
                 self.bind(pat, Mode::Ref);
                 quote_spanned!(statement.span=> let #pat = #value;)
             }
-            Binding::Assign { name } => quote!(#name = #Private::held(#value);),
-            Binding::Discard => quote_spanned!(statement.span=> #value;),
-            Binding::Tail => value,
+            Target::Assign { name } => quote!(#name = #Private::held(#value);),
+            Target::Discard => quote_spanned!(statement.span=> #value;),
+            Target::Tail => value,
         };
         Some(quote!(#after #moves #tokens))
     }
@@ -201,9 +201,9 @@ impl Mirror<'_> {
         names.iter().for_each(|name| self.scope.push(name.to_string(), mode));
     }
 
-    fn pure(&mut self, binding: &Binding, expr: &Expr) -> TokenStream {
+    fn pure(&mut self, binding: &Target, expr: &Expr) -> TokenStream {
         match binding {
-            Binding::Let { pat, ty } => {
+            Target::Let { pat, ty } => {
                 let mutable = matches!(pat, Pat::Ident(pat) if pat.mutability.is_some());
                 let place = is_place(expr, self);
                 let by_ref = mutable || place;
@@ -220,12 +220,12 @@ impl Mirror<'_> {
                     quote_spanned!(end=> let #pat #ty = #tokens;)
                 }
             }
-            Binding::Assign { name } => {
+            Target::Assign { name } => {
                 let value = self.owned(expr);
                 quote!(#name = #Private::held(#value);)
             }
-            Binding::Discard => self.expr(expr),
-            Binding::Tail => self.owned(expr),
+            Target::Discard => self.expr(expr),
+            Target::Tail => self.owned(expr),
         }
     }
 

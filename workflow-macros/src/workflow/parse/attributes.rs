@@ -3,7 +3,7 @@
 //! syn accepts attributes in dozens of places, of which a workflow reads one:
 //! above a statement. So that none is dropped without a word, each of them gets
 //! a number before anything is parsed, a statement notes the numbers of those
-//! it has read, and whatever is left is a mistake.
+//! it has read, and any that is left is a mistake.
 
 use proc_macro2::{Delimiter, Group, Ident, Literal, Punct, Span, TokenStream, TokenTree};
 use quote::ToTokens;

@@ -184,7 +184,7 @@ pub(super) fn parse_result(
     input: ParseStream,
     name: &Ident,
     errors: &mut Errors,
-) -> syn::Result<Option<Output>> {
+) -> syn::Result<Option<ResultType>> {
     if !input.peek(Token![->]) {
         errors.at(name.span(), format!("workflow `{name}` has no result type\nhelp: write `-> Result<T>` and end with `Ok(value)`, or `-> Result<()>` and `Ok(())`"));
         return Ok(None);
@@ -203,7 +203,7 @@ pub(super) fn parse_result(
         if let Some(last) = alias.segments.last_mut() {
             last.arguments = syn::PathArguments::None;
         }
-        return Ok(Some(Output { ty: ok.clone(), alias }));
+        return Ok(Some(ResultType { ty: ok.clone(), alias }));
     }
     errors.on(ty, "a workflow returns `Result<T>`, because any run can fail\nhelp: write `-> Result<T>`; the error type is the engine's");
     Ok(None)

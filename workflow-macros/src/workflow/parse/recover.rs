@@ -25,8 +25,8 @@ pub(super) fn parse_block(tokens: TokenStream, span: Span, of_workflow: bool, er
         let mut parsed = parse_chunk(chunk, span, of_workflow && index + 1 == last, errors);
         if index + 1 < last {
             for statement in &mut parsed {
-                if matches!(statement.binding, Binding::Tail) {
-                    statement.binding = Binding::Discard;
+                if matches!(statement.target, Target::Tail) {
+                    statement.target = Target::Discard;
                 }
             }
         }
@@ -85,7 +85,7 @@ pub(super) fn parse_chunk(
             Ok(pat)
         };
         if let Ok(pat) = parser.parse2(tokens.collect()) {
-            statement.binding = Binding::Let { pat, ty: None };
+            statement.target = Target::Let { pat, ty: None };
         }
     }
     vec![statement]
@@ -95,8 +95,8 @@ pub(super) fn parse_chunk(
 pub(super) fn broken(tokens: TokenStream) -> Statement {
     let span = tokens.clone().into_iter().next().map_or_else(Span::call_site, |token| token.span());
     Statement {
-        options: Options { read: numbers(tokens), ..Options::default() },
-        binding: Binding::Discard,
+        options: StatementOptions { read: numbers(tokens), ..StatementOptions::default() },
+        target: Target::Discard,
         value: Value::Broken,
         span,
         broken: Cell::new(true),

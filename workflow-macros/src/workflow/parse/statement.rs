@@ -38,7 +38,7 @@ pub(super) fn statement(stmt: Stmt, last: bool, of_workflow: bool, errors: &mut 
                 errors.on(&pat, "a binding needs a value\nhelp: write `let x = task(…)?;`");
                 return Some(Statement {
                     options,
-                    binding: Binding::Let { pat, ty },
+                    target: Target::Let { pat, ty },
                     ..broken(TokenStream::new())
                 });
             };
@@ -54,7 +54,7 @@ pub(super) fn statement(stmt: Stmt, last: bool, of_workflow: bool, errors: &mut 
             };
             Some(Statement {
                 options,
-                binding: Binding::Let { pat, ty },
+                target: Target::Let { pat, ty },
                 value,
                 span,
                 broken: Cell::new(false),
@@ -85,10 +85,10 @@ pub(super) fn expression(
     if let Expr::Assign(assign) = expr {
         return match path_ident(&assign.left) {
             Some(name) => {
-                let binding = Binding::Assign { name: name.clone() };
+                let target = Target::Assign { name: name.clone() };
                 Some(Statement {
                     options,
-                    binding,
+                    target,
                     value: value(*assign.right, false, errors),
                     span,
                     broken: Cell::new(false),
@@ -100,15 +100,15 @@ pub(super) fn expression(
                     "a workflow assigns whole names\nhelp: make a task that returns the changed value",
                 );
                 // The name counts as assigned, so that its loop has no second mistake.
-                let binding = root(&assign.left).map_or(Binding::Discard, |name| Binding::Assign { name });
-                Some(Statement { options, binding, ..broken(TokenStream::new()) })
+                let target = root(&assign.left).map_or(Target::Discard, |name| Target::Assign { name });
+                Some(Statement { options, target, ..broken(TokenStream::new()) })
             }
         };
     }
     let value = value(expr, of_workflow && last && !semicolon, errors);
     let tail = last && !semicolon && !is_unit(&value);
-    let binding = if tail { Binding::Tail } else { Binding::Discard };
-    Some(Statement { options, binding, value, span, broken: Cell::new(false) })
+    let target = if tail { Target::Tail } else { Target::Discard };
+    Some(Statement { options, target, value, span, broken: Cell::new(false) })
 }
 
 /// A control expression that stands for nothing, and so ends a region without
@@ -127,12 +127,12 @@ pub(super) fn is_unit(value: &Value) -> bool {
 
 impl Block {
     pub(crate) fn tail(&self) -> Option<&Statement> {
-        self.statements.last().filter(|statement| matches!(statement.binding, Binding::Tail))
+        self.statements.last().filter(|statement| matches!(statement.target, Target::Tail))
     }
 }
 
-pub(super) fn options(attrs: Vec<Attribute>, errors: &mut Errors) -> Options {
-    let mut options = Options::default();
+pub(super) fn options(attrs: Vec<Attribute>, errors: &mut Errors) -> StatementOptions {
+    let mut options = StatementOptions::default();
     for attr in attrs {
         options.read.extend(numbers(attr.to_token_stream()));
         let attr = match written(attr) {
@@ -177,7 +177,7 @@ pub(super) fn options(attrs: Vec<Attribute>, errors: &mut Errors) -> Options {
     options
 }
 
-impl Options {
+impl StatementOptions {
     /// `#[after(a, b)]`
     fn read_after(&mut self, attr: &Attribute, errors: &mut Errors) -> syn::Result<()> {
         let names =

@@ -110,7 +110,7 @@ pub(super) fn signal_within(
 }
 
 /// `signal::<T>("name")`
-pub(super) fn signal(call: syn::ExprCall, errors: &mut Errors) -> Option<Signal> {
+pub(super) fn signal(call: syn::ExprCall, errors: &mut Errors) -> Option<SignalCall> {
     let Expr::Path(path) = *call.func else { return None };
     let segment = path.path.segments.into_iter().next()?;
     let keyword = segment.ident;
@@ -136,7 +136,7 @@ pub(super) fn signal(call: syn::ExprCall, errors: &mut Errors) -> Option<Signal>
     }
     match name {
         Some(Expr::Lit(syn::ExprLit { lit: Lit::Str(name), .. })) => {
-            Some(Signal { keyword, ty, name, within: None, question: None })
+            Some(SignalCall { keyword, ty, name, within: None, question: None })
         }
         other => {
             let span = other.map_or(keyword.span(), |other| other.span());

@@ -173,8 +173,8 @@ pub(super) fn parse_select(
         let span = first_span(&trigger);
         let value = value(trigger, false, errors);
         let trigger = Statement {
-            options: Options::default(),
-            binding: Binding::Discard,
+            options: StatementOptions::default(),
+            target: Target::Discard,
             value,
             span,
             broken: Cell::new(false),

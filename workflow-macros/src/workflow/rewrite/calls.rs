@@ -26,7 +26,7 @@ impl Rewriter<'_> {
         }
     }
 
-    /// Reports a path that is called, unless it is one of our names.
+    /// Reports a path that is called, unless it is one of the workflow's names.
     fn refuse_call(&mut self, path: &Path) {
         let Some(last) = path.segments.last() else { return };
         let span = last.ident.span();
@@ -77,7 +77,7 @@ impl Rewriter<'_> {
         }
     }
 
-    /// What is called: a function is not one of our names, unless it shadows
+    /// What is called: a function is none of the workflow's names, unless it shadows
     /// one.
     fn visit_callee(&mut self, func: &mut Expr) {
         let name = match &*func {
@@ -139,9 +139,9 @@ impl Rewriter<'_> {
     /// Whether a path looks like one of a function or a task.
     fn is_function(&self, expr: &syn::ExprPath) -> bool {
         let path = &expr.path;
-        let ours = path.get_ident().is_some_and(|name| self.is_bound(name) || name == "self");
+        let own = path.get_ident().is_some_and(|name| self.is_bound(name) || name == "self");
         let lower = path.segments.last().is_some_and(|last| is_lower_case(&last.ident.to_string()));
-        expr.qself.is_none() && !ours && lower && !is_of_type_or_std(path)
+        expr.qself.is_none() && !own && lower && !is_of_type_or_std(path)
     }
 
     /// Whether the name is bound in the workflow, or around it in the

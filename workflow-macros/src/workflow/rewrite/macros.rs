@@ -66,7 +66,7 @@ impl Rewriter<'_> {
         if let Ok(mut args) = parser.parse2(mac.tokens.clone()) {
             for arg in &mut args {
                 match arg {
-                    // `name = value` in a format macro: the name is no name of ours.
+                    // `name = value` in a format macro: the name is none of the workflow's.
                     Expr::Assign(assign) => self.visit_expr_mut(&mut assign.right),
                     Expr::Lit(syn::ExprLit { lit: Lit::Str(text), .. }) => self.note_captures(text),
                     arg => self.visit_expr_mut(arg),

@@ -96,7 +96,7 @@ struct Rewriter<'a> {
 }
 
 impl Rewriter<'_> {
-    /// What the name is, if it is one of ours; notes its use.
+    /// What the name is, if it is one of the workflow's; notes its use.
     fn resolve(&mut self, name: &Ident) -> Option<Mode> {
         let text = name.to_string();
         if let Some((_, mode)) = self.locals.iter().rev().find(|(local, _)| *local == text) {
@@ -329,7 +329,7 @@ impl VisitMut for Rewriter<'_> {
         }
     }
 
-    // Patterns and types hold no values of ours.
+    // Patterns and types hold no values of the workflow.
     fn visit_pat_mut(&mut self, _: &mut Pat) {}
     fn visit_type_mut(&mut self, _: &mut syn::Type) {}
 
