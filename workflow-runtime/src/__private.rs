@@ -58,7 +58,7 @@ pub mod called {
     pub enum __WorkflowCalled {}
 
     #[diagnostic::do_not_recommend]
-    impl super::PlainFunction for __WorkflowCalled {}
+    impl crate::__private::PlainFunction for __WorkflowCalled {}
 }
 
 /// What an expression may call: a function beside which no type has its name,
