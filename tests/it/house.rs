@@ -35,7 +35,7 @@ const STAGES: &[&str] = &[
     "ast", "tokens", "spelling", "pattern", "scope", "tasks", // Tokens to syntax tree.
     "parse", // The user's own expressions.
     "certain", "rewrite", // Syntax tree to plain Rust for rustc to check.
-    "mirror", // Syntax tree to graph.
+    "mirror",  // Syntax tree to graph.
     "graph", "lower", // The rules of shape.
     "schedule", "check", // Graph to tables.
     "picture", "expand",
