@@ -185,7 +185,7 @@ impl<R: Resources> EngineBuilder<R> {
     /// Whether the engine goes on with the unfinished runs of its store and
     /// fires schedules: yes unless set. Without, it only goes on with what it is
     /// asked for, by this process or by others: as long as it owns the store,
-    /// nobody else can see to their requests.
+    /// no other process can see to their requests.
     pub fn recover(mut self, all: bool) -> Self {
         self.settings.recover = all;
         self

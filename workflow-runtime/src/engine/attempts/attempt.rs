@@ -67,7 +67,7 @@ pub(crate) struct Attempt {
     pub(crate) goal: Goal,
     /// Whether its worker is probably back before another one could help.
     pub(crate) is_quick: bool,
-    /// Where somebody listens.
+    /// Where a `tracing` subscriber listens.
     pub(crate) span: Option<Box<Span>>,
 }
 
@@ -76,7 +76,7 @@ pub(crate) struct Over {
     pub(crate) end: End,
     /// Whether it ever had to wait.
     pub(crate) waited: bool,
-    /// Its code, where that runs on a thread of its own and nobody has heard of
+    /// Its code, where that runs on a thread of its own and the engine has not heard of
     /// its end.
     pub(crate) left: Option<Arc<Code>>,
 }
@@ -145,7 +145,7 @@ impl Attempt {
         self.span.as_deref().cloned().unwrap_or_else(Span::none)
     }
 
-    /// Whoever looks on hears of it.
+    /// Tells observers of it.
     #[inline]
     fn witness(&self, host: &RunHost, given: &Given) {
         if let (Some(witness), true) = (&host.core.witness, self.goal != Goal::Reconcile) {
@@ -211,7 +211,7 @@ pub(crate) fn deadline_over(left: Option<&str>) -> AttemptEnd {
 }
 
 impl RunHost {
-    /// The attempt, for whoever wants to hear of it.
+    /// The attempt, for observers.
     fn begun(&self, key: Key, context: &Context) -> Begun {
         let inner = self.lock();
         let needs = inner.run.frames.step(key).map(|(frame, step)| {
@@ -292,7 +292,7 @@ async fn run_elsewhere(host: &Arc<RunHost>, attempt: &Attempt, given: &mut Given
     }
 }
 
-/// Runs a `blocking` task. Nobody can stop a thread from outside: when its
+/// Runs a `blocking` task. A thread cannot be stopped from outside: when its
 /// time is up the attempt is over, and the thread goes on to its end unheard.
 async fn run_on_thread(watch: &mut Watch<'_>, given: &mut Given) -> Over {
     let Given { env, mut moved } = given.take(watch.host);
@@ -313,7 +313,7 @@ async fn run_on_thread(watch: &mut Watch<'_>, given: &mut Given) -> Over {
             return;
         }
         if let Some(started) = starts {
-            // Whoever has given up meanwhile need not hear.
+            // A receiver that has given up meanwhile need not hear.
             let _ = started.send(host_there.core.clock.steady_of(now));
         }
         let entered = span.enter();

@@ -29,7 +29,7 @@ struct Control {
 
 impl Controls {
     /// Asks an attempt to stop, and to be dropped at `abort_at` if given.
-    /// The wakers are for whoever holds the lock to wake after it.
+    /// The caller, which holds the lock, wakes the wakers once it is released.
     pub(crate) fn stop(&mut self, key: Key, epoch: u32, abort_at: Option<Instant>) -> Vec<Waker> {
         let control = self.attempts.entry((key, epoch)).or_default();
         control.stop(abort_at)

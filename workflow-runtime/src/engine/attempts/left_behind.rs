@@ -1,5 +1,5 @@
-//! Code that does not return: of an attempt that is over, since nobody can
-//! stop it from outside, or of a poll that takes so long that its worker no
+//! Code that does not return: of an attempt that is over, since it cannot
+//! be stopped from outside, or of a poll that takes so long that its worker no
 //! longer counts as one.
 //!
 //! What it was given room for stays taken until it has really returned: the
@@ -135,7 +135,7 @@ impl Inner {
     }
 
     /// Tells the journal that the code of an attempt goes on which is about to
-    /// end, for whoever looks at the run later.
+    /// end, for those who read the run's history later.
     pub(crate) fn tell_left_behind(&mut self, key: Key, epoch: u32, since: Timestamp) {
         if self.end.is_none()
             && !self.run.machine.run_state().is_ended()
@@ -213,7 +213,7 @@ impl Code {
         Self { state: AtomicU8::new(QUEUED), began: AtomicU64::new(0), step, attempt }
     }
 
-    /// Its thread has come to it. False where nobody wants it any more.
+    /// Its thread has come to it. False where the engine does not want it any more.
     pub(crate) fn begin(&self, now: Timestamp) -> bool {
         self.began.store(now.0, Ordering::Relaxed);
         self.change(QUEUED, BEGUN)

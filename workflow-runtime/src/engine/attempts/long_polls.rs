@@ -1,4 +1,4 @@
-//! Which attempts are being polled just now, so that somebody can see it when
+//! Which attempts are being polled just now, so that the supervisor can see it when
 //! a poll does not return.
 //!
 //! At most as many polls are under way as there are threads, so each thread
@@ -14,7 +14,7 @@ use crate::engine::attempts::worker::Goal;
 use crate::engine::instance::RunHost;
 use crate::run::{FrameId, Key, Timestamp};
 
-/// What a thread polls. Its times are those that pass, which nobody sets.
+/// What a thread polls. Its times are of the clock that only passes and is never set.
 #[derive(Default)]
 struct Place {
     /// When its poll began; 0 while there is none.
@@ -59,7 +59,7 @@ pub(crate) enum How {
 pub(crate) struct Polling(PhantomData<*const ()>);
 
 impl Polling {
-    /// This thread begins to poll. `since` is taken from whoever has just read
+    /// This thread begins to poll. `since` is given by the caller, which has just read
     /// the clock.
     #[inline]
     pub(crate) fn begin(host: &Arc<RunHost>, attempt: &Attempt, how: How, since: Timestamp) -> Self {
@@ -81,7 +81,7 @@ impl Polling {
     fn note(host: &Arc<RunHost>, key: Key, epoch: u32, flags: u64, times: [Timestamp; 3]) -> Self {
         let [began, deadline, since] = times;
         let Key { frame, step } = key;
-        // Where the thread is about to end, nobody looks any more.
+        // Where the thread is about to end, its place is not looked at any more.
         let _ = PLACE.try_with(|place| {
             place.run.store(Arc::as_ptr(host) as usize, Ordering::Relaxed);
             let frame = u64::from(frame.index) << 32 | u64::from(frame.generation);

@@ -1,5 +1,5 @@
 //! How long it takes to poll the attempts of a task. Where that is sooner done
-//! than a thread wakes, nobody is woken to help.
+//! than a thread wakes, no other worker is woken to help.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;

@@ -59,7 +59,7 @@ fn watch(core: &Weak<Core>, registry: &Weak<Registry>, pools: &Arc<Pools>, timer
         if long.is_empty() && !long_polls::are_under_way() {
             continue;
         }
-        // Only now: whoever holds it last closes the store.
+        // Only now: the last holder of the registry closes the store.
         let (Some(core), Some(registry)) = (core.upgrade(), registry.upgrade()) else { return };
         // Which also has it noticed where the wall clock was set.
         let now = core.clock.steady_of(core.clock.now());
@@ -91,7 +91,7 @@ impl RunHost {
             return;
         }
         self.with(|inner, after| {
-            // Whoever polls takes the lock before it goes on.
+            // The worker that polls takes the lock before it goes on.
             if !poll.goes_on() || inner.left_behind.find(poll.key, poll.epoch).is_some_and(|it| it.stuck.given_up)
             {
                 return;
@@ -154,7 +154,7 @@ impl RunHost {
     /// How an attempt ends that has not returned from its poll by the time at
     /// which it has to be over.
     fn overdue(&self, inner: &Inner, poll: &Poll, now: Timestamp) -> Option<End> {
-        // What a transaction has done is real, whoever does not wait for it.
+        // What a transaction has done is real, even if the run no longer waits for it.
         if poll.how == How::Transaction {
             return None;
         }

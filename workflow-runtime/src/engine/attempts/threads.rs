@@ -44,7 +44,7 @@ pub(crate) struct Pools {
 }
 
 impl Pools {
-    /// Starts the engine's own first thread, so that whoever cannot have it
+    /// Starts the engine's own first thread, so that a caller that cannot have it
     /// hears of that at once.
     pub(crate) fn start(runtime: &Handle, clock: &Clock) -> Result<Self> {
         let users = Threads::new("workflow-task", usize::MAX);

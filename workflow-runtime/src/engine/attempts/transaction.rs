@@ -108,7 +108,7 @@ pub(crate) async fn run(watch: &mut Watch<'_>, given: &mut Given) -> Option<End>
     let end = if matches!(end, End::Ended(_)) || call.withdraw() {
         end
     } else {
-        // It has begun, so what it does is real, whoever does not wait for it.
+        // It has begun, so what it does is real, even if the run no longer waits for it.
         // Its statements can be ended, and then it has done nothing.
         call.interrupted.store(true, Ordering::Release);
         match poll_fn(|cx| hear(&mut answered, cx, &call, task)).await {

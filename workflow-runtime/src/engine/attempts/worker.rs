@@ -148,7 +148,7 @@ impl RunHost {
             if is_counted {
                 inner.leave(&ended);
             }
-            // Whoever is back soon does it alone, if it is little.
+            // A worker that is back soon does it alone, if it is little.
             let is_done_alone =
                 inner.back_soon > 0 && self.core.paces.does_alone(ended.task, inner.ready.len());
             if is_done_alone || inner.working >= self.core.parallelism {
@@ -248,7 +248,7 @@ impl RunHost {
         self.handle(inner, after, Event::AttemptEnded { key, epoch, end, roll }, output);
         // Not heard, if the run has ended meanwhile.
         inner.cache_key = None;
-        // Whoever waits for an interrupted run to come to rest.
+        // Wakes those who wait for an interrupted run to come to rest.
         after.changed = true;
     }
 
@@ -312,7 +312,7 @@ impl RunHost {
         // Read before anything is taken: both lists may name the same slot
         // when the graph says so, and neither may then find it empty.
         given.env.lend_all(frame.read_all(&step.reads));
-        // An undo gets the step's arguments once more, and so does whoever
+        // An undo gets the step's arguments once more, and so does the code that
         // finds out what became of the attempt.
         if last && step.task.undo.is_none() && step.task.reconcile.is_none() {
             given.moved.take_all(frame.take_all(&step.moves));

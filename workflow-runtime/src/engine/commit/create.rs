@@ -56,13 +56,13 @@ pub(crate) async fn start(
     let mut first = host.decide_begin(anew);
     new.state = first.then.state.filter(|state| !state.is_ended()).unwrap_or(RunState::Running);
     new.entries = std::mem::take(&mut first.batch.entries);
-    // Known before it is created: whoever finds it in the store, before we hear
+    // Known before it is created: a caller that finds it in the store, before we hear
     // of that, gets this one.
     if let Adopted::Closed = registry.adopt(&host) {
         return Err(Error::ShutDown);
     }
     let (answer, answered) = oneshot::channel();
-    // All that follows is done there and not by whoever asked: that one may
+    // All that follows is done there and not by the caller that asked: it may
     // have stopped waiting, and the next caller with the same key must find
     // the run.
     let hold = core.clock.hold(&**store, &core.runtime);
@@ -86,7 +86,7 @@ pub(crate) struct Queued {
 }
 
 /// Creates a run in the store without beginning it, or finds the one that has
-/// the key. Returns its id: whoever goes on with the store begins it.
+/// the key. Returns its id: the engine that goes on with the store begins it.
 pub(crate) async fn queue(
     core: &Arc<Core>,
     registry: &Arc<Registry>,
@@ -186,7 +186,7 @@ impl Creation {
             }
             Err(error) => {
                 self.registry.disown(&host);
-                // Somebody may have found it, if it was written all the same.
+                // Another caller may have found it, if it was written all the same.
                 host.committed(first.number, first.then, Err(error.clone()));
                 Err(Error::Store(error))
             }
@@ -211,7 +211,7 @@ impl RunHost {
                 Some(anew) => self.take_up(&mut inner, &mut after, anew),
                 None => self.handle(&mut inner, &mut after, Event::Begun, None),
             }
-            // Whoever starts it is about to hold it.
+            // The caller that starts it is about to hold it.
             self.take_uncommitted(&mut inner, false)
         };
         self.settle(&mut after);

@@ -56,8 +56,8 @@ pub(crate) fn entry(
     Entry { at: inner.run.now, event: text(&stored), value: payload, changes: Vec::new() }
 }
 
-/// A step's change, for the people who read the store. What nobody `begins`
-/// here waits for whoever does.
+/// A step's change, for the people who read the store. What this engine does not `begin`
+/// waits for another engine to begin it.
 pub(crate) fn change(frame: &Frame, change: &Change, begins: bool) -> Option<StepChange> {
     let Change::Step { key, state, attempt, failure } = change else { return None };
     let step = frame.scope.step(key.step)?;

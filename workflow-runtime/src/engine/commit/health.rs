@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use crate::engine::registry::{Passing, Registry};
 use crate::store::{StoreError, Trouble};
 
-/// How long a fault lasts before whoever waits for a commit is told of it
+/// How long a fault lasts before a caller that waits for a commit is told of it
 /// instead of waiting on.
 const PATIENCE: Duration = Duration::from_secs(10);
 

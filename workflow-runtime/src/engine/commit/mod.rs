@@ -2,7 +2,7 @@
 //!
 //! [`queue`] seals batches, sends them in order and acts on the answers; [`entries`]
 //! makes the journal's entries; [`create`] makes runs, with their [`params`];
-//! [`health`] tells whoever waits that the store is in trouble.
+//! [`health`] tells waiting callers that the store is in trouble.
 //!
 //! Never here: SQL, and what an entry means (that is `journal`).
 

@@ -70,7 +70,7 @@ pub(crate) fn encode_params(
     Err(Error::Parameters { workflow: graph.name.to_owned(), problems })
 }
 
-/// Whether stored parameters are the ones that somebody asks for: as values,
+/// Whether stored parameters are the ones that a caller asks for: as values,
 /// also where another version has written them in another order.
 pub(crate) fn same_arguments(graph: &'static Graph, stored: &[u8], asked: &[u8]) -> bool {
     if stored == asked {

@@ -87,7 +87,7 @@ pub(crate) struct Uncommitted {
     pub(crate) committed: Option<RunState>,
     /// Batches that wait for those before them to be handed over.
     pub(crate) outbox: VecDeque<Outgoing>,
-    /// Whether somebody is handing them over.
+    /// Whether a thread is handing them over.
     sending: bool,
     /// How many batches the store has not answered.
     unanswered: usize,
@@ -138,7 +138,7 @@ pub(crate) struct Then {
 }
 
 /// Waits for the store's answer. A store that drops it without answering has
-/// failed, and nobody is left waiting.
+/// failed, and no caller is left waiting.
 struct Answer {
     host: Arc<RunHost>,
     number: u64,
@@ -164,8 +164,8 @@ impl Drop for Answer {
 
 impl RunHost {
     /// Makes a batch of what is uncommitted. All of it was decided under one
-    /// hold of the run's lock, which is still held. Gives back what whoever
-    /// holds it is to [`send`](Self::send) once it is released.
+    /// hold of the run's lock, which is still held. Gives back what the caller
+    /// is to [`send`](Self::send) once it has released the lock.
     pub(crate) fn seal(&self, inner: &mut Inner) -> Option<Outgoing> {
         let journal = self.journal.as_ref()?;
         let sealed = self.take_uncommitted(inner, true);
@@ -247,7 +247,7 @@ impl RunHost {
     }
 
     /// Hands sealed batches to the store, in order. No lock is held meanwhile,
-    /// since the store may answer at once; whoever seals another batch during
+    /// since the store may answer at once; a thread that seals another batch during
     /// that leaves it to us.
     pub(crate) fn send(self: &Arc<Self>, first: Option<Outgoing>) {
         let Some(journal) = &self.journal else { return };
@@ -399,7 +399,7 @@ impl RunHost {
         self.stop_for_good();
     }
 
-    /// Whoever waits for a run that has stopped is not kept waiting: it is not
+    /// A caller that waits for a run that has stopped is not kept waiting: the run is not
     /// read back here.
     pub(crate) fn stop_for_good(&self) {
         let mut inner = self.lock();
@@ -428,7 +428,7 @@ impl RunHost {
 }
 
 impl Inner {
-    /// Whether attempts are under way of which nobody would know whether they
+    /// Whether attempts are under way of which no later engine would know whether they
     /// were done.
     #[cfg(feature = "app")]
     pub(crate) fn has_attempts_once(&self) -> bool {

@@ -49,7 +49,7 @@ pub(crate) enum Outlook {
     },
 }
 
-/// A run that somebody wants.
+/// A run that a caller wants.
 pub(crate) struct Wanted {
     pub(crate) graph: &'static Graph,
     /// Of the parameters' types, in the workflow's order.
@@ -131,7 +131,7 @@ impl<R: Resources> Engine<R> {
         }
     }
 
-    /// The same engine for whoever does not know what its tasks borrow. That
+    /// The same engine for a caller that does not know what its tasks borrow. That
     /// they get it was checked when their workflows were registered.
     pub(crate) fn any(self) -> Engine {
         let (core, registry) = (self.core().clone(), self.registry().clone());
@@ -171,7 +171,7 @@ impl<R: Resources> Engine<R> {
     }
 
     /// Creates a run without beginning it, or finds the one that has the key,
-    /// and returns its id: whoever goes on with the store begins it. Only for
+    /// and returns its id: the engine that goes on with the store begins it. Only for
     /// an engine with a store.
     pub(crate) async fn create_with(&self, wanted: Wanted) -> Result<String> {
         let (core, registry) = (self.core(), self.registry());
@@ -183,8 +183,8 @@ impl<R: Resources> Engine<R> {
         created
     }
 
-    /// Does what a request of the store wants, as if this engine had been asked:
-    /// whoever was has gone. `None` where it was seen to already.
+    /// Does what a request of the store wants, as if this engine had been asked: the
+    /// engine that was asked is gone. `None` where it was seen to already.
     pub(crate) async fn see_to_request(&self, number: i64) -> Result<Option<String>> {
         match inbox::see_to_one(self.core(), self.registry(), number).await? {
             Some(done) => done.map(Some),
@@ -200,7 +200,7 @@ impl<R: Resources> Engine<R> {
 
     /// Whether runs are at work here that are better left to end: all of them
     /// until their time is over, then only those with an attempt of which
-    /// nobody would know whether it was done.
+    /// no later engine would know whether it was done.
     pub(crate) fn has_work(&self, since: Instant) -> bool {
         let now = Instant::now();
         let is_over = now > since + self.core().grace;

@@ -113,7 +113,7 @@ pub(crate) async fn see_to_all(core: &Arc<Core>, registry: &Arc<Registry>) -> Re
     for asked in core.blocking(move || asked.open_requests()).await? {
         let number = asked.number;
         match see_to(core, registry, asked).await {
-            // Nobody has seen to it: the next engine does.
+            // This engine has not seen to it: the next one does.
             Err(Error::ShutDown | Error::Store(StoreError::Closed)) => return Ok(()),
             // The next look finds it again.
             Err(error) if error.may_pass() => return Err(error),
@@ -123,7 +123,7 @@ pub(crate) async fn see_to_all(core: &Arc<Core>, registry: &Arc<Registry>) -> Re
     Ok(())
 }
 
-/// Does what one of them wants, and answers it. `None` where somebody has.
+/// Does what one of them wants, and answers it. `None` where that is done already.
 #[cfg(feature = "app")]
 pub(crate) async fn see_to_one(
     core: &Arc<Core>,

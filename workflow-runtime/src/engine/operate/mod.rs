@@ -71,7 +71,7 @@ impl<R: Resources> Engine<R> {
     ) -> Result<String> {
         let (core, registry) = (self.core().clone(), self.registry().clone());
         let (runtime, run, by) = (core.runtime.clone(), run.map(str::to_owned), by.bounded());
-        // Also where nobody waits for it any more: what was noted is done.
+        // Also where the caller no longer waits for it: what was noted is done.
         let done =
             runtime.spawn(async move { see_to(&core, &registry, run.as_deref(), operation, by).await });
         done.await.unwrap_or(Err(Error::ShutDown))

@@ -181,7 +181,7 @@ impl Asked<'_> {
         Ok(self.stored.id)
     }
 
-    /// Ends a run that nobody can go on with. Nothing of it is undone, since
+    /// Ends a run that no engine can go on with. Nothing of it is undone, since
     /// the code that would do it is gone.
     async fn cancel_blocked(self) -> Result<String> {
         let first_seq = self.entries().await?.len() as u64;

@@ -191,7 +191,7 @@ impl Backfill {
         let mut results = Vec::new();
         let mut running = JoinSet::new();
         for tick in &self.ticks {
-            // Nobody closes it.
+            // The semaphore is never closed.
             let Ok(permit) = room.clone().acquire_owned().await else { return Err(Error::ShutDown) };
             let key = schedule::key(self.graph.name, tick);
             let number = results.len();

@@ -45,8 +45,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// Who has not looked for longer was away, and has missed what came since.
 const AWAY: SignedDuration = SignedDuration::from_secs(120);
 
-/// How many ended runs of a schedule an engine in memory keeps, for whoever
-/// asks for them by their keys.
+/// How many ended runs of a schedule an engine in memory keeps, for callers
+/// that ask for them by their keys.
 const KEPT_IN_MEMORY: usize = 100;
 
 /// Has the schedules of these workflows fire from now on.
@@ -252,7 +252,7 @@ impl Entry {
         Ok(())
     }
 
-    /// Leaves those that came while nobody looked to the rule for them.
+    /// Leaves the ticks that came while no engine was looking to the rule for them.
     async fn pass_over_missed(&mut self, world: &World, now: Timestamp) -> Result<()> {
         let kept = match self.schedule.missed {
             Missed::Latest => 1,
