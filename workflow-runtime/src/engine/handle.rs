@@ -33,7 +33,7 @@ const CLOSE_TIME: Duration = Duration::from_secs(5);
 /// Runs workflows. A handle: clones are the same engine.
 ///
 /// When the last handle is dropped, runs go on until they end; only what
-/// nobody can reach any more is dropped, such as a run that waits for a
+/// can no longer be reached is dropped, such as a run that waits for a
 /// signal and has no [`Run`] left.
 pub struct Engine<R = NoResources> {
     core: Arc<Core>,
@@ -97,7 +97,7 @@ impl<R: Resources> Engine<R> {
         &self.workflows
     }
 
-    /// How many attempts are over whose code goes on, since nobody can stop it
+    /// How many attempts are over whose code goes on, since it cannot be stopped
     /// from outside: of `blocking` tasks, and polls that do not return. What
     /// such code was given room for, as the `concurrency` of its task, stays
     /// taken until it returns. [`RunSnapshot::stuck`](crate::RunSnapshot::stuck)
@@ -109,7 +109,7 @@ impl<R: Resources> Engine<R> {
 
     /// Ends the engine. No run is started from now on. Runs that are at work,
     /// or will be by themselves before the grace time is over, are given that
-    /// time to end. The rest is interrupted: attempts are dropped, and whoever
+    /// time to end. The rest is interrupted: attempts are dropped, and a caller that
     /// awaits the run gets [`Error::ShutDown`](crate::Error::ShutDown).
     /// Code that does not return is not waited for: threads of `blocking` tasks
     /// go on until it does, or the process ends.

@@ -25,18 +25,18 @@ use crate::value::Value;
 #[derive(Default)]
 pub(crate) struct Registry {
     table: Mutex<Table>,
-    /// The runs that somebody is reading back.
+    /// The runs that a thread is reading back.
     reading: Mutex<HashSet<String>>,
     read: Condvar,
     /// Tells the schedules that a run of theirs has ended, or the engine.
     pub(crate) scheduled: Arc<Notify>,
-    /// Where somebody hears of the runs that come and go.
+    /// Where the application hears of the runs that come and go.
     heard_by: Option<UnboundedSender<Passing>>,
     /// Why the store is not this engine's any more.
     lost: OnceLock<StoreError>,
 }
 
-/// What happens to the runs of an engine, for whoever looks after it.
+/// What happens to the runs of an engine, for the process that looks after it.
 #[cfg_attr(not(feature = "app"), expect(dead_code, reason = "only a command line asks"))]
 pub(crate) enum Passing {
     /// A run is here and goes on: a new one, one of an earlier process, or one
@@ -52,7 +52,7 @@ pub(crate) enum Passing {
     Well,
 }
 
-/// Nobody else reads this run back.
+/// While it lives, no other thread reads this run back.
 pub(crate) struct Alone<'a> {
     registry: &'a Registry,
     id: String,
@@ -146,7 +146,7 @@ pub(crate) enum Adopted {
 }
 
 impl Registry {
-    /// One whose runs somebody may hear of.
+    /// One that tells `heard_by`, if given, of its runs.
     pub(crate) fn heard_by(heard_by: Option<UnboundedSender<Passing>>) -> Self {
         Self { heard_by, ..Self::default() }
     }
@@ -172,7 +172,7 @@ impl Registry {
             None => Vec::new(),
         };
         let host = RunHost::new(core, graph, key.clone(), params);
-        // Whoever finds it from now on waits until it has begun.
+        // A caller that finds it from now on waits until it has begun.
         host.with(|inner, after| {
             let mut table = self.lock();
             if let Some(holder) = key.as_ref().and_then(|key| table.keyed.get(key)) {
@@ -191,7 +191,7 @@ impl Registry {
         })
     }
 
-    /// Waits until nobody else reads a run back. What is read while this is
+    /// Waits until no other thread reads a run back. What is read while this is
     /// held is still so when the run is taken in. Blocks, so not on a thread of
     /// the runtime's.
     pub(crate) fn read_alone(&self, id: &str) -> Alone<'_> {
@@ -203,8 +203,8 @@ impl Registry {
         Alone { registry: self, id: id.to_owned() }
     }
 
-    /// Takes in a run of a store, unless it is here already. Whoever does goes
-    /// on with it, and nobody else.
+    /// Takes in a run of a store, unless it is here already. The caller that does goes
+    /// on with it, and no other.
     pub(crate) fn adopt(&self, host: &Arc<RunHost>) -> Adopted {
         let mut table = self.lock();
         // One that has ended may still be here for a moment; this is its next
@@ -218,7 +218,7 @@ impl Registry {
         table.live.insert(address(host), host.clone());
         let before = table.stored.insert(host.id.clone(), host.clone());
         drop(table);
-        // It had stopped: whoever holds it holds this one from now on.
+        // It had stopped: a handle of it is a handle of this one from now on.
         if let Some(before) = before.filter(|before| before.is_replaceable()) {
             before.succeeded_by(host);
         }
@@ -292,7 +292,7 @@ impl Registry {
         names
     }
 
-    /// Lets go of a run that sleeps, if nobody else holds it, and says until
+    /// Lets go of a run that sleeps, if there is no other holder, and says until
     /// when it does.
     pub(crate) fn leave(&self, host: Arc<RunHost>) -> std::result::Result<Option<Timestamp>, Arc<RunHost>> {
         let mut table = self.lock();
@@ -300,7 +300,7 @@ impl Registry {
             drop(table);
             return Err(host);
         };
-        // The two tables hold it, its timers, and whoever calls this.
+        // The two tables hold it, its timers, and the caller of this.
         let holders = 3 + inner.timers.len();
         // One whose time has come is about to go on: its timer may be on the way.
         let now = Instant::now();
@@ -318,7 +318,7 @@ impl Registry {
         Ok(until)
     }
 
-    /// What went wrong, to whoever uses the engine: its store is closed once
+    /// What went wrong, to a user of the engine: its store is closed once
     /// it has shut down.
     pub(crate) fn explain(&self, error: Error) -> Error {
         match error {
@@ -337,7 +337,7 @@ impl Registry {
 
     /// Lets go of a run that has ended.
     pub(crate) fn forget(&self, host: &Arc<RunHost>) {
-        // A run whose store has failed stops here, also for whoever asks for it
+        // A run whose store has failed stops here, also for a caller that asks for it
         // again. The next engine goes on with it.
         let stopped = host.is_stopped();
         let mut table = self.lock();
@@ -385,7 +385,7 @@ impl Registry {
     }
 
     /// The store was taken from the engine: nothing more is done, and every run
-    /// says why. Whoever has it goes on with them.
+    /// says why. The new owner of the store goes on with them.
     pub(crate) fn lose(&self, error: &StoreError) {
         tracing::error!(%error, "the engine stops");
         self.lost.get_or_init(|| error.clone());

@@ -286,7 +286,7 @@ impl Execution {
     }
 
     /// Keeps the arguments of a task that is about to start, where they are
-    /// computed and nobody has kept them yet.
+    /// computed and not kept yet.
     pub(crate) fn keep_arguments<H: Host + 'static>(&mut self, host: &Arc<H>, key: Key) {
         let Some((frame, step)) = self.frames.step(key) else { return };
         let Kind::Task(task) = &step.kind else { return };

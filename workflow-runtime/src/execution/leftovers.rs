@@ -52,7 +52,7 @@ impl Leftovers {
         self.steps.insert(path, leftover);
     }
 
-    /// Notes what is left of a step by somebody's word.
+    /// Notes what is left of a step by an operator's order.
     pub(crate) fn keep(
         &mut self,
         path: String,
@@ -98,7 +98,7 @@ impl Leftovers {
         kept
     }
 
-    /// Whether every value can be read as `graph` wants it, so that nobody is
+    /// Whether every value can be read as `graph` wants it, so that no caller is
     /// surprised in the middle of a run.
     pub(crate) fn check(&self, graph: &'static Graph) -> Result<(), String> {
         for (path, leftover) in &self.steps {

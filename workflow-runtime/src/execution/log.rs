@@ -192,7 +192,7 @@ impl Log {
         Self { entries: VecDeque::with_capacity((2 * steps + 4).min(CHANGES)), ..Self::default() }
     }
 
-    /// Takes a change in. Nobody is told of it before it is committed: a
+    /// Takes a change in. No observer is told of it before it is committed: a
     /// process that dies in between will decide again.
     #[inline]
     pub(crate) fn push(&mut self, at: Timestamp, what: What) {
@@ -237,7 +237,7 @@ impl Log {
         self.entries.iter().filter_map(|entry| self.told(entry))
     }
 
-    /// An entry for somebody outside of the log.
+    /// An entry for a reader outside of the log.
     fn told(&self, Entry { at, what }: &Entry) -> Option<Entry<Arc<Scope>>> {
         let what = match what {
             What::Step { scope, step, state, attempt, failure } => What::Step {

@@ -81,7 +81,7 @@ pub struct Order {
     /// What is undone: the output of the step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<Box<RawValue>>,
-    /// How long the attempt may take. Whoever makes it sees to that, and
+    /// How long the attempt may take. The worker that makes it sees to that, and
     /// reports [`Outcome::timed_out`].
     pub timeout: Option<Duration>,
     /// When the step has to have ended, whatever its attempts.

@@ -289,7 +289,7 @@ impl PortableRun {
                 let value = self.run.result.take().unwrap_or_else(|| Value::new(()));
                 match saved(&self.run.graph.output, &value, usize::MAX) {
                     Ok(saved) => End::Succeeded(saved.bytes),
-                    // A result that nobody can be told is no success.
+                    // A result that cannot be encoded is no success.
                     Err(failure) => {
                         let workflow = self.run.graph.name.to_owned();
                         End::Failed(crate::StepError::new(workflow, 0, failure))

@@ -57,7 +57,7 @@ impl RunHost {
         self.with_after(&mut After::default(), change)
     }
 
-    /// The same, for whoever does so again and again.
+    /// The same, for a caller that does so again and again.
     #[inline]
     pub(crate) fn with_after<T>(
         self: &Arc<Self>,

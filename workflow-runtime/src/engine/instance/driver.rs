@@ -156,7 +156,7 @@ impl RunHost {
     }
 
     /// Tells observers. After the actions, because those open the frames that
-    /// changes are about. Nobody can look in between: the lock is held.
+    /// changes are about. No handle can look in between: the lock is held.
     #[inline]
     pub(crate) fn note_changes(&self, inner: &mut Inner, after: &mut After, closed_before: usize) {
         if self.journal.is_some() {
@@ -227,7 +227,7 @@ impl RunHost {
                 let goal = Goal::Reconcile;
                 inner.ready.push_back(Ready { key, epoch, attempt, last: false, deadline: None, goal });
             }
-            // Left to whoever begins the attempt.
+            // Left to the engine that begins the attempt.
             Action::Acquire { .. } if !self.core.mode.works() => {}
             Action::Acquire { key, epoch, limited, losses } => {
                 self.acquire(inner, after, (key, epoch), limited, losses);

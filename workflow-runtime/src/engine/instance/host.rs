@@ -41,7 +41,7 @@ pub(crate) struct RunHost {
     /// How many [`Run`](crate::engine::Run)s there are. When the last one is awaited
     /// it may have the result itself instead of a copy.
     pub(crate) handles: AtomicUsize,
-    /// Whether somebody is about to leave the run to its rows. Two would wait
+    /// Whether a thread is about to leave the run to its rows. Two would wait
     /// for each other to let go of it.
     pub(crate) leaving: AtomicBool,
     /// Whether any attempt was ever asked to stop. Most runs never set it, so
@@ -110,7 +110,7 @@ pub(crate) enum Stop {
     ForGood,
     /// It is read back here some time later.
     ForNow,
-    /// It is being read back, and whoever asks for it reads it, too.
+    /// It is being read back, and a caller that asks for it reads it, too.
     Over,
 }
 
@@ -118,7 +118,7 @@ pub(crate) enum Stop {
 /// machine slept.
 const LATE: Duration = Duration::from_secs(1);
 
-/// How long whoever asks something of a run waits for an expression that it
+/// How long a caller that asks something of a run waits for an expression that it
 /// evaluates, and how often it is looked whether that has returned.
 const EXPRESSION: Duration = Duration::from_secs(2);
 const LOOK: Duration = Duration::from_millis(10);
@@ -233,14 +233,14 @@ impl RunHost {
         })
     }
 
-    /// For looking; whoever changes something goes through [`Self::with`].
+    /// For looking; a caller that changes something goes through [`Self::with`].
     #[inline]
     pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {
         // What panics under the lock is the user's and contained there.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The same, unless somebody holds it just now.
+    /// The same, unless another thread holds it just now.
     pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, Inner>> {
         match self.inner.try_lock() {
             Ok(inner) => Some(inner),
@@ -249,7 +249,7 @@ impl RunHost {
         }
     }
 
-    /// Whether somebody holds its lock just now.
+    /// Whether a thread holds its lock just now.
     pub(crate) fn is_locked(&self) -> bool {
         self.try_lock().is_none()
     }
@@ -502,9 +502,9 @@ impl RunHost {
         self.lock().stop == Stop::Over && self.successor.get().is_none()
     }
 
-    /// Whether whoever waits for the run is to wait no more: it has ended, or
-    /// so has the engine. What is known to pass is waited for; what nobody
-    /// knows is told, though the run may go on.
+    /// Whether callers that wait for the run are to wait no more: it has ended, or
+    /// so has the engine. What is known to pass is waited for; what may
+    /// not pass is told, though the run may go on.
     pub(crate) fn is_over(&self, inner: &Inner) -> bool {
         match &inner.end {
             None => false,

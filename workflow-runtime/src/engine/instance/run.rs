@@ -95,8 +95,8 @@ impl AnyRun {
     ///
     /// Its steps may be a commit ahead of [`state`](Self::state) and
     /// [`events`](Self::events), where the run is kept in a store: they are as
-    /// the run has decided, and the commit of that may be on its way. Nobody
-    /// acts on a decision before its commit, so a step that will start then is
+    /// the run has decided, and the commit of that may be on its way. The engine
+    /// does not act on a decision before its commit, so a step that will start then is
     /// shown as [`Waiting`](crate::run::StepState::Waiting) for its
     /// [`Turn`](crate::run::Wait::Turn); one that has ended is shown as ended.
     /// If the process dies before the commit, the next engine decides again.
@@ -112,7 +112,7 @@ impl AnyRun {
         Events::of(self.host().clone())
     }
 
-    /// The same run, for whoever knows what type its result is of. `None` when
+    /// The same run, for a caller that knows what type its result is of. `None` when
     /// it is of another type than that.
     #[must_use]
     pub fn typed<T: Durable>(&self) -> Option<Run<T>> {
@@ -166,7 +166,7 @@ impl AnyRun {
         Poll::Pending
     }
 
-    /// Nobody is to be woken any more who has this place.
+    /// The waiter that has this place is not to be woken any more.
     fn stop_waiting(&self, place: Place) {
         let (host, depth) = self.host.current();
         if let Some(number) = place.number.filter(|_| depth == place.depth) {
@@ -232,13 +232,13 @@ impl<T: Durable> IntoFuture for Run<T> {
     }
 }
 
-/// Somebody who waits for a run to end, or has stopped to.
+/// A caller that waits for a run to end, until it stops waiting.
 struct Waiting<'a> {
     run: &'a AnyRun,
     place: Place,
 }
 
-/// Where somebody waits for the end of a run.
+/// Where a caller waits for the end of a run.
 #[derive(Clone, Copy, Default)]
 struct Place {
     /// How often the run was read back before.
@@ -294,7 +294,7 @@ impl<T> fmt::Debug for RunResult<T> {
 impl<T: Durable> Run<T> {
     pub(crate) fn take_result(self) -> Result<T> {
         let host = self.any.host();
-        // Whoever has the key may ask again, and so may another handle.
+        // A caller that has the key may ask again, and so may another handle.
         let only = host.key.is_none() && host.handles.load(Ordering::Acquire) == 1;
         let mut inner = host.lock();
         if let Some(end) = &inner.end {

@@ -12,7 +12,7 @@ pub(crate) struct Waiters {
 
 impl Waiters {
     /// Has a task woken. It may have had a number before. Gives back what took
-    /// its place then: dropping a waker is not for whoever holds a lock.
+    /// its place then: a waker must not be dropped while a lock is held.
     #[must_use]
     pub(crate) fn register(&mut self, number: &mut Option<u64>, waker: &Waker) -> Option<Waker> {
         let known = number.and_then(|number| self.waiting.iter_mut().find(|(of, _)| *of == number));

@@ -46,7 +46,7 @@ impl Open {
             Action::Acquire { key, epoch, .. } => (About::Room, *key, *epoch),
             Action::OpenMore { key } => (About::Items, *key, 0),
             Action::Release { key, epoch } => return self.close(About::Room, *key, *epoch),
-            // Given up: nobody waits for its end.
+            // Given up: the run does not wait for its end.
             Action::Abort { key, epoch, graceful: true } => return self.close(About::Attempt, *key, *epoch),
             Action::AwaitGrace => {
                 self.grace = true;

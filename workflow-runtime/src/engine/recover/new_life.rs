@@ -43,12 +43,12 @@ pub(crate) struct TakeUp {
     dropped: Vec<String>,
     /// What of the rest is kept whatever comes before it.
     holds: Holds,
-    /// What is left by somebody's word, or of another run.
+    /// What an operator's order leaves, or what is left of another run.
     pub(crate) kept: Vec<Kept>,
     /// What another run has listed, whose results are known by their numbers.
     lists: Vec<(String, Payload)>,
     leftovers: Leftovers,
-    /// Signals that came and nobody took.
+    /// Signals that came and no step took.
     signals: Vec<(String, Payload)>,
     paused: bool,
     /// The hash of the blueprint that was followed until now.
@@ -366,7 +366,7 @@ impl RunHost {
         request: Option<i64>,
     ) -> Result<Adopted> {
         let (committed, hear) = oneshot::channel();
-        // Whoever finds it from now on waits until it has begun.
+        // A caller that finds it from now on waits until it has begun.
         let adopted = self.with(|inner, after| {
             let adopted = registry.adopt(self);
             if let Adopted::New = adopted {
@@ -399,7 +399,7 @@ impl RunHost {
         host
     }
 
-    /// The same, for whoever holds the lock.
+    /// The same, for a caller that holds the lock.
     pub(crate) fn take_up(self: &Arc<Self>, inner: &mut Inner, after: &mut After, anew: TakeUp) {
         let TakeUp {
             why,
@@ -445,7 +445,7 @@ impl RunHost {
         inner.run.machine = holds.machine(self.graph);
         self.hear_first(inner, after, paused);
         for (name, payload) in signals {
-            // One that nobody can wait for any more is left behind.
+            // One that no step can wait for any more is left behind.
             let Some((name, codec)) = find_signal(self.graph, &name) else { continue };
             match coded(|| (codec.decode)(&payload.bytes)) {
                 Ok(value) => self.handle(inner, after, Event::Signalled { name }, Some(value)),

@@ -1,4 +1,4 @@
-//! Runs that a store has: found by whoever asks for them, and taken up when an
+//! Runs that a store has: found by callers that ask for them, and taken up when an
 //! engine starts.
 
 use std::sync::Arc;
@@ -41,8 +41,8 @@ pub(crate) async fn attach(
     restored.await.unwrap_or(Err(Error::ShutDown))
 }
 
-/// Reads a run back as it is now, and goes on with it unless somebody else
-/// already does. Since it was found, somebody may have gone on with it, and have
+/// Reads a run back as it is now, and goes on with it unless another caller
+/// already does. Since it was found, another caller may have gone on with it, and have
 /// let go of it because it sleeps again, or has ended. `set_back` is how far the
 /// wall clock was set back while it slept.
 fn restore_now(
@@ -117,7 +117,7 @@ fn go_on(registry: &Arc<Registry>, read: Read) -> Result<Arc<RunHost>, Error> {
         }
         return Ok(host);
     }
-    // Whoever finds it from now on waits until it has gone on.
+    // A caller that finds it from now on waits until it has gone on.
     let adopted = host.with(|inner, after| {
         let adopted = registry.adopt(&host);
         if matches!(adopted, Adopted::New) {
@@ -206,7 +206,7 @@ fn recover_all(
                 recover_one(core, registry, store, &known, &stored.id, Duration::ZERO);
             });
         }
-        // As the engine starts, nobody else goes on with anything. All are read
+        // As the engine starts, no other caller goes on with any run. All are read
         // before the first goes on: a store that is written to meanwhile is
         // slower to read.
         let ours: Vec<_> = ours.collect();
@@ -254,8 +254,8 @@ pub(crate) fn recover_one(
     told(core, registry, known, id, || restore_now(core, registry, store, known, id, set_back));
 }
 
-/// Does something with a run that is not here yet. Nobody waits for it, so it
-/// is told where that does not succeed.
+/// Does something with a run that is not here yet. No caller waits for it, so it
+/// is logged where that does not succeed.
 fn told<T>(
     core: &Arc<Core>,
     registry: &Arc<Registry>,
@@ -292,7 +292,7 @@ fn told<T>(
     }
 }
 
-/// Has the store say so, for whoever looks there. What goes on with the run
+/// Has the store say so, for those who read it. What goes on with the run
 /// later says that too.
 fn mark_blocked(store: &Arc<dyn Store>, stored: &StoredRun) {
     let Ok(entries) = store.journal(stored.run) else { return };

@@ -37,7 +37,7 @@ struct Table {
 struct Tries {
     /// How often the store has failed since it last took something of it.
     failed: u32,
-    /// Whether the next try is planned. Somebody else may try before.
+    /// Whether the next try is planned. A caller may try before.
     planned: bool,
     /// Whether it had gone on here, so that its attempts ended in good order.
     stopped: bool,

@@ -93,7 +93,7 @@ impl RunHost {
         }
         inner.uncommitted.told_suspected = stored.suspected;
         drop(inner);
-        // Nobody has seen the run yet, so there is nobody to tell.
+        // No handle or observer has seen the run yet, so there is none to tell.
         after.garbage.into_iter().for_each(crate::panics::discard);
         Ok((host, go_on?))
     }
@@ -245,7 +245,7 @@ impl RunHost {
         let Open { actions, since, finish, grace, .. } = open;
         inner.uncommitted.committed = Some(inner.run.machine.run_state());
         if inner.uncommitted.seq == 0 {
-            // Created by somebody who did not let it begin.
+            // Created by a process that did not let it begin.
             self.handle(inner, after, Event::Begun, None);
             return;
         }
@@ -284,7 +284,7 @@ impl RunHost {
         let state = inner.run.machine.run_state();
         inner.uncommitted.restate = inner.uncommitted.told != Some(state) && !state.is_ended();
         self.call_workers(inner, after);
-        // One that only waits falls asleep, unless somebody takes hold of it.
+        // One that only waits falls asleep, unless a caller gets a handle of it.
         inner.uncommitted.wants_sleep = self.may_sleep(inner);
     }
 

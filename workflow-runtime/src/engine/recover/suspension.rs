@@ -1,5 +1,5 @@
-//! Runs that sleep: they wait, nobody here holds them, and all that is left of
-//! them is their rows. A time wakes them, or whoever asks for them.
+//! Runs that sleep: they wait, no handle here holds them, and all that is left of
+//! them is their rows. A time wakes them, or a caller that asks for them.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -17,7 +17,7 @@ use crate::store::{Sleep, Store, StoreError};
 /// A wait that is shorter than this is not worth falling asleep for.
 const NAP: Duration = Duration::from_secs(1);
 
-/// How long to wait, again and again, for somebody who holds a run that has
+/// How long to wait, again and again, for a holder of a run that has
 /// fallen asleep: another thread that is about to return, or an operator who
 /// has just done something to it.
 const PATIENCE: [Duration; 5] = [
@@ -116,7 +116,7 @@ pub(crate) fn wake(core: &Arc<Core>, registry: &Arc<Registry>) {
     };
     match woken {
         Err(_) if registry.is_closed() => {}
-        // Nobody else would ask again.
+        // Nothing else would ask again.
         Err(error) => {
             if failed == 0 {
                 tracing::error!(%error, "sleeping runs cannot be woken; trying again soon");
@@ -178,7 +178,7 @@ impl RunHost {
         }
     }
 
-    /// Whether nobody holds the run and nothing of it is under way.
+    /// Whether no handle holds the run and nothing of it is under way.
     pub(crate) fn may_sleep(&self, inner: &Inner) -> bool {
         self.handles.load(Ordering::Acquire) == 0
             && inner.end.is_none()
@@ -196,7 +196,7 @@ impl RunHost {
             && !inner.timers.iter().any(|timer| timer.is_ahead_of_its_time(&self.core.clock))
     }
 
-    /// Nobody holds the run any more.
+    /// No handle holds the run any more.
     pub(crate) fn consider_sleep(self: &Arc<Self>) {
         if self.journal.is_none() {
             return;
@@ -216,7 +216,7 @@ impl RunHost {
             && self.may_sleep(inner)
     }
 
-    /// Leaves a sleeping run to its rows, unless somebody has taken hold of it
+    /// Leaves a sleeping run to its rows, unless a caller has got a handle of it
     /// meanwhile.
     pub(crate) fn leave(self: &Arc<Self>) {
         let (Some(registry), core) = (self.registry(), self.core.clone()) else { return };
@@ -224,7 +224,7 @@ impl RunHost {
             return;
         }
         let host = self.clone();
-        // Not here: whoever calls this holds the run as well.
+        // Not here: the caller of this holds the run as well.
         drop(core.runtime.clone().spawn(async move {
             let mut host = host;
             for patience in PATIENCE {

@@ -31,7 +31,7 @@ fn a_run_whose_time_has_come_is_not_let_go_of() {
         let id = run.id().to_owned();
         let held = engine.registry().find(&id).unwrap();
         drop(run);
-        // Whoever wanted to let go of it has given up, since it is held here.
+        // The engine has given up letting go of it, since it is held here.
         tokio::time::sleep(seconds(5)).await;
         assert!(held.is_asleep(&held.lock()));
         // Time passes, and nothing has happened yet.

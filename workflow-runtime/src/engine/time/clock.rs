@@ -12,8 +12,8 @@
 //! Between two looks at it the wall clock goes as tokio's does, so one reading
 //! of the clock is all that an event costs. Whatever sets the wall clock (a
 //! time server's step, a machine that slept, a virtual machine that was
-//! restored) is noticed within a second or two, by whoever reads this clock, and
-//! where nobody does by the supervisor. No wait for a time of day is taken to be
+//! restored) is noticed within a second or two, by the code that reads this clock, and
+//! where none does by the supervisor. No wait for a time of day is taken to be
 //! over before the clock was looked at.
 
 use std::cell::RefCell;
@@ -74,7 +74,7 @@ impl Set {
 /// The wall clock of a test, which all engines share that start within it.
 struct SteeredWall {
     set: Arc<Set>,
-    /// What it showed when somebody first asked.
+    /// What it showed when it was first read.
     began: Option<(Timestamp, Instant)>,
 }
 
@@ -178,7 +178,7 @@ impl Clock {
         shifted(self.wall.after(elapsed), i128::from(self.set.by()))
     }
 
-    /// The time that passes, as a time that nobody sets: only good for
+    /// The time that passes, as a time that is never set: only good for
     /// comparing with others of it.
     pub(crate) fn steady(&self) -> Timestamp {
         self.wall.after(self.anchor.elapsed())

@@ -23,7 +23,7 @@ impl PartialEq for Request {
     }
 }
 
-/// Whoever changes a limit gets back the requests that have room now, to tell
+/// A caller that changes a limit gets back the requests that have room now, to tell
 /// their runs once no lock is held: a run's lock may be held while a limit is
 /// asked, so the other direction would be a deadlock.
 #[derive(Default)]

@@ -1,5 +1,5 @@
-//! The end of the runtime that an engine is on: nobody goes on with its runs,
-//! so whoever waits for them hears that.
+//! The end of the runtime that an engine is on: its runs do not go on,
+//! so callers that wait for them hear that.
 
 use std::sync::{Arc, Weak};
 

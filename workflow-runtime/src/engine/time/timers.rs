@@ -50,7 +50,7 @@ pub(crate) struct TimerId {
 }
 
 impl TimerId {
-    /// When the wait is over, if nobody sets the clock.
+    /// When the wait is over, if the clock is not set.
     pub(crate) fn instant(self, clock: &Clock) -> Instant {
         match self.when {
             When::Passed(at) => at,
