@@ -269,7 +269,8 @@ workflow! {
 async fn hour_of(hour: i8) -> std::io::Result<i8> {
     let note = |text: String| {
         let mut file = std::fs::File::options().create(true).append(true).open("hours")?;
-        writeln!(file, "{text}")
+        // In one piece: several of these write at a time.
+        file.write_all(format!("{text}\n").as_bytes())
     };
     note(format!("{hour} begins"))?;
     tokio::time::sleep(Duration::from_millis(50)).await;
