@@ -25,7 +25,11 @@ impl Stranger {
         let folder = std::env::temp_dir().join(format!("workflow-{name}-{}", std::process::id()));
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(folder.join("store")).unwrap();
-        fs::copy(env!("CARGO_BIN_EXE_program"), folder.join("program")).unwrap();
+        // By another process: a program that this one has open for writing cannot
+        // be run, and children that other tests start inherit what is open.
+        let copied =
+            Command::new("cp").arg(env!("CARGO_BIN_EXE_program")).arg(folder.join("program")).status();
+        assert!(copied.unwrap().success());
         let stranger = Self { folder };
         stranger.allow("", 0o755);
         stranger.allow("program", 0o755);
