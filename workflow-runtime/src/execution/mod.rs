@@ -151,6 +151,7 @@ impl Execution {
         Ok(())
     }
 
+    #[inline]
     fn target(&self, event: &Event) -> Target {
         match event {
             // What an undo returns is no output of the step it undoes.

@@ -244,6 +244,7 @@ impl Execution {
     }
 
     /// Puts an attempt's output into its step's slot.
+    #[inline]
     pub(crate) fn put_output(&mut self, key: Key, value: Value) {
         let Some(frame) = self.frames.get_mut(key.frame) else { return };
         if let Some(step) = frame.scope.step(key.step) {
@@ -305,6 +306,7 @@ fn child_params<H: Host + 'static>(
 
 impl Frame {
     /// Puts what a step produced into its slot, as its name stands for it.
+    #[inline]
     pub(crate) fn put_output(&mut self, step: &'static Step, number: u16, value: Value) {
         if matches!(&step.kind, Kind::Task(task) if task.task.undo.is_some()) {
             self.keep(number, Kept::Output(value.clone()));

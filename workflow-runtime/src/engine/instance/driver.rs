@@ -147,9 +147,11 @@ impl RunHost {
         inner.run.effects.actions = actions;
         self.note_changes(inner, after, closed_before);
         // After the entry that the changes belong to.
-        let at = inner.run.now;
-        let given = inner.run.given.drain(..).map(|given| journal_given(at, given));
-        inner.uncommitted.entries.extend(given);
+        if !inner.run.given.is_empty() {
+            let at = inner.run.now;
+            let given = inner.run.given.drain(..).map(|given| journal_given(at, given));
+            inner.uncommitted.entries.extend(given);
+        }
         if let Some(end) = inner.ending.take() {
             self.finish(inner, after, end);
         }

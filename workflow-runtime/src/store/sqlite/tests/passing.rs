@@ -137,7 +137,12 @@ fn a_value_that_has_no_room_waits_alone_with_what_follows_it_in_its_run() {
     waiting.iter().for_each(|answer| assert_eq!(answer.recv().unwrap(), Ok(())));
     assert_eq!(store.journal(a).unwrap()[0].value.as_ref().unwrap().bytes.len(), 100_000);
     assert_eq!(store.journal(a).unwrap().len(), 2);
-    assert_eq!(store.trouble(), None);
+    // It is answered first, and then known to be well.
+    let by = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    while let Some(trouble) = store.trouble() {
+        assert!(std::time::Instant::now() < by, "{trouble:?}");
+        std::thread::yield_now();
+    }
 }
 
 fn transact(
