@@ -79,6 +79,8 @@ const RUNTIME: &[&str] = &[
     // What does it.
     "engine",
     "testing",
+    // What people and programs see of it.
+    "inspect",
     "app",
 ];
 

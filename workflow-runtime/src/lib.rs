@@ -138,6 +138,8 @@ mod exact;
 mod failure;
 mod faithful;
 mod held;
+#[cfg(feature = "app")]
+mod inspect;
 mod journal;
 mod lookup;
 mod observe;

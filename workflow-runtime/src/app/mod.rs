@@ -77,32 +77,26 @@
 mod builder;
 mod cli;
 mod command;
-mod ids;
 mod interrupt;
-mod keys;
 mod line;
 #[cfg(feature = "logs")]
 mod listen;
 mod news;
 mod operator;
-mod outlook;
 mod output;
 mod params;
 mod problem;
 mod program;
-mod read_only;
-mod reader;
 mod runtime;
 mod screen;
-mod short;
-mod story;
 mod style;
 mod suggest;
 mod suspected;
 mod tree;
-mod trouble;
 mod watch;
 
+pub use crate::inspect::time::short;
 pub use builder::App;
-pub use short::short;
+// What a command reads of a store.
+use crate::inspect::{ids, keys, outlook, reader, story, time as short, trouble};
 pub use watch::watch;

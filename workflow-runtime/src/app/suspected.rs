@@ -1,19 +1,17 @@
 //! Steps that are suspected to end their process: what people are told of them
 //! before anything else.
 
-use serde_json::{Value as Json, json};
-
 use super::line::Line;
 use super::output::Output;
 use super::program::Program;
-use super::short::{count, local, utc};
+use super::short::{count, local};
 use super::style::Style;
 use crate::history::{History, StepStory};
 use crate::run::StepState;
 use crate::store::StoredRun;
 
 /// The suspected steps of a run.
-pub(super) fn suspected(history: &History) -> impl Iterator<Item = &StepStory> {
+fn suspected(history: &History) -> impl Iterator<Item = &StepStory> {
     history.steps.iter().filter(|step| step.state == StepState::Suspected)
 }
 
@@ -40,21 +38,4 @@ pub(super) fn tell(program: &Program, run: &StoredRun, history: &History, output
         output.line(format!(" help: to settle it: `{}`", command(&["set", id, path, "VALUE"])));
         output.line(format!(" help: to stop the run: `{}`", command(&["cancel", id])));
     }
-}
-
-/// The same for programs.
-pub(super) fn json(step: &StepStory) -> Json {
-    let lost = |attempt: &crate::history::AttemptStory| {
-        json!({
-            "began_at": utc(attempt.started_at),
-            "found_at": attempt.ended_at.map(utc),
-            "process": attempt.process,
-        })
-    };
-    json!({
-        "path": step.path,
-        "since": utc(step.since),
-        "losses": step.losses,
-        "lost": step.lost().map(lost).collect::<Vec<_>>(),
-    })
 }

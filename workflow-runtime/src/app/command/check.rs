@@ -22,7 +22,7 @@ const PAGE: usize = 200;
 /// be blocked.
 pub(super) async fn check(program: &Program, output: &mut Output<'_>) -> Result<Code, Problem> {
     let reader = program.reader()?;
-    let looker = Looker::of(program).await?;
+    let looker = Looker::of(&program.workflows, || program.reader()).await?;
     let (mut runs, mut blocked) = (0, 0);
     let mut alike = Alike::new();
     let mut after = None;

@@ -12,9 +12,8 @@ use crate::engine::AnyRun;
 use crate::error::Error;
 use crate::exact::Exact;
 use crate::failure::StepError;
-use crate::held::hold_in;
+use crate::inspect::view::{readable, value};
 use crate::run::{RunState, Timestamp};
-use crate::secret::redact_exact;
 use crate::store::StoredRun;
 
 /// How a run ended.
@@ -115,21 +114,4 @@ pub(super) fn tell(
                 .help(format!("`{}` tells the whole story", program.command(&["show", id]))))
         }
     }
-}
-
-/// A value as its codec wrote it, without its secrets; what is not JSON by its
-/// length alone.
-pub(super) fn value(bytes: &[u8]) -> Exact {
-    hold_in(bytes);
-    let mut value = Exact::of_bytes(bytes);
-    redact_exact(&mut value);
-    value
-}
-
-/// A value for people: a text as it is, and nothing for nothing.
-pub(super) fn readable(value: &Exact) -> Option<String> {
-    if value.is_null() {
-        return None;
-    }
-    Some(value.as_str().unwrap_or_else(|| value.pretty()))
 }

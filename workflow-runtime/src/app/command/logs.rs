@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use clap::ArgMatches;
-use serde_json::{Value as Json, json};
 
 use super::{path, text};
 use crate::app::interrupt::Interrupts;
@@ -12,8 +11,9 @@ use crate::app::output::Output;
 use crate::app::problem::{Code, Problem};
 use crate::app::program::Program;
 use crate::app::reader::StoreReader;
-use crate::app::short::{local, utc};
+use crate::app::short::local;
 use crate::app::style::Style;
+use crate::inspect::view::LineView;
 use crate::secret::redacted;
 use crate::store::{LogFilter, LogLevel, LogLine, StoredRun};
 
@@ -100,7 +100,7 @@ impl Unprinted<'_> {
             self.any = true;
             for stored in &page {
                 if output.json {
-                    output.json(&json(&stored.line));
+                    output.json(&LineView::of(stored));
                 } else {
                     print(&stored.line, output);
                 }
@@ -126,15 +126,4 @@ fn print(line: &LogLine, output: &mut Output<'_>) {
     output.line(told.text(" ").text(rows.next().unwrap_or_default()));
     // The rest of a line that has several.
     rows.for_each(|row| output.line(format!("    {row}")));
-}
-
-fn json(line: &LogLine) -> Json {
-    json!({
-        "at": utc(line.at),
-        "level": line.level.name(),
-        "path": &*line.path,
-        "attempt": line.attempt,
-        "undo": line.undo,
-        "line": redacted(&line.text),
-    })
 }

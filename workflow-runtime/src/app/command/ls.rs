@@ -1,17 +1,17 @@
 //! `ls`: the runs of a store.
 
 use clap::ArgMatches;
-use serde_json::{Value as Json, json};
 
 use crate::app::ids::Runs;
 use crate::app::line::{Line, columns, cut, plain};
 use crate::app::output::Output;
 use crate::app::problem::{Code, Problem};
 use crate::app::program::Program;
-use crate::app::short::{count, local, now, short, utc};
+use crate::app::short::{count, local, now, short};
 use crate::app::style::Style;
 use crate::app::suggest::similar;
 use crate::app::trouble;
+use crate::inspect::view::RunRow;
 use crate::run::RunState;
 use crate::store::{RunFilter, StoredRun};
 
@@ -34,9 +34,7 @@ pub(super) fn ls(program: &Program, matches: &ArgMatches, output: &mut Output<'_
     let stopped = |run: &StoredRun| trouble::stopped(notice.as_ref(), run);
     if output.json {
         for run in &runs {
-            let mut document = json(run);
-            document["stopped"] = json!(stopped(run));
-            output.json(&document);
+            output.json(&RunRow::of(run, stopped(run)));
         }
         return Ok(Code::Fine);
     }
@@ -111,22 +109,6 @@ pub(super) fn style(state: RunState) -> Style {
         RunState::Cancelled => Style::Dim,
         _ => Style::Busy,
     }
-}
-
-/// A run as programs read it.
-pub(super) fn json(run: &StoredRun) -> Json {
-    let end = run.end.as_ref();
-    json!({
-        "id": run.id,
-        "workflow": run.workflow,
-        "key": run.key,
-        "state": run.state,
-        "suspected": run.suspected,
-        "created_at": utc(run.created_at),
-        "ended_at": end.map(|end| utc(end.at)),
-        "error": end.and_then(|end| end.error.as_ref()),
-        "parent": run.parent.as_ref().map(|parent| json!({ "id": parent.id, "how": parent.how })),
-    })
 }
 
 fn state(name: &str) -> Result<RunState, Problem> {

@@ -74,7 +74,7 @@ async fn foretell(
         ExactOperation::AdoptAgain { again, even_if_done } => (again.clone(), *even_if_done),
         _ => (Vec::new(), false),
     };
-    let looker = Looker::of(program).await?;
+    let looker = Looker::of(&program.workflows, || program.reader()).await?;
     let outlook = looker.outlook(run).await?;
     let adoption = match outlook {
         Outlook::Blocked { .. } if run.end.is_none() => {

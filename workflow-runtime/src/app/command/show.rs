@@ -1,11 +1,9 @@
 //! `show`: the story of a run.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use clap::ArgMatches;
-use serde_json::{Value as Json, json};
 
-use super::ending::{readable, value};
 use super::{ls, text};
 use crate::app::line::{Line, cut, plain};
 use crate::app::outlook::{Looker, is_doubtful, lines};
@@ -13,7 +11,7 @@ use crate::app::output::Output;
 use crate::app::problem::{Code, Problem};
 use crate::app::program::Program;
 use crate::app::reader::StoreReader;
-use crate::app::short::{local, now, short, utc};
+use crate::app::short::{local, now, short};
 use crate::app::story::{self, Story};
 use crate::app::style::Style;
 use crate::app::suspected;
@@ -21,9 +19,10 @@ use crate::app::tree::{Fold, rows};
 use crate::app::trouble;
 use crate::engine::Outlook;
 use crate::exact::Exact;
-use crate::history::{AttemptKind, AttemptStory, History, Life, Outcome, StepStory};
+use crate::history::{AttemptKind, AttemptStory, History, Outcome, StepStory};
+use crate::inspect::view::{RunView, Told, operation, params, readable, value};
 use crate::run::RunState;
-use crate::secret::{redact_exact, redacted};
+use crate::secret::redacted;
 use crate::store::{StoredRequest, StoredRun};
 use crate::view::RunSnapshot;
 
@@ -40,18 +39,22 @@ pub(super) async fn show(
     let run = reader.open_run(reader.find(text(matches, "run"))?)?;
     let all = matches.get_flag("all");
     // Where every step is shown, none is only counted.
-    let Story { snapshot, history } = story::read(program, &reader, &run, !all && !output.json)?;
+    let Story { snapshot, history } = story::read(&program.workflows, &reader, &run, !all && !output.json)?;
     let lost = reader.store.lost(run.run)?;
     let outlook = outlook(program, &run).await?;
     // The oldest first, like everything else that happened.
     let mut requests = reader.requests(&run.id, REQUESTS)?;
     requests.reverse();
     if output.json {
-        let told = (history.as_ref().ok(), outlook.as_ref());
-        let mut document = document(program, &run, &snapshot, told, &requests);
-        let lost: Json = lost.iter().map(ToString::to_string).collect();
-        document.set("lost", Exact::from(&lost));
-        output.json(&document);
+        let told = Told {
+            run: &run,
+            snapshot: &snapshot,
+            history: history.as_ref().ok(),
+            outlook: outlook.as_ref(),
+            requests: &requests,
+            lost: &lost,
+        };
+        output.json(&RunView::of(&program.workflows, &told));
         return Ok(Code::Fine);
     }
     if let Ok(history) = &history {
@@ -169,29 +172,13 @@ fn header(program: &Program, run: &StoredRun, snapshot: &RunSnapshot, output: &m
         };
         fact("made by", made_by);
     }
-    for (name, value) in params(program, run) {
+    for (name, value) in params(&program.workflows, run) {
         fact("with", format!("{name}={}", cut(&plain(&value.to_string()), SHOWN)));
     }
 }
 
 /// How long a value may be where it is one of several, in columns.
 const SHOWN: usize = 200;
-
-/// The parameters by name, or by number where this program has no such
-/// workflow, or has it with others.
-fn params(program: &Program, run: &StoredRun) -> BTreeMap<String, Exact> {
-    let values = match value(&run.params) {
-        Exact::List(values) => values,
-        _ => Vec::new(),
-    };
-    let graph = program.workflows.iter().find(|graph| graph.name == run.workflow);
-    let graph = graph.filter(|graph| graph.params.len() == values.len());
-    let name = |number: usize| match graph {
-        Some(graph) => graph.params[number].name.to_owned(),
-        None => number.to_string(),
-    };
-    values.into_iter().enumerate().map(|(number, value)| (name(number), value)).collect()
-}
 
 /// `2026-11-21 10:02:11 ada: signal review "approved" (looks fine): done`
 fn asked(request: &StoredRequest, run: &StoredRun) -> String {
@@ -234,13 +221,6 @@ fn wish(wanted: &str) -> String {
     }
 }
 
-/// An operation without its secrets; nothing where it is no JSON.
-fn operation(wanted: &str) -> Option<Exact> {
-    let mut operation = Exact::parse(wanted).ok()?;
-    redact_exact(&mut operation);
-    Some(operation)
-}
-
 /// What is at the end of the story, and what can be done.
 fn ending(
     program: &Program,
@@ -280,10 +260,10 @@ fn ending(
 
 /// What this program would do with the run, where that is not plain.
 async fn outlook(program: &Program, run: &StoredRun) -> Result<Option<Outlook>, Problem> {
-    if !is_doubtful(program, run) {
+    if !is_doubtful(&program.workflows, run) {
         return Ok(None);
     }
-    let looker = Looker::of(program).await?;
+    let looker = Looker::of(&program.workflows, || program.reader()).await?;
     let outlook = looker.outlook(run).await?;
     looker.end().await;
     Ok(Some(outlook))
@@ -305,84 +285,6 @@ fn blocked(program: &Program, run: &StoredRun, outlook: Option<&Outlook>, output
         let adopt = program.command(&["adopt", &run.id]);
         output.say(format!("to go on under this program's code: `{adopt}`"));
     }
-}
-
-fn document(
-    program: &Program,
-    run: &StoredRun,
-    snapshot: &RunSnapshot,
-    (history, outlook): (Option<&History>, Option<&Outlook>),
-    requests: &[StoredRequest],
-) -> Exact {
-    let mut document = ls::json(run);
-    let result = run.end.as_ref().and_then(|end| end.result.as_ref()).map(|result| value(&result.bytes));
-    document["state"] = json!(snapshot.state);
-    document["stopped"] = json!(snapshot.stopped);
-    document["blocked"] = match outlook {
-        Some(Outlook::Blocked { reason, .. }) => json!(reason),
-        _ => Json::Null,
-    };
-    document["steps"] = match history {
-        Some(history) => history.steps.iter().map(step).collect(),
-        None => Json::Null,
-    };
-    document["suspected"] = history
-        .map(|history| suspected::suspected(history).map(suspected::json).collect())
-        .unwrap_or_default();
-    document["lives"] = history.map(|history| history.lives.iter().map(life).collect()).unwrap_or_default();
-    let mut document = Exact::from(&document);
-    document.set("params", Exact::Object(params(program, run)));
-    document.set("result", result.unwrap_or_else(Exact::null));
-    document.set("requests", Exact::List(requests.iter().map(request).collect()));
-    document
-}
-
-fn step(step: &StepStory) -> Json {
-    json!({
-        "path": step.path,
-        "task": step.task,
-        "kind": step.kind,
-        "state": step.state,
-        "since": utc(step.since),
-        "started_at": step.started_at.map(utc),
-        "ended_at": step.ended_at.map(utc),
-        "failure": step.failure,
-        "items": step.items,
-        "next_attempt_at": step.next_attempt_at.map(utc),
-        "losses": step.losses,
-        "attempts": step.attempts.iter().map(attempt).collect::<Vec<_>>(),
-    })
-}
-
-fn attempt(attempt: &AttemptStory) -> Json {
-    json!({
-        "kind": attempt.kind,
-        "number": attempt.number,
-        "started_at": utc(attempt.started_at),
-        "ended_at": attempt.ended_at.map(utc),
-        "outcome": attempt.outcome,
-        "process": attempt.process,
-        "failure": attempt.failure,
-        "left_behind": attempt.left_behind,
-    })
-}
-
-fn life(life: &Life) -> Json {
-    json!({ "at": utc(life.at), "why": life.why, "by": life.by })
-}
-
-fn request(request: &StoredRequest) -> Exact {
-    let asked = &request.request;
-    let mut document = Exact::from(&json!({
-        "at": utc(asked.at),
-        "actor": asked.actor,
-        "reason": asked.reason,
-        "answered_at": request.answer.as_ref().map(|answer| utc(answer.at)),
-        "made": request.answer.as_ref().and_then(|answer| answer.result.as_ref().ok()),
-        "refused": request.answer.as_ref().and_then(|answer| answer.result.as_ref().err()),
-    }));
-    document.set("operation", operation(&asked.operation).unwrap_or_else(Exact::null));
-    document
 }
 
 #[cfg(test)]

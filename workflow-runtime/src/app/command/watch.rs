@@ -131,7 +131,7 @@ async fn follow(
                 // Asked first: what its process has done by then is seen below.
                 let (owner, seen) = (reader.owner()?, now());
                 let run = reader.run(id)?;
-                let snapshot = story::read(program, reader, &run, false)?.snapshot;
+                let snapshot = story::read(&program.workflows, reader, &run, false)?.snapshot;
                 reporter.compare(&snapshot).iter().for_each(|news| screen.tell(news));
                 if std::mem::replace(&mut stopped, snapshot.stopped.is_some()) != snapshot.stopped.is_some() {
                     screen.say(trouble::change(snapshot.stopped.as_deref()));

@@ -9,7 +9,7 @@ use crate::store::{
 };
 
 /// A store with its values in clear, which refuses whatever would change it.
-pub(super) struct ReadOnly(pub(super) StoreReader);
+pub(crate) struct ReadOnly(pub(crate) StoreReader);
 
 impl ReadOnly {
     fn opened(&self, runs: Vec<StoredRun>) -> Result<Vec<StoredRun>, StoreError> {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::ids::{self, Runs};
 use super::keys::{Keys, ValueOpener};
 use super::problem::{Code, Problem};
-use super::short::now;
+use super::time::now;
 use crate::store::{
     Answer, LogFilter, Notice, Owner, Ownership, Request, RunFilter, RunRef, Sqlite, Store, StoreError,
     StoredEntry, StoredLine, StoredRequest, StoredRun, Visitor,
@@ -17,8 +17,8 @@ use crate::store::{
 /// wants to see the values of a run asks for them with [`Self::open_run`] and
 /// [`Self::journal`].
 #[derive(Debug)]
-pub(super) struct StoreReader {
-    pub(super) store: Visitor,
+pub(crate) struct StoreReader {
+    pub(crate) store: Visitor,
     values: ValueOpener,
 }
 
@@ -39,13 +39,13 @@ impl StoreReader {
     /// # Errors
     /// When it is not there, cannot be read, or is encrypted with a key that
     /// is not among `keys`.
-    pub(super) fn open(path: &Path, keys: &Keys) -> Result<Self, Problem> {
+    pub(crate) fn open(path: &Path, keys: &Keys) -> Result<Self, Problem> {
         Self::open_made(path, keys)?.ok_or_else(|| missing(path))
     }
 
     /// The same; `None` where there is none, and no process is about to make
     /// it.
-    pub(super) fn open_made(path: &Path, keys: &Keys) -> Result<Option<Self>, Problem> {
+    pub(crate) fn open_made(path: &Path, keys: &Keys) -> Result<Option<Self>, Problem> {
         let late = Instant::now() + PATIENCE;
         let store = loop {
             let there = path.try_exists().map_err(|error| {
@@ -78,32 +78,32 @@ impl StoreReader {
     }
 
     /// The process that owns the store, if one does.
-    pub(super) fn owner(&self) -> Result<Option<Owner>, StoreError> {
+    pub(crate) fn owner(&self) -> Result<Option<Owner>, StoreError> {
         self.store.owner()
     }
 
     /// Whether some process owns the store.
-    pub(super) fn is_owned(&self) -> Result<bool, StoreError> {
+    pub(crate) fn is_owned(&self) -> Result<bool, StoreError> {
         self.store.is_owned()
     }
 
     /// What keeps that process from writing the store just now.
-    pub(super) fn notice(&self) -> Result<Option<Notice>, StoreError> {
+    pub(crate) fn notice(&self) -> Result<Option<Notice>, StoreError> {
         self.store.notice()
     }
 
     /// Whether values can be read without keys.
-    pub(super) fn is_clear(&self) -> bool {
+    pub(crate) fn is_clear(&self) -> bool {
         self.values.is_clear()
     }
 
     /// The run that is meant, its values as they are stored.
-    pub(super) fn find(&self, wanted: &str) -> Result<StoredRun, Problem> {
+    pub(crate) fn find(&self, wanted: &str) -> Result<StoredRun, Problem> {
         ids::find(self, wanted)
     }
 
     /// The run of an id.
-    pub(super) fn run(&self, id: &str) -> Result<StoredRun, Problem> {
+    pub(crate) fn run(&self, id: &str) -> Result<StoredRun, Problem> {
         let found = self.store.find(id)?;
         found.into_iter().find(|run| run.id == id).ok_or_else(|| {
             Problem::new(Code::NotFound, format!("run {id} is not there any more; it may have been removed"))
@@ -111,22 +111,22 @@ impl StoreReader {
     }
 
     /// A run with its parameters and its result in clear.
-    pub(super) fn open_run(&self, run: StoredRun) -> Result<StoredRun, StoreError> {
+    pub(crate) fn open_run(&self, run: StoredRun) -> Result<StoredRun, StoreError> {
         self.values.open_run(run)
     }
 
     /// The journal of a run, with its values in clear.
-    pub(super) fn journal(&self, run: &StoredRun) -> Result<Vec<StoredEntry>, StoreError> {
+    pub(crate) fn journal(&self, run: &StoredRun) -> Result<Vec<StoredEntry>, StoreError> {
         self.values.open_journal(&run.id, self.store.journal(run.run)?)
     }
 
     /// What the attempts of a run said, in clear.
-    pub(super) fn logs(&self, run: &StoredRun, filter: &LogFilter) -> Result<Vec<StoredLine>, StoreError> {
+    pub(crate) fn logs(&self, run: &StoredRun, filter: &LogFilter) -> Result<Vec<StoredLine>, StoreError> {
         self.values.open_lines(&run.id, self.store.logs(run.run, filter)?)
     }
 
     /// The run of a number.
-    pub(super) fn numbered(&self, run: RunRef) -> Result<StoredRun, StoreError> {
+    pub(crate) fn numbered(&self, run: RunRef) -> Result<StoredRun, StoreError> {
         // The newest run up to this one is this one, if it is there.
         let before = run.0.checked_add(1).map(RunRef);
         let found = self.store.list(&RunFilter { before, at_most: 1, ..RunFilter::default() })?;
@@ -134,14 +134,14 @@ impl StoreReader {
     }
 
     /// What operators wanted of a run, the newest first.
-    pub(super) fn requests(&self, run: &str, at_most: usize) -> Result<Vec<StoredRequest>, StoreError> {
+    pub(crate) fn requests(&self, run: &str, at_most: usize) -> Result<Vec<StoredRequest>, StoreError> {
         let requests = self.store.requests(Some(run), at_most)?;
         Ok(requests.into_iter().map(|request| self.values.open_request(request)).collect())
     }
 
     /// What of the values that belong to no run's journal cannot be opened,
     /// with the number of the run that each belongs to, if it does to one.
-    pub(super) fn unreadable(&self) -> Result<Vec<(Option<RunRef>, StoreError)>, StoreError> {
+    pub(crate) fn unreadable(&self) -> Result<Vec<(Option<RunRef>, StoreError)>, StoreError> {
         let mut found = Vec::new();
         for (run, key, value) in self.store.effects()? {
             let id = self.numbered(run).map(|run| run.id).unwrap_or_default();
@@ -163,17 +163,17 @@ impl StoreReader {
     }
 
     /// Notes what an operator wants, and returns its number.
-    pub(super) fn request(&self, request: Request) -> Result<i64, StoreError> {
+    pub(crate) fn request(&self, request: Request) -> Result<i64, StoreError> {
         self.store.request(self.values.seal_request(request)?)
     }
 
     /// Takes it back, unless the owner has seen to it.
-    pub(super) fn withdraw(&self, number: i64) -> Result<Option<Answer>, StoreError> {
+    pub(crate) fn withdraw(&self, number: i64) -> Result<Option<Answer>, StoreError> {
         self.store.withdraw(number, now())
     }
 
     /// What became of it, once the owner has seen to it.
-    pub(super) fn answer_to(&self, number: i64) -> Result<Option<Answer>, StoreError> {
+    pub(crate) fn answer_to(&self, number: i64) -> Result<Option<Answer>, StoreError> {
         self.store.answer_to(number)
     }
 }

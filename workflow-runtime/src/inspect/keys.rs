@@ -12,14 +12,14 @@ use crate::store::{
 
 /// The keys that a program was given, if any.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Keys {
+pub(crate) struct Keys {
     #[cfg(feature = "encryption")]
     ring: Option<KeyRing>,
 }
 
 impl Keys {
     #[cfg(feature = "encryption")]
-    pub(super) fn new(ring: KeyRing) -> Self {
+    pub(crate) fn new(ring: KeyRing) -> Self {
         Self { ring: Some(ring) }
     }
 
@@ -27,7 +27,7 @@ impl Keys {
     ///
     /// # Errors
     /// When it needs a key that the program does not have.
-    pub(super) fn values(
+    pub(crate) fn values(
         &self,
         sealed: &[SealedKey],
         was_encrypted: bool,
@@ -46,25 +46,25 @@ impl Keys {
 
 /// Opens the values of a store; those in clear stay as they are.
 #[derive(Debug, Default)]
-pub(super) struct ValueOpener {
+pub(crate) struct ValueOpener {
     #[cfg(feature = "encryption")]
     cipher: Option<Cipher>,
 }
 
 #[cfg(feature = "encryption")]
 impl ValueOpener {
-    pub(super) fn is_clear(&self) -> bool {
+    pub(crate) fn is_clear(&self) -> bool {
         self.cipher.is_none()
     }
 
-    pub(super) fn open_run(&self, run: StoredRun) -> Result<StoredRun, StoreError> {
+    pub(crate) fn open_run(&self, run: StoredRun) -> Result<StoredRun, StoreError> {
         match &self.cipher {
             Some(cipher) => cipher.open_run(run),
             None => Ok(run),
         }
     }
 
-    pub(super) fn open_journal(
+    pub(crate) fn open_journal(
         &self,
         run: &str,
         entries: Vec<StoredEntry>,
@@ -75,7 +75,7 @@ impl ValueOpener {
         }
     }
 
-    pub(super) fn open_lines(
+    pub(crate) fn open_lines(
         &self,
         run: &str,
         lines: Vec<StoredLine>,
@@ -86,7 +86,7 @@ impl ValueOpener {
         }
     }
 
-    pub(super) fn open_request(&self, request: StoredRequest) -> StoredRequest {
+    pub(crate) fn open_request(&self, request: StoredRequest) -> StoredRequest {
         match &self.cipher {
             Some(cipher) => cipher.open_request(request),
             None => request,
@@ -94,7 +94,7 @@ impl ValueOpener {
     }
 
     /// What a transaction gave back, if it can be opened.
-    pub(super) fn open_effect(&self, run: &str, key: &str, value: Payload) -> Result<(), StoreError> {
+    pub(crate) fn open_effect(&self, run: &str, key: &str, value: Payload) -> Result<(), StoreError> {
         match &self.cipher {
             Some(cipher) => cipher.open_value(Place::Effect { run, key }, value.bytes).map(drop),
             None => Ok(()),
@@ -102,14 +102,14 @@ impl ValueOpener {
     }
 
     /// A remembered result, if it can be opened.
-    pub(super) fn open_remembered(&self, key: &[u8], value: Payload) -> Result<(), StoreError> {
+    pub(crate) fn open_remembered(&self, key: &[u8], value: Payload) -> Result<(), StoreError> {
         match &self.cipher {
             Some(cipher) => cipher.open_remembered(key, value).map(drop),
             None => Ok(()),
         }
     }
 
-    pub(super) fn seal_request(&self, request: Request) -> Result<Request, StoreError> {
+    pub(crate) fn seal_request(&self, request: Request) -> Result<Request, StoreError> {
         match &self.cipher {
             Some(cipher) => cipher.seal_request(request),
             None => Ok(request),
@@ -119,15 +119,15 @@ impl ValueOpener {
 
 #[cfg(not(feature = "encryption"))]
 impl ValueOpener {
-    pub(super) fn is_clear(&self) -> bool {
+    pub(crate) fn is_clear(&self) -> bool {
         true
     }
 
-    pub(super) fn open_run(&self, run: StoredRun) -> Result<StoredRun, StoreError> {
+    pub(crate) fn open_run(&self, run: StoredRun) -> Result<StoredRun, StoreError> {
         Ok(run)
     }
 
-    pub(super) fn open_journal(
+    pub(crate) fn open_journal(
         &self,
         _: &str,
         entries: Vec<StoredEntry>,
@@ -135,23 +135,23 @@ impl ValueOpener {
         Ok(entries)
     }
 
-    pub(super) fn open_lines(&self, _: &str, lines: Vec<StoredLine>) -> Result<Vec<StoredLine>, StoreError> {
+    pub(crate) fn open_lines(&self, _: &str, lines: Vec<StoredLine>) -> Result<Vec<StoredLine>, StoreError> {
         Ok(lines)
     }
 
-    pub(super) fn open_request(&self, request: StoredRequest) -> StoredRequest {
+    pub(crate) fn open_request(&self, request: StoredRequest) -> StoredRequest {
         request
     }
 
-    pub(super) fn open_effect(&self, _: &str, _: &str, _: Payload) -> Result<(), StoreError> {
+    pub(crate) fn open_effect(&self, _: &str, _: &str, _: Payload) -> Result<(), StoreError> {
         Ok(())
     }
 
-    pub(super) fn open_remembered(&self, _: &[u8], _: Payload) -> Result<(), StoreError> {
+    pub(crate) fn open_remembered(&self, _: &[u8], _: Payload) -> Result<(), StoreError> {
         Ok(())
     }
 
-    pub(super) fn seal_request(&self, request: Request) -> Result<Request, StoreError> {
+    pub(crate) fn seal_request(&self, request: Request) -> Result<Request, StoreError> {
         Ok(request)
     }
 }

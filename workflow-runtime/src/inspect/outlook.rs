@@ -5,11 +5,10 @@ use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 
-use super::line::plain;
 use super::problem::{Code, Problem};
-use super::program::Program;
 use super::read_only::ReadOnly;
 use super::reader::StoreReader;
+use super::text::plain;
 use crate::blueprint::{Adoption, Blueprint};
 use crate::engine::{Engine, Outlook};
 use crate::run::RunState;
@@ -17,21 +16,25 @@ use crate::store::StoredRun;
 use crate::task::definition::Graph;
 
 /// An engine that only looks.
-pub(super) struct Looker<'a> {
-    program: &'a Program,
+pub(crate) struct Looker<'a> {
+    workflows: &'a [&'static Graph],
     reader: StoreReader,
     engine: Engine,
 }
 
 impl<'a> Looker<'a> {
-    pub(super) async fn of(program: &'a Program) -> Result<Self, Problem> {
-        let looking = Arc::new(ReadOnly(program.reader()?));
+    /// `open` opens the store, to read it: for itself, and for the engine.
+    pub(crate) async fn of(
+        workflows: &'a [&'static Graph],
+        open: impl Fn() -> Result<StoreReader, Problem>,
+    ) -> Result<Self, Problem> {
+        let looking = Arc::new(ReadOnly(open()?));
         let engine = Engine::with_store(looking).recover(false).begins(false).start().await?;
-        Ok(Self { program, reader: program.reader()?, engine })
+        Ok(Self { workflows, reader: open()?, engine })
     }
 
     /// What an engine of this program would do with a run.
-    pub(super) async fn outlook(&self, run: &StoredRun) -> Result<Outlook, Problem> {
+    pub(crate) async fn outlook(&self, run: &StoredRun) -> Result<Outlook, Problem> {
         let blocked = |reason| Ok(Outlook::Blocked { reason, changes: None, adoption: None });
         let Some(graph) = self.graph(run) else {
             return blocked(format!(
@@ -46,7 +49,7 @@ impl<'a> Looker<'a> {
     }
 
     /// What an adoption would make of the steps of a run.
-    pub(super) async fn adoption(
+    pub(crate) async fn adoption(
         &self,
         run: &StoredRun,
         again: Vec<String>,
@@ -61,18 +64,18 @@ impl<'a> Looker<'a> {
     }
 
     fn graph(&self, run: &StoredRun) -> Option<&'static Graph> {
-        self.program.workflows.iter().find(|graph| graph.name == run.workflow).copied()
+        self.workflows.iter().find(|graph| graph.name == run.workflow).copied()
     }
 
-    pub(super) async fn end(self) {
+    pub(crate) async fn end(self) {
         self.engine.shutdown().await;
     }
 }
 
 /// Whether there may be something in the way of a run: it is blocked, or
 /// follows another graph than this program's.
-pub(super) fn is_doubtful(program: &Program, run: &StoredRun) -> bool {
-    let own = program.workflows.iter().find(|graph| graph.name == run.workflow);
+pub(crate) fn is_doubtful(workflows: &[&'static Graph], run: &StoredRun) -> bool {
+    let own = workflows.iter().find(|graph| graph.name == run.workflow);
     let follows = |graph: &&&'static Graph| {
         run.fingerprint == graph.fingerprint || run.fingerprint == Blueprint::of(graph).hash()
     };
@@ -81,7 +84,7 @@ pub(super) fn is_doubtful(program: &Program, run: &StoredRun) -> bool {
 
 /// What is in the way of a run, line by line: how its workflow has changed,
 /// what of that matters, and what can be done.
-pub(super) fn lines(outlook: &Outlook) -> Vec<String> {
+pub(crate) fn lines(outlook: &Outlook) -> Vec<String> {
     let (changes, reason, adoption) = match outlook {
         Outlook::GoesOn => (None, None, None),
         Outlook::Changes(changes) => (Some(changes), None, None),
@@ -100,7 +103,7 @@ pub(super) fn lines(outlook: &Outlook) -> Vec<String> {
 }
 
 /// An adoption as programs read it.
-pub(super) fn json(adoption: &Adoption) -> Json {
+pub(crate) fn json(adoption: &Adoption) -> Json {
     let steps = adoption.steps.iter().map(|(path, fate)| json!({ "path": path, "fate": fate }));
     let refusals = adoption.refusals.iter().map(|refusal| &refusal.reason);
     json!({ "steps": steps.collect::<Vec<_>>(), "refusals": refusals.collect::<Vec<_>>() })

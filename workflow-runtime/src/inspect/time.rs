@@ -21,12 +21,12 @@ pub fn short(duration: Duration) -> String {
 }
 
 /// A time in the reader's own zone: `2026-11-21 09:36:47`.
-pub(super) fn local(at: Timestamp) -> String {
+pub(crate) fn local(at: Timestamp) -> String {
     zoned(at, TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
 /// A time as programs read it: RFC 3339, in UTC.
-pub(super) fn utc(at: Timestamp) -> String {
+pub(crate) fn utc(at: Timestamp) -> String {
     zoned(at, TimeZone::UTC).timestamp().to_string()
 }
 
@@ -36,13 +36,13 @@ fn zoned(at: Timestamp, zone: TimeZone) -> jiff::Zoned {
 }
 
 /// The time by the clock on the wall.
-pub(super) fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     Timestamp::default().after(since.unwrap_or_default())
 }
 
 /// `1 run`, `2 runs`.
-pub(super) fn count(number: usize, what: &str) -> String {
+pub(crate) fn count(number: usize, what: &str) -> String {
     if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }
 

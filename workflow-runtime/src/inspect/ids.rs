@@ -1,19 +1,19 @@
 //! Which run is meant.
 
-use super::line::plain;
 use super::problem::{Code, Problem};
-use super::short::local;
+use super::text::plain;
+use super::time::local;
 use crate::run::RunState;
 use crate::store::{RunFilter, StoreError, StoredRun};
 
 /// Where runs are looked up.
-pub(super) trait Runs {
+pub(crate) trait Runs {
     fn list(&self, filter: &RunFilter) -> Result<Vec<StoredRun>, StoreError>;
 }
 
 /// The one run that is meant: by its id, a beginning of it that no other run
 /// has, `@last` (the newest) or `@failed` (the newest that failed).
-pub(super) fn find(runs: &dyn Runs, wanted: &str) -> Result<StoredRun, Problem> {
+pub(crate) fn find(runs: &dyn Runs, wanted: &str) -> Result<StoredRun, Problem> {
     let newest = |states: Vec<RunState>| {
         let filter = RunFilter { states, at_most: 1, ..RunFilter::default() };
         Ok::<_, StoreError>(runs.list(&filter)?.pop())

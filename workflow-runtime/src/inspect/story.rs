@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 
 use super::problem::Problem;
-use super::program::Program;
 use super::reader::StoreReader;
 use super::trouble;
 use crate::blueprint::Blueprint;
@@ -15,21 +14,21 @@ use crate::task::definition::Graph;
 use crate::view::{RunSnapshot, StepSnapshot};
 
 /// A run as its journal tells it.
-pub(super) struct Story {
+pub(crate) struct Story {
     /// The story, or why there is none to tell.
-    pub(super) history: Result<History, String>,
-    pub(super) snapshot: RunSnapshot,
+    pub(crate) history: Result<History, String>,
+    pub(crate) snapshot: RunSnapshot,
 }
 
 /// Reads the story of a run. `folds`: whether the items of a `for` are only
 /// counted once they are done.
-pub(super) fn read(
-    program: &Program,
+pub(crate) fn read(
+    workflows: &[&'static Graph],
     reader: &StoreReader,
     run: &StoredRun,
     folds: bool,
 ) -> Result<Story, Problem> {
-    let history = GraphsOfRun { program, reader, run }.history(folds)?;
+    let history = GraphsOfRun { workflows, reader, run }.history(folds)?;
     let steps = history.as_ref().map(|history| history.steps.iter().map(step).collect());
     let snapshot = RunSnapshot {
         id: run.id.clone(),
@@ -58,7 +57,7 @@ fn is_told(state: RunState) -> bool {
 
 /// Where the graphs that a run followed are found.
 struct GraphsOfRun<'a> {
-    program: &'a Program,
+    workflows: &'a [&'static Graph],
     reader: &'a StoreReader,
     run: &'a StoredRun,
 }
@@ -93,7 +92,7 @@ impl GraphsOfRun<'_> {
     }
 
     fn graph(&self, hash: u64) -> Result<&'static Graph, String> {
-        let own = self.program.workflows.iter().find(|graph| graph.name == self.run.workflow);
+        let own = self.workflows.iter().find(|graph| graph.name == self.run.workflow);
         let is_own =
             |graph: &&&'static Graph| graph.fingerprint == hash || Blueprint::of(graph).hash() == hash;
         if let Some(graph) = own.filter(is_own) {
