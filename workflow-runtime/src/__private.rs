@@ -14,6 +14,7 @@ pub use std::vec::Vec;
 
 pub use crate::codec::{CodecError, Durable};
 pub use crate::failure::{Cause, Failure, StepError, TaskError};
+pub use crate::moment::Moment;
 pub use crate::policy::{Backoff, Policy, Rate, Retry};
 pub use crate::resources::{Provides, Resources};
 pub use crate::task::cache::{CacheKey, CachedBy};
@@ -308,37 +309,5 @@ pub fn finish_child<W: Task>(returned: Result<W::Ok, StepError>) -> Ended {
     match returned {
         Ok(value) => Ended::Ok(Value::new(value)),
         Err(error) => Ended::Err(error.failure().clone(), Retryability::Fatal),
-    }
-}
-
-/// A point in time that `sleep_until` understands.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is no point in time",
-    label = "this is no point in time",
-    note = "`sleep_until` takes a `SystemTime`, a `jiff::Timestamp` or a `jiff::Zoned`"
-)]
-pub trait Moment {
-    /// The time.
-    fn system_time(self) -> std::time::SystemTime;
-}
-
-#[diagnostic::do_not_recommend]
-impl Moment for std::time::SystemTime {
-    fn system_time(self) -> Self {
-        self
-    }
-}
-
-#[diagnostic::do_not_recommend]
-impl Moment for jiff::Timestamp {
-    fn system_time(self) -> std::time::SystemTime {
-        self.into()
-    }
-}
-
-#[diagnostic::do_not_recommend]
-impl Moment for Zoned {
-    fn system_time(self) -> std::time::SystemTime {
-        self.into()
     }
 }

@@ -93,6 +93,7 @@
 //!
 //! | For | see |
 //! |---|---|
+//! | what a file with workflows imports | [`prelude`] |
 //! | what a task may be, and its options | [`task`](macro@task), [`Context`], [`Retryable`] |
 //! | setting up an engine, retention, encryption | [`EngineBuilder`] |
 //! | a run: its result, events, signals | [`Run`], [`RunEvent`], [`Signal`] |
@@ -106,6 +107,7 @@
 //! | values that nobody should see | [`Secret`] |
 //! | running a workflow on another engine | [`execution`] |
 //! | tests of workflows | [`testing`] |
+//! | what the macros implement, and the compiler names | [`contract`] |
 //!
 //! # Features
 //!
@@ -115,12 +117,14 @@
 #[cfg(feature = "app")]
 pub mod app;
 pub mod blueprint;
+pub mod contract;
 pub mod doctor;
 pub mod execution;
 pub mod history;
 #[cfg(feature = "logs")]
 pub mod logs;
 pub mod policy;
+pub mod prelude;
 pub mod run;
 pub mod schedule;
 pub mod sqlite;
@@ -142,6 +146,7 @@ mod held;
 mod inspect;
 mod journal;
 mod lookup;
+mod moment;
 mod observe;
 mod operation;
 mod panics;
@@ -157,10 +162,9 @@ mod workflow;
 #[doc(hidden)]
 pub mod __private;
 
-pub use __private::Moment;
 #[cfg(feature = "app")]
 pub use app::App;
-pub use codec::{CodecError, Durable};
+pub use codec::Durable;
 pub use engine::{
     AnyRun, Backfill, BackfillResult, BackfillTick, Backfilled, Engine, EngineBuilder, Events, Run,
     RunResult, Start, Starting,
@@ -171,13 +175,9 @@ pub use observe::{RunEvent, RunEventKind};
 pub use operation::{By, Operation, OperationOf};
 pub use resources::{NoResources, Provides, Resources};
 pub use secret::{Secret, redact, redacted};
-pub use task::cache::CachedBy;
 pub use task::context::Context;
 pub use task::definition;
-pub use task::reconcile::{Finds, Reconciles};
-pub use task::undo::Undoes;
-pub use task::{Call, Ended, Fallible, Retryability, Retryable, Running, RunsOn, Task};
-pub use value::{Codec, Value};
+pub use task::{Ended, Retryability, Retryable, RunsOn, Task};
 pub use view::{Items, Progress, RunSnapshot, StepKind, StepSnapshot, Stuck};
 pub use workflow::{Invocation, Signal, Workflow};
 pub use workflow_macros::{Resources, task, workflow};

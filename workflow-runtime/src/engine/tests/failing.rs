@@ -254,10 +254,10 @@ workflow!(
             &[],
             1,
             crate::task::definition::Kind::Map {
-                items: expr(&[], |_| vec![crate::Value::new(0_u64)]),
+                items: expr(&[], |_| vec![crate::contract::Value::new(0_u64)]),
                 region: 1,
                 limit: None,
-                collect: |_| crate::Value::new(0_u64),
+                collect: |_| crate::contract::Value::new(0_u64),
             }
         )],
         Yield::Slot(1),

@@ -3,11 +3,11 @@
 use std::sync::{Arc, Barrier};
 
 use super::support::{self, *};
+use crate::{Ended, Task};
 use crate::error::Error;
 use crate::task::definition::{Kind, Numbers, TaskStep, UndoDef, Until, Yield};
 use crate::testing::block_on;
 use crate::value::Value;
-use crate::{Ended, Task};
 
 workflow!(
     diamond,
@@ -443,13 +443,13 @@ impl Task for Undoable {
     type Ok = u64;
     type Outcome = u64;
     const DEF: crate::task::definition::TaskDef = UNDOABLE_DEF;
-    fn start<'a>(_: Shared, _: &'a crate::Context) -> crate::Running<'a> {
+    fn start<'a>(_: Shared, _: &'a crate::Context) -> crate::contract::Running<'a> {
         Box::pin(async { ok(7) })
     }
     fn finish((): ()) -> Ended {
         unreachable!("never mocked")
     }
-    fn undo<'a>(shared: Shared, output: &'a u64, cx: &'a crate::Context) -> crate::Running<'a> {
+    fn undo<'a>(shared: Shared, output: &'a u64, cx: &'a crate::Context) -> crate::contract::Running<'a> {
         shared.say(format!("undo {} of {}, attempt {}", output, cx.step(), cx.attempt()));
         let ended = if cx.attempt() == 1 { failed("not yet") } else { ok(0) };
         Box::pin(std::future::ready(ended))

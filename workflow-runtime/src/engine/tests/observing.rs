@@ -1,7 +1,7 @@
 //! Events, snapshots and signals.
 
 use super::support::{self, *};
-use crate::Codec;
+use crate::contract::Codec;
 use crate::error::Error;
 use crate::run::{RunState, StepState, Wait};
 use crate::task::definition::{Kind, Yield};
@@ -41,7 +41,9 @@ workflow!(
             ),
             step("second", &[0], &[], 3, Kind::Signal { name: "review", codec: &NUMBER, within: None }),
         ],
-        Yield::Compute(expr(&[3, 2], |env| crate::Value::new(env.lend::<u64>(0) * 10 + env.lend::<u64>(1)))),
+        Yield::Compute(expr(&[3, 2], |env| crate::contract::Value::new(
+            env.lend::<u64>(0) * 10 + env.lend::<u64>(1)
+        ))),
     )
 );
 

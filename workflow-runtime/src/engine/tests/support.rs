@@ -116,7 +116,7 @@ macro_rules! workflow {
         pub struct $name;
 
         impl crate::Task for $name {
-            type Args<'a> = Vec<crate::Value>;
+            type Args<'a> = Vec<crate::contract::Value>;
             type Return = ();
             type Ok = u64;
             type Outcome = u64;
@@ -124,7 +124,7 @@ macro_rules! workflow {
                 child: Some(<$name as crate::Workflow>::GRAPH),
                 ..support::task(stringify!($name))
             };
-            fn start<'a>(args: Vec<crate::Value>, _: &'a crate::Context) -> crate::Running<'a> {
+            fn start<'a>(args: Vec<crate::contract::Value>, _: &'a crate::Context) -> crate::contract::Running<'a> {
                 Box::pin(std::future::ready(crate::Ended::Arguments(args)))
             }
             fn finish((): ()) -> crate::Ended {
@@ -150,7 +150,7 @@ macro_rules! workflow {
 
         impl $name {
             pub fn with<T: Send + Sync + 'static>(shared: T) -> crate::Invocation<$name> {
-                crate::Invocation::new(vec![crate::Value::new(shared)])
+                crate::Invocation::new(vec![crate::contract::Value::new(shared)])
             }
         }
     };

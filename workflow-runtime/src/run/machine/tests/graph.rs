@@ -75,7 +75,7 @@ pub fn sleep(name: &'static str) -> Spec {
     spec(name, Make::Kind(Kind::Sleep(never::<Until>())))
 }
 
-static UNIT: crate::Codec = crate::Codec::of::<()>();
+static UNIT: crate::contract::Codec = crate::contract::Codec::of::<()>();
 
 pub fn signal(name: &'static str, signal: &'static str) -> Spec {
     spec(name, Make::Kind(Kind::Signal { name: signal, codec: &UNIT, within: None }))
