@@ -3,11 +3,11 @@
 use std::sync::{Arc, Barrier};
 
 use super::support::{self, *};
-use crate::{Ended, Task};
 use crate::error::Error;
 use crate::task::definition::{Kind, Numbers, TaskStep, UndoDef, Until, Yield};
 use crate::testing::block_on;
 use crate::value::Value;
+use crate::{Ended, Task};
 
 workflow!(
     diamond,
