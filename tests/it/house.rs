@@ -54,6 +54,7 @@ const RUNTIME: &[&str] = &[
     "value",
     "policy",
     "resources",
+    "moment",
     // A task's contract, and graphs of tasks.
     "task",
     "workflow",
@@ -82,6 +83,9 @@ const RUNTIME: &[&str] = &[
     // What people and programs see of it.
     "inspect",
     "app",
+    // What is imported by name, and what the macros implement: no code.
+    "contract",
+    "prelude",
 ];
 
 fn sources(folder: &str) -> PathBuf {

@@ -23,8 +23,10 @@
 //! # }
 //! ```
 //!
-//! [`Result`](crate::Result) is not among them: a name of the standard library's
-//! prelude has to be imported by itself, or what the macros write finds two.
+//! [`Result`](crate::Result) is not among them: `workflow!` imports the one that
+//! a workflow names, and rustc refuses to import a name that is the standard
+//! library's and a glob's. A workflow needs no import of it; other functions
+//! write `workflow_runtime::Result`, or import it by name as above.
 //!
 //! A name of your own, or one that you import by itself, goes before one from
 //! here.
