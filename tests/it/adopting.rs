@@ -266,6 +266,147 @@ fn what_has_finished_is_undone_where_the_step_before_it_fails() {
     });
 }
 
+/// Wherever that is: in an arm, also one that is not chosen any more, in an
+/// item or in a workflow.
+mod wherever {
+    use super::*;
+
+    workflow! {
+        fn box_up(amount: u64) -> Result<u64> {
+            let kept = if amount > 0 { let held = hold(amount + 1); held } else { 0 };
+            Ok(kept)
+        }
+    }
+
+    pub mod before {
+        use super::*;
+        workflow! {
+            pub fn shop(amount: u64) -> Result<u64> {
+                let first = look(amount);
+                let chosen = if amount > 3 { let held = hold(first); held } else { 0 };
+                let parts: Vec<u64> = vec![1, 2];
+                let all = for part in parts {
+                    let inner: Vec<u64> = vec![part];
+                    let deep = for one in inner {
+                        let held = hold(one + 10);
+                        held
+                    };
+                    let count: u64 = deep.len() as u64;
+                    count
+                };
+                let boxed = box_up(first)?;
+                let go = signal::<u64>("go");
+                Ok(go + boxed + chosen + all.len() as u64)
+            }
+        }
+    }
+
+    pub mod failing {
+        use super::*;
+        workflow! {
+            pub fn shop(amount: u64) -> Result<u64> {
+                let risk = odd(amount + 1)?;
+                #[after(risk)]
+                let first = look(amount);
+                let chosen = if amount > 3 { let held = hold(first); held } else { 0 };
+                let parts: Vec<u64> = vec![1, 2];
+                #[after(risk)]
+                let all = for part in parts {
+                    let inner: Vec<u64> = vec![part];
+                    let deep = for one in inner {
+                        let held = hold(one + 10);
+                        held
+                    };
+                    let count: u64 = deep.len() as u64;
+                    count
+                };
+                let boxed = box_up(first)?;
+                let go = signal::<u64>("go");
+                Ok(go + boxed + chosen + all.len() as u64)
+            }
+        }
+    }
+
+    pub mod choosing_another_arm {
+        use super::*;
+        workflow! {
+            pub fn shop(amount: u64) -> Result<u64> {
+                let first = look(amount);
+                let chosen = if amount > 99 { let held = hold(first); held } else { 0 };
+                let parts: Vec<u64> = vec![1, 2];
+                let all = for part in parts {
+                    let inner: Vec<u64> = vec![part];
+                    let deep = for one in inner {
+                        let held = hold(one + 10);
+                        held
+                    };
+                    let count: u64 = deep.len() as u64;
+                    count
+                };
+                let boxed = box_up(first)?;
+                #[after(boxed, all)]
+                let risk = odd(amount + 1)?;
+                let go = signal::<u64>("go");
+                Ok(go + boxed + chosen + all.len() as u64 + risk)
+            }
+        }
+    }
+}
+
+const WHEREVER: [&str; 4] = [
+    "shop/all[0]/deep[0]/held",
+    "shop/all[1]/deep[0]/held",
+    "shop/boxed/kept[then]/held",
+    "shop/chosen[then]/held",
+];
+
+fn held_wherever() -> (Memory, Arc<World>, String) {
+    let (store, world) = (Memory::new(), Arc::new(World::default()));
+    let id = block_on(async {
+        let engine = engine::<wherever::before::shop>(&store, &world).await;
+        let run = engine.start(wherever::before::shop(7)).key("a").await.unwrap();
+        while run.state() != RunState::Waiting {
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        }
+        run.id().to_owned()
+    });
+    let held: Vec<_> = world.begun().into_iter().filter(|path| path.ends_with("held")).collect();
+    assert_eq!(held, WHEREVER);
+    (store, world, id)
+}
+
+#[test]
+fn what_was_never_come_to_is_undone_wherever_it_lies() {
+    let (store, world, id) = held_wherever();
+    block_on(async {
+        let engine = engine::<wherever::failing::shop>(&store, &world).await;
+        engine.operate(Some(&id), Operation::Adopt, by()).await.unwrap();
+        let run = engine.run(&id).await.unwrap();
+        run.wait().await;
+        assert_eq!(run.state(), RunState::Failed);
+        let undone: Vec<_> = world.begun().into_iter().filter(|path| path.ends_with("held")).collect();
+        assert_eq!(undone, WHEREVER);
+        // Once.
+        engine.operate(Some(&id), Operation::Retry { step: None }, by()).await.unwrap();
+        engine.run(&id).await.unwrap().wait().await;
+        assert_eq!(world.begun(), ["shop/risk"]);
+    });
+}
+
+#[test]
+fn what_is_in_an_arm_that_is_not_chosen_any_more_is_undone() {
+    let (store, world, id) = held_wherever();
+    block_on(async {
+        let engine = engine::<wherever::choosing_another_arm::shop>(&store, &world).await;
+        engine.operate(Some(&id), Operation::Adopt, by()).await.unwrap();
+        let run = engine.run(&id).await.unwrap();
+        run.wait().await;
+        assert_eq!(run.state(), RunState::Failed);
+        let undone: Vec<_> = world.begun().into_iter().filter(|path| path.ends_with("held")).collect();
+        assert_eq!(undone, WHEREVER);
+    });
+}
+
 #[test]
 fn a_fork_under_changed_code_keeps_what_comes_before_its_step() {
     let (store, world, id) = in_flight();

@@ -2,6 +2,7 @@
 //! and signals by their names.
 
 use crate::task::definition::{Graph, Kind, Step};
+use crate::task::place::{HeldStep, Within};
 use crate::value::Codec;
 
 /// The step of a graph that a path leads to.
@@ -26,6 +27,35 @@ pub(crate) fn static_path(graph: &'static Graph, path: &str) -> String {
         });
     }
     written
+}
+
+/// The step that a path below the body of a graph leads to, and the regions on
+/// the way.
+pub(crate) fn step_below(mut graph: &'static Graph, path: &str) -> Option<HeldStep> {
+    let mut region = graph.regions.first()?;
+    let mut within = Vec::new();
+    let mut parts = path.split('/').peekable();
+    loop {
+        let (name, label) = named(parts.next()?);
+        let (number, step) = (0_u16..).zip(region.steps).find(|(_, step)| step.name == name)?;
+        if parts.peek().is_none() {
+            return Some(HeldStep { within, step: number });
+        }
+        let is_labelled =
+            |arm: &&u16| graph.regions.get(usize::from(**arm)).is_some_and(|arm| arm.label == label);
+        let (inner, index) = match step.kind {
+            Kind::Map { region, .. } | Kind::Loop { region, .. } => (region, label.parse().ok()?),
+            Kind::Select { race, .. } if label.is_empty() => (race, 0),
+            Kind::Branch { arms, .. } | Kind::Select { arms, .. } => (*arms.iter().find(is_labelled)?, 0),
+            Kind::Task(task) => {
+                graph = task.task.child?;
+                (0, 0)
+            }
+            _ => return None,
+        };
+        within.push(Within { step: number, region: inner, index });
+        region = graph.regions.get(usize::from(inner))?;
+    }
 }
 
 /// Each part of a path below its workflow, with its step while it leads to one.

@@ -32,6 +32,10 @@ impl Value {
     /// of this project, contained like a task's panic.
     pub(crate) const ABSENT: Self = Self(None);
 
+    pub(crate) fn is_absent(&self) -> bool {
+        self.0.is_none()
+    }
+
     /// Takes the value and leaves its place empty.
     pub(crate) fn take(&mut self) -> Self {
         Self(self.0.take())

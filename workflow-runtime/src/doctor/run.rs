@@ -91,11 +91,11 @@ impl<S: Source + ?Sized> FollowedRun<'_, S> {
             if let Some(what) = values::of_recalled(&event, number, journal) {
                 wrong.push((None, Problem::Value, what));
             }
-            if let StoredEvent::TakenUp { blueprint, holds, .. } = event {
+            if let StoredEvent::TakenUp { blueprint, holds, undoes_held, .. } = event {
                 let Some(next) = self.graph(blueprint)? else { return Ok(None) };
                 graph = next;
                 later.insert(blueprint, next);
-                life = ReplayedLife::new(holds.machine(graph));
+                life = ReplayedLife::new(holds.machine(graph, undoes_held));
                 continue;
             }
             if matches!(

@@ -14,6 +14,8 @@ pub(super) struct UnderWay {
     /// What was asked about a step, and not been answered.
     questions: HashSet<Key>,
     yields: HashSet<FrameId>,
+    /// Workflows that were asked what they hold.
+    held: HashSet<FrameId>,
     /// The last epoch of an attempt of each step.
     epochs: HashMap<Key, u32>,
     grace: bool,
@@ -33,6 +35,7 @@ impl UnderWay {
             Action::Release { key, .. } => _ = self.rooms.remove(&key),
             Action::Evaluate { key, .. } | Action::Recall { key, .. } => _ = self.questions.insert(key),
             Action::Yield { frame } => _ = self.yields.insert(frame),
+            Action::RecallHeld { frame } => _ = self.held.insert(frame),
             Action::AwaitGrace => self.grace = true,
             _ => {}
         }
@@ -64,6 +67,7 @@ impl UnderWay {
             Event::Granted { key, .. } => _ = self.rooms.remove(key),
             Event::Answered { key, .. } | Event::Recalled { key, .. } => _ = self.questions.remove(key),
             Event::Yielded { frame, .. } => _ = self.yields.remove(frame),
+            Event::HeldRecalled { frame, .. } => _ = self.held.remove(frame),
             Event::GraceOver => self.grace = false,
             _ => {}
         }
@@ -97,6 +101,7 @@ impl UnderWay {
             || !(self.timers.is_empty()
                 && self.rooms.is_empty()
                 && self.questions.is_empty()
+                && self.held.is_empty()
                 && self.yields.is_empty())
     }
 

@@ -66,6 +66,11 @@ impl Frame {
         }
     }
 
+    /// Whether a slot has no value, or none yet.
+    pub(crate) fn is_absent(&self, slot: u16) -> bool {
+        self.slots.get(usize::from(slot)).is_none_or(Value::is_absent)
+    }
+
     pub(crate) fn read(&self, slot: u16) -> Value {
         self.slots.get(usize::from(slot)).map_or(Value::ABSENT, Value::clone)
     }

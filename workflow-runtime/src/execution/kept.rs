@@ -44,9 +44,19 @@ pub(crate) struct KeptValues {
     values: HashMap<String, Payload>,
     /// Which arm was chosen, and whether a turn was one more.
     decisions: HashMap<String, usize>,
+    /// Arguments and values that this life does not go by, but the undo of what
+    /// was done with them.
+    outdated: Outdated,
     /// Whether the lists hold whatever is listed now: nothing of the code has
     /// changed.
     hold: bool,
+}
+
+/// What lives before have gone by, and this one does not.
+#[derive(Clone, Default)]
+struct Outdated {
+    arguments: HashMap<String, Payload>,
+    values: HashMap<String, Payload>,
 }
 
 impl KeptValues {
@@ -96,12 +106,15 @@ impl KeptValues {
         self.hold = matches!(why, Why::Retried | Why::Set);
         match why {
             Why::Retried | Why::Set => {}
-            Why::Changed => dropped.iter().for_each(|path| drop(self.arguments.remove(path))),
+            Why::Changed => {
+                let dropped = dropped.iter().filter_map(|path| self.arguments.remove_entry(path));
+                self.outdated.arguments.extend(dropped);
+            }
             // Whatever they were, the code may give a step others now.
-            Why::Adopted | Why::Forked => self.arguments.clear(),
+            Why::Adopted | Why::Forked => self.outdated.arguments.extend(self.arguments.drain()),
         }
         if !self.hold {
-            self.values.clear();
+            self.outdated.values.extend(self.values.drain());
             self.decisions.clear();
         }
     }
@@ -119,6 +132,24 @@ impl KeptValues {
 
     pub(crate) fn arguments(&self, path: &str) -> Option<&Payload> {
         self.arguments.get(path)
+    }
+
+    /// What a step was given that is undone.
+    pub(super) fn arguments_for_undo(&self, path: &str) -> Option<&Payload> {
+        self.arguments.get(path).or_else(|| self.outdated.arguments.get(path))
+    }
+
+    /// Values that what is undone was done with.
+    pub(super) fn values_for_undo(&self, path: &str, codecs: &[&'static Codec]) -> Option<Vec<Value>> {
+        let stored = self.values.get(path).or_else(|| self.outdated.values.get(path))?;
+        read_values(codecs, stored).ok()
+    }
+
+    /// An item of a `for`, as it was listed before.
+    pub(super) fn item(&self, path: &str, codec: &Codec, index: u32) -> Option<Value> {
+        let list = parts(self.lists.get(path)?).ok()?;
+        let item = list.get(usize::try_from(index).ok()?)?;
+        coded(|| (codec.decode)(item.get().as_bytes())).ok()
     }
 }
 

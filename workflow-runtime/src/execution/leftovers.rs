@@ -17,7 +17,7 @@ use crate::value::{Payload, Value};
 /// What is left, step by step.
 #[derive(Default)]
 pub(crate) struct Leftovers {
-    steps: HashMap<String, Leftover>,
+    pub(super) steps: HashMap<String, Leftover>,
     /// What was computed, and is that for ever.
     pub(crate) kept: KeptValues,
     /// Why a value could not be read, the first time that happened.
@@ -45,6 +45,8 @@ pub(crate) struct Leftover {
     /// what it does next is not what it did then, and has another idempotency
     /// key.
     pub(crate) undone: u32,
+    /// Whether this life has come to the step, and asked for it.
+    pub(crate) met: bool,
 }
 
 impl Leftovers {
@@ -62,7 +64,7 @@ impl Leftovers {
         held: bool,
     ) {
         let undone = self.steps.get(&path).map_or(0, |left| left.undone);
-        self.steps.insert(path, Leftover { recalled, from, value, held, undone });
+        self.steps.insert(path, Leftover { recalled, from, value, held, undone, met: false });
     }
 
     /// What a step around the path has come to is no more.
@@ -146,7 +148,12 @@ impl Execution {
     /// Answers what is left of a step, and its value.
     /// Of one that has to run anew, only what is held.
     pub(crate) fn recall(&mut self, key: Key, fresh: bool) -> (Recalled, Option<Value>) {
-        let Some((_, step)) = self.frames.step(key) else { return (Recalled::Nothing, None) };
+        let Some((frame, step)) = self.frames.step(key) else { return (Recalled::Nothing, None) };
+        if let Some(leftovers) = &mut self.leftovers
+            && let Some(left) = leftovers.steps.get_mut(&frame.scope.path(key.step))
+        {
+            left.met = true;
+        }
         if !fresh {
             self.give_as_before(key);
         }
@@ -187,7 +194,7 @@ pub(crate) fn check(path: &str, step: &'static Step, stored: Option<&Payload>) -
     }
 }
 
-fn read(path: &str, step: &'static Step, stored: Option<&Payload>) -> Result<Value, String> {
+pub(super) fn read(path: &str, step: &'static Step, stored: Option<&Payload>) -> Result<Value, String> {
     let (Some(codec), Some(stored)) = (output_codec(step), stored) else {
         return Err(format!("the result of step `{path}` is missing"));
     };

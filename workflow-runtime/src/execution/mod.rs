@@ -14,6 +14,7 @@ mod attempt;
 mod brought;
 pub(crate) mod coded;
 pub(crate) mod frames;
+mod held;
 mod kept;
 mod leftovers;
 pub(crate) mod log;
@@ -178,6 +179,7 @@ impl Execution {
     ) -> Option<Action> {
         match action {
             Action::Open { frame, parent, region, index } => {
+                self.params_for_undo(host, frame, parent);
                 closed.extend(self.open(frame, parent, region, index));
             }
             Action::Evaluate { key, turn } => {
@@ -199,6 +201,11 @@ impl Execution {
                 let (recalled, value) = self.recall(key, fresh);
                 self.answers.push_back((Event::Recalled { key, recalled }, value));
             }
+            Action::RecallHeld { frame } => {
+                let steps = self.held_below(frame);
+                self.answers.push_back((Event::HeldRecalled { frame, steps }, None));
+            }
+            Action::Restore { key } => self.restore_for_undo(key),
             visible => return Some(visible),
         }
         None
@@ -272,6 +279,8 @@ pub(crate) fn is_visible(action: &Action) -> bool {
         | Action::Close { .. }
         | Action::Deliver { .. }
         | Action::Recall { .. }
+        | Action::RecallHeld { .. }
+        | Action::Restore { .. }
         | Action::Fail { .. } => false,
     }
 }

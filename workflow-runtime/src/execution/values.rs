@@ -16,7 +16,7 @@ use crate::panics::contained;
 use crate::run::Timestamp;
 use crate::run::{Answer, FrameId, Key};
 use crate::task::context::{Context, Host};
-use crate::task::definition::{Expr, Kind, OnFailure, Region, Step, TaskStep, Until, Yield};
+use crate::task::definition::{Expr, Graph, Kind, OnFailure, Region, Step, TaskStep, Until, Yield};
 use crate::task::place::Scope;
 use crate::task::{Ended, Env, Moved, Purpose};
 use crate::value::Value;
@@ -184,6 +184,10 @@ impl Execution {
     }
 
     fn nested(&mut self, id: FrameId, key: Key, region: u16, index: u32) -> Option<Frame> {
+        let is_for_undo = self.machine.has_ended(id);
+        if is_for_undo {
+            self.fill(key.frame);
+        }
         let around = self.frames.get_mut(key.frame)?;
         let step = around.scope.step(key.step)?;
         let graph = match step.kind {
@@ -206,6 +210,14 @@ impl Execution {
                 slots.extend(self.frames.get(frame).map(|race| race.read(winner.output)));
             }
             _ => {}
+        }
+        // One that is opened for an undo alone has only what is left of before.
+        if is_for_undo {
+            slots.resize(imports(&step.kind, graph, opened), Value::ABSENT);
+            let item = self.item_for_undo(key, index);
+            if let (Some(item), Some(slot)) = (item, slots.first_mut()) {
+                *slot = item;
+            }
         }
         let around = self.frames.get_mut(key.frame)?;
         if let Kind::Select { race, .. } = step.kind
@@ -279,7 +291,7 @@ impl Execution {
 }
 
 /// A child workflow's parameters: its step's arguments, evaluated.
-fn child_params<H: Host + 'static>(
+pub(super) fn child_params<H: Host + 'static>(
     host: &Arc<H>,
     key: Key,
     frame: &Frame,
@@ -322,7 +334,7 @@ impl Frame {
     }
 }
 
-fn eval<T>(lent: &mut Env, frame: &Frame, expr: &Expr<T>) -> Result<T, Failure> {
+pub(super) fn eval<T>(lent: &mut Env, frame: &Frame, expr: &Expr<T>) -> Result<T, Failure> {
     lent.lend_all(frame.read_all(expr.reads));
     eval_lent(lent, expr)
 }
@@ -348,6 +360,22 @@ fn lend_turn(lent: &mut Env, frame: &Frame, step: u16, body: &Region, reads: &[u
             Some(capture) => body.captures.get(capture).map_or(Value::ABSENT, |slot| frame.read(*slot)),
         }
     }));
+}
+
+/// How many values a region gets from the step that opens it, before what it
+/// captures.
+fn imports(kind: &Kind, graph: &'static Graph, opened: &Region) -> usize {
+    match kind {
+        Kind::Task(_) => graph.params.len(),
+        Kind::Map { .. } => 1,
+        Kind::Loop { .. } => opened.carried.len(),
+        Kind::Select { race, .. } => {
+            let is_race =
+                graph.regions.get(usize::from(*race)).is_some_and(|race| std::ptr::eq(race, opened));
+            usize::from(!is_race)
+        }
+        _ => 0,
+    }
 }
 
 /// The machine and the frames disagree, which only a bug of this project

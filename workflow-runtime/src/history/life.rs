@@ -175,6 +175,11 @@ impl LifeReader {
                     record.asked = true;
                 }
             }
+            Action::Restore { key } => {
+                if let Some(record) = self.record(key) {
+                    record.restored = true;
+                }
+            }
             Action::Deliver { key, name } => {
                 let from = self.signals.get_mut(name).and_then(VecDeque::pop_front);
                 if let Some(record) = self.record(key) {
@@ -345,6 +350,10 @@ impl LifeReader {
                 (StoredRecalled::Nothing, false)
             }
         };
+        // Where it stands is known from the life that did it.
+        if record.restored && recalled == StoredRecalled::Value {
+            return;
+        }
         let from = from.filter(|_| recalled == StoredRecalled::Value);
         left.put(path, place.static_path(number), recalled, from, undone);
     }

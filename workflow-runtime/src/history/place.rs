@@ -51,6 +51,8 @@ pub(super) struct Record {
     pub asked: bool,
     /// It had succeeded, whatever came then.
     pub succeeded: bool,
+    /// An earlier life did it, and this one has only to undo it.
+    pub restored: bool,
     /// How many items of it are only counted any more.
     folded: u32,
 }
@@ -70,11 +72,16 @@ impl Record {
             begun: false,
             asked: false,
             succeeded: false,
+            restored: false,
             folded: 0,
         }
     }
 
     pub fn change(&mut self, at: Timestamp, state: StepState, attempt: u32, failure: Option<Failure>) {
+        // Its region was opened once more, for an undo.
+        if state == StepState::Skipped && self.state.is_ended() {
+            return;
+        }
         // What was unknown goes on after all; an undo comes after the end.
         if self.state == StepState::OutcomeUnknown {
             self.ended_at = None;
@@ -135,6 +142,16 @@ impl Places {
         (frame, index): (FrameId, u32),
         at: Timestamp,
     ) -> usize {
+        // One that is opened once more, for an undo.
+        if let Some((around, step)) = parent
+            && let Some(around) = self.all.get(around)
+            && let Some((.., place)) = around.children.iter().find(|(of, item, _, place)| {
+                (*of, *item) == (step, index)
+                    && self.all.get(*place).is_some_and(|place| std::ptr::eq(place.region, region))
+            })
+        {
+            return *place;
+        }
         let place = self.folded.pop().unwrap_or(self.all.len());
         let number = self.opened;
         self.opened += 1;

@@ -145,8 +145,8 @@ impl JournalReader<'_> {
                 return Ok(());
             }
             StoredEvent::Given { .. } | StoredEvent::Listed { .. } => return Ok(()),
-            StoredEvent::TakenUp { why, blueprint, dropped, holds, .. } => {
-                return self.take_up(entry, why, blueprint, (&dropped, holds), by);
+            StoredEvent::TakenUp { why, blueprint, dropped, holds, undoes_held, .. } => {
+                return self.take_up(entry, why, blueprint, (&dropped, holds, undoes_held), by);
             }
             _ => {}
         }
@@ -179,7 +179,7 @@ impl JournalReader<'_> {
         entry: &StoredEntry,
         why: Why,
         blueprint: u64,
-        (dropped, holds): (&[String], Holds),
+        (dropped, holds, undoes_held): (&[String], Holds, bool),
         by: Option<By>,
     ) -> Result<(), String> {
         let graph = (self.blueprint_of)(blueprint).ok_or_else(|| {
@@ -191,7 +191,7 @@ impl JournalReader<'_> {
         self.left.take_up(graph, dropped, holds);
         // Those that no step took come again in the new life.
         self.left.signals.clear();
-        self.life = Some(LifeReader::new(holds.machine(graph), graph, self.folds));
+        self.life = Some(LifeReader::new(holds.machine(graph, undoes_held), graph, self.folds));
         let (at, number) = (entry.at, entry.seq);
         self.lives.push(Life {
             at,

@@ -12,12 +12,15 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::failure::Failure;
 use crate::lookup::find_signal;
 use crate::operation::By;
-use crate::run::{Answer, AttemptEnd, Event, FrameId, Key, Machine, Recalled, Timestamp};
+use crate::run::{Answer, AttemptEnd, Event, FrameId, HeldStep, Key, Machine, Recalled, Timestamp, Within};
 use crate::task::Retryability;
 use crate::task::definition::Graph;
 
 /// A step: its frame's place, the frame's generation, and its number.
 pub(crate) type StoredKey = (u32, u32, u16);
+
+/// A step below a body: the steps, regions and items on the way, and its number.
+pub(crate) type StoredHeld = (Vec<(u16, u16, u32)>, u16);
 
 /// An event in a store. Names and fields never change their meaning: what one
 /// version wrote, every later one reads.
@@ -146,6 +149,12 @@ pub(crate) enum StoredEvent {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         from: Option<u64>,
     },
+    /// The finished steps that are undone though this life has not come to
+    /// them.
+    HeldRecalled {
+        frame: (u32, u32),
+        steps: Vec<StoredHeld>,
+    },
     Set {
         step: StoredKey,
         by: Option<By>,
@@ -188,6 +197,10 @@ pub(crate) enum StoredEvent {
         /// What of the rest is kept even where something before it runs anew.
         #[serde(default, skip_serializing_if = "Holds::is_least")]
         holds: Holds,
+        /// Whether what is held is undone also where the life has not come to
+        /// it. Versions that did not write it forgot that.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        undoes_held: bool,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<By>,
     },
@@ -251,10 +264,14 @@ pub(crate) enum Holds {
 
 impl Holds {
     /// The machine of a life that holds so much.
-    pub(crate) fn machine(self, graph: &'static Graph) -> Machine {
+    pub(crate) fn machine(self, graph: &'static Graph, undoes_held: bool) -> Machine {
         let machine = Machine::resuming(graph);
         // Earlier versions held nothing else, and their lives are heard as then.
-        if self == Self::Set { machine } else { machine.holding() }
+        match (self, undoes_held) {
+            (Self::Set, _) => machine,
+            (_, false) => machine.holding(),
+            (_, true) => machine.holding().undoing_held(),
+        }
     }
 
     /// What an entry without the field means.
@@ -369,6 +386,14 @@ impl StoredEvent {
             Event::CancelRequested => Self::CancelRequested { by: None },
             Event::Recalled { key, recalled } => {
                 Self::Recalled { step: stored(*key), recalled: StoredRecalled::of(recalled), from: None }
+            }
+            Event::HeldRecalled { frame, steps } => {
+                let held = |step: &HeldStep| {
+                    let within = step.within.iter().map(|within| (within.step, within.region, within.index));
+                    (within.collect(), step.step)
+                };
+                let frame = (frame.index, frame.generation);
+                Self::HeldRecalled { frame, steps: steps.iter().map(held).collect() }
             }
             Event::MoreWanted { key } => Self::MoreWanted { step: stored(*key) },
             Event::Set { key } => Self::Set { step: stored(*key), by: None },
@@ -497,6 +522,17 @@ impl StoredEvent {
             Self::AttemptNotDone { step, epoch } => ended(step, epoch, AttemptEnd::NotDone),
             Self::Recalled { step, recalled, .. } => {
                 Some(Event::Recalled { key: key(step), recalled: recalled.recalled() })
+            }
+            Self::HeldRecalled { frame, steps } => {
+                let held = |(within, step): StoredHeld| HeldStep {
+                    within: within
+                        .into_iter()
+                        .map(|(step, region, index)| Within { step, region, index })
+                        .collect(),
+                    step,
+                };
+                let steps = steps.into_iter().map(held).collect();
+                Some(Event::HeldRecalled { frame: frame_id(frame), steps })
             }
             Self::MoreWanted { step } => Some(Event::MoreWanted { key: key(step) }),
             Self::Set { step, .. } => Some(Event::Set { key: key(step) }),

@@ -169,6 +169,21 @@ pub enum Action {
         /// does not count any more. Only an operator can have it so.
         fresh: bool,
     },
+    /// Say by [`Event::HeldRecalled`](super::Event::HeldRecalled) which
+    /// finished steps of a failed or cancelled workflow are held, can be
+    /// undone and were not asked for in this life, which has not come to them
+    /// and never will. Only a machine that
+    /// [undoes them](super::Machine::undoing_held) asks.
+    RecallHeld {
+        /// The body of the workflow.
+        frame: FrameId,
+    },
+    /// Put what is left of a finished step in place, for its undo: its value,
+    /// and what it was given.
+    Restore {
+        /// The step.
+        key: Key,
+    },
     /// Find out what became of a lost `at_most_once` attempt, and report the
     /// end with [`Event::AttemptEnded`](super::Event::AttemptEnded).
     Reconcile {

@@ -3,7 +3,7 @@
 use super::state::Timestamp;
 use crate::failure::Failure;
 use crate::task::Retryability;
-use crate::task::place::{FrameId, Key};
+use crate::task::place::{FrameId, HeldStep, Key};
 
 /// Something that happened to a run.
 #[derive(Clone, Debug, PartialEq)]
@@ -72,6 +72,15 @@ pub enum Event {
         key: Key,
         /// What is left of it from before.
         recalled: Recalled,
+    },
+    /// The answer to [`Action::RecallHeld`](super::Action::RecallHeld): the
+    /// finished steps that have to be undone and that this life has not come
+    /// to, in the order in which they finished.
+    HeldRecalled {
+        /// The frame that asked.
+        frame: FrameId,
+        /// The steps.
+        steps: Vec<HeldStep>,
     },
     /// The answer to [`Action::OpenMore`](super::Action::OpenMore).
     MoreWanted {

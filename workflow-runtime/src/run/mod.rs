@@ -17,4 +17,4 @@ pub use event::{Answer, AttemptEnd, Event, Recalled, Refused};
 pub use machine::{ClosedSteps, Machine, Parent, Refusal, StepView};
 pub use state::{RunState, StepState, Timestamp, Wait};
 
-pub use crate::task::place::{FrameId, Key};
+pub use crate::task::place::{FrameId, HeldStep, Key, Within};

@@ -27,6 +27,27 @@ pub struct Key {
     pub step: u16,
 }
 
+/// A step below the body of a workflow, whether or not the regions on the way
+/// to it are open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldStep {
+    /// The regions on the way, from the outside.
+    pub within: Vec<Within>,
+    /// The step's number in the last of them, or in the body.
+    pub step: u16,
+}
+
+/// A region on the way to a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Within {
+    /// The step that opens it.
+    pub step: u16,
+    /// Its number in its graph.
+    pub region: u16,
+    /// Which item of a `for`, which turn of a `while`.
+    pub index: u32,
+}
+
 /// Where a frame is in its run. Shared with everything that may have to name a
 /// step after the frame is gone, so that a path is only ever written when it is
 /// read.

@@ -16,7 +16,8 @@ use crate::engine::instance::spares::Parts;
 use crate::engine::time::{FAR, Request, Turn, When};
 use crate::execution::{Execution, find, is_visible};
 use crate::failure::Failure;
-use crate::run::{Action, Change, Event, Key, RunState, StepState, Timestamp, Wait};
+use crate::run::{Action, AttemptEnd, Change, Event, Key, RunState, StepState, Timestamp, Wait};
+use crate::task::Retryability;
 use crate::task::definition::Kind;
 use crate::value::Value;
 
@@ -216,6 +217,11 @@ impl RunHost {
                 inner.ready.push_back(Ready { key, epoch, attempt, last, deadline, goal: Goal::Do });
             }
             Action::Undo { key, epoch, attempt } => {
+                if let Err(failure) = inner.run.give_for_undo(key) {
+                    let end = AttemptEnd::Failed(failure, Retryability::Fatal);
+                    let ended = Event::AttemptEnded { key, epoch, end, roll: 0.5 };
+                    return self.deliver_at(inner, When::Passed(Instant::now()), ended);
+                }
                 inner.ready.push_back(Ready {
                     key,
                     epoch,

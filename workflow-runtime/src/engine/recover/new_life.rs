@@ -436,13 +436,16 @@ impl RunHost {
             uncommitted.entries.push(Entry { at, event, value: Some(list.clone()), changes: Vec::new() });
             leftovers.kept.keep_list(path, list);
         }
-        let event = StoredEvent::TakenUp { why, before, blueprint: known.hash(), dropped, holds, by };
+        // Of another run's life nothing is undone that this one has not come to.
+        let undoes_held = holds != Holds::Set;
+        let blueprint = known.hash();
+        let event = StoredEvent::TakenUp { why, before, blueprint, dropped, holds, undoes_held, by };
         let event = crate::journal::text(&event);
         uncommitted.entries.push(Entry { at, event, value: None, changes: Vec::new() });
         uncommitted.blueprint = (before != known.hash()).then(|| (known.hash(), known.text()));
         (uncommitted.restate, uncommitted.suspension) = (true, Suspension::Unknown);
         inner.run.leftovers = Some(Box::new(leftovers));
-        inner.run.machine = holds.machine(self.graph);
+        inner.run.machine = holds.machine(self.graph, undoes_held);
         self.hear_first(inner, after, paused);
         for (name, payload) in signals {
             // One that no step can wait for any more is left behind.

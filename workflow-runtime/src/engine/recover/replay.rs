@@ -141,7 +141,8 @@ impl RunHost {
         if begin > 0 {
             let past = prior_lives::read(known, store, stored, &entries[..begin])?;
             inner.run.leftovers = Some(Box::new(past.leftovers(entries)));
-            inner.run.machine = holds(&entries[begin - 1]).machine(self.graph);
+            let (holds, undoes_held) = holds(&entries[begin - 1]);
+            inner.run.machine = holds.machine(self.graph, undoes_held);
         }
         inner.uncommitted.seq = begin as u64;
         for (number, entry) in (begin as u64..).zip(&entries[begin..]) {
@@ -298,7 +299,10 @@ impl RunHost {
         is_kept: bool,
     ) -> Result<Option<Value>, String> {
         match event {
-            Event::Answered { .. } | Event::Yielded { .. } | Event::Recalled { .. } => {}
+            Event::Answered { .. }
+            | Event::Yielded { .. }
+            | Event::Recalled { .. }
+            | Event::HeldRecalled { .. } => {}
             // Heard before the answers when a paused run is taken up.
             Event::Paused => return Ok(None),
             // All that was asked before had been answered by then.
@@ -323,6 +327,11 @@ impl RunHost {
                     ));
                 }
                 (Event::Yielded { frame, .. }, Event::Yielded { frame: asked, .. }) if frame == asked => {
+                    return Ok(None);
+                }
+                (Event::HeldRecalled { frame, .. }, Event::HeldRecalled { frame: asked, .. })
+                    if frame == asked =>
+                {
                     return Ok(None);
                 }
                 (Event::Recalled { key, .. }, Event::Recalled { key: asked, .. }) if key == asked => {
@@ -369,11 +378,12 @@ pub(crate) fn last_life(entries: &[StoredEntry]) -> usize {
     entries.iter().rposition(taken_up).map_or(0, |place| place + 1)
 }
 
-/// What the life holds that begins after such an entry.
-fn holds(entry: &StoredEntry) -> Holds {
+/// What the life holds that begins after such an entry, and whether it undoes
+/// that where it has not come to it.
+fn holds(entry: &StoredEntry) -> (Holds, bool) {
     match serde_json::from_str(&entry.event) {
-        Ok(StoredEvent::TakenUp { holds, .. }) => holds,
-        _ => Holds::default(),
+        Ok(StoredEvent::TakenUp { holds, undoes_held, .. }) => (holds, undoes_held),
+        _ => (Holds::default(), false),
     }
 }
 

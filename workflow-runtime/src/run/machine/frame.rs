@@ -109,6 +109,15 @@ pub(super) enum BodyOutcome {
     Cancelled,
 }
 
+/// How far a question is that is asked once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asked {
+    Not,
+    /// Its answer is owed.
+    Yes,
+    Answered,
+}
+
 /// What only the frame of a workflow's body has, the run's or a child's.
 #[derive(Debug)]
 pub(super) struct BodyFrame {
@@ -116,6 +125,8 @@ pub(super) struct BodyFrame {
     /// Finished steps that can be undone, with their place in the order of
     /// completion over the whole run.
     pub undoable: Vec<(u64, Key)>,
+    /// Whether it was asked which steps it holds and has not come to.
+    pub held: Asked,
     /// Whether `undoable` has to be sorted before use.
     pub unsorted: bool,
     /// The step being undone.
@@ -296,6 +307,7 @@ impl Frames {
             Box::new(BodyFrame {
                 outcome: BodyOutcome::Well,
                 undoable: Vec::new(),
+                held: Asked::Not,
                 unsorted: false,
                 undoing: None,
                 undo_since: NEVER,

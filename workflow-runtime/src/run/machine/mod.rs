@@ -4,7 +4,8 @@
 //! steps, [`attempt`] hears how they went, [`region`] opens and ends frames,
 //! [`halt`] stops what has failed or was cancelled, [`undo`] takes back what
 //! was finished, [`signal`] brings waiting steps and signals together,
-//! [`recall`] keeps what earlier lives of the run have left, [`loss`] says
+//! [`recall`] keeps what earlier lives of the run have left ([`held`], for the
+//! undo of what this one has not come to), [`loss`] says
 //! what follows where a process ended ([`legacy`], what followed in earlier
 //! versions), [`reconcile`] finds out what became of a lost attempt, [`pause`]
 //! and [`operator`] do what people want, as far as it is [`allowed`]. All of
@@ -16,6 +17,7 @@ mod attempt;
 mod begin;
 mod frame;
 mod halt;
+mod held;
 mod legacy;
 mod loss;
 mod operator;
@@ -60,6 +62,8 @@ pub struct Machine {
     resuming: bool,
     /// Whether results are kept even where something before them runs anew.
     holding: bool,
+    /// Whether what it has not come to is undone, too.
+    undoes_held: bool,
     /// Whether an operator has paused the run.
     paused: bool,
     /// Steps that would go on but for the pause, in order.
@@ -92,6 +96,7 @@ impl Machine {
             in_grace: false,
             resuming: false,
             holding: false,
+            undoes_held: false,
             paused: false,
             held: Vec::new(),
             lost: Vec::new(),
@@ -120,6 +125,16 @@ impl Machine {
     #[must_use]
     pub fn holding(self) -> Self {
         Self { holding: true, ..self }
+    }
+
+    /// The same, of a life that undoes what it holds also where it has not come
+    /// to that and never will: it is in a region that was not opened, in an arm
+    /// that is not chosen any more, or an item that is no more. A workflow that
+    /// fails or is cancelled asks for it by
+    /// [`Action::RecallHeld`](super::Action::RecallHeld).
+    #[must_use]
+    pub fn undoing_held(self) -> Self {
+        Self { undoes_held: true, ..self }
     }
 
     /// Becomes a run that has not begun, in the memory of this one.
@@ -171,6 +186,7 @@ impl Machine {
             Event::TimerFiredLate { key, epoch } => transition.timer_fired_late(key, epoch)?,
             Event::Signalled { name } => transition.signalled(name),
             Event::Recalled { key, recalled } => transition.recalled(key, recalled)?,
+            Event::HeldRecalled { frame, steps } => transition.held_recalled(frame, &steps)?,
             Event::MoreWanted { key } => transition.more_wanted(key)?,
             Event::Set { key } => transition.set_by_hand(key)?,
             Event::RetryRequested { key } => transition.retry_requested(key)?,

@@ -62,6 +62,9 @@ impl Transition<'_> {
 
     /// Undoes the next step of a failed workflow. False when there is none.
     pub fn undo_next(&mut self, scope: FrameId) -> bool {
+        if self.asks_for_held(scope) {
+            return true;
+        }
         let now = self.now;
         let Some(body) = &mut self.machine.frames.at_mut(scope.index).body else { return false };
         if body.undoing.is_some() {

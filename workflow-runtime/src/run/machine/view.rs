@@ -2,7 +2,7 @@
 //! for people.
 
 use super::Machine;
-use super::frame::{Activity, NEVER, Node};
+use super::frame::{Activity, NEVER, Node, Phase};
 use crate::failure::Failure;
 use crate::run::state::{RunState, StepState, Timestamp};
 use crate::task::definition::{Graph, Kind, Region, Step};
@@ -134,6 +134,13 @@ impl Machine {
     #[must_use]
     pub fn step(&self, key: Key) -> Option<&'static Step> {
         self.region_of(key.frame)?.steps.get(key.step as usize)
+    }
+
+    /// Whether nothing of a frame runs any more. One that is opened so stays
+    /// only for the undo of what an earlier life has done in it.
+    #[must_use]
+    pub fn has_ended(&self, frame: FrameId) -> bool {
+        self.frames.get(frame).is_none_or(|frame| frame.phase == Phase::Ended)
     }
 
     /// What opened a frame; `None` for the body of the run.

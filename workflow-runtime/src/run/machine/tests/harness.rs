@@ -1,14 +1,14 @@
 //! A run in the hands of a test: steps are named by their paths, expressions
 //! are answered from a script, and what the machine wants is read as words.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use crate::failure::{Cause, Failure};
 use crate::run::machine::Machine;
 use crate::run::{
-    Action, Answer, AttemptEnd, Effects, Event, FrameId, Key, Recalled, Refused, RunState, StepState,
-    Timestamp,
+    Action, Answer, AttemptEnd, Effects, Event, FrameId, HeldStep, Key, Recalled, Refused, RunState,
+    StepState, Timestamp,
 };
 use crate::task::Retryability;
 use crate::task::definition::{Graph, Kind};
@@ -24,6 +24,8 @@ pub struct Run {
     left: BTreeMap<String, Recalled>,
     /// Whether that is so whatever comes before it.
     holds: bool,
+    /// The paths of steps that were asked for.
+    asked: BTreeSet<String>,
     /// The paths of steps of which nobody says what is left of them.
     unanswered: Vec<String>,
     /// The paths of steps whose next region has no value.
@@ -78,7 +80,7 @@ impl Run {
     /// The same, of a life that keeps results whatever comes before them.
     pub fn holding(graph: &'static Graph, left: &[(&str, Recalled)]) -> Self {
         let mut run = Self::to_resume(graph, left);
-        run.machine = Machine::resuming(graph).holding();
+        run.machine = Machine::resuming(graph).holding().undoing_held();
         run.holds = true;
         run.event(Event::Begun).expect("a run begins");
         run
@@ -92,6 +94,7 @@ impl Run {
             answers: BTreeMap::new(),
             left: BTreeMap::new(),
             holds: false,
+            asked: BTreeSet::new(),
             unanswered: Vec::new(),
             bad_regions: Vec::new(),
             told: BTreeMap::new(),
@@ -128,10 +131,12 @@ impl Run {
             Action::Evaluate { key, .. } => Some(Event::Answered { key, answer: self.answer(key) }),
             Action::Recall { key, fresh } => {
                 let path = self.path(key);
+                self.asked.insert(path.clone());
                 let left = self.left.get(&path).filter(|_| !fresh || self.holds);
                 let recalled = left.cloned().unwrap_or(Recalled::Nothing);
                 (!self.unanswered.contains(&path)).then_some(Event::Recalled { key, recalled })
             }
+            Action::RecallHeld { frame } => Some(Event::HeldRecalled { frame, steps: self.held(frame) }),
             Action::Yield { frame } => {
                 let path = self.frame_path(frame);
                 let bad = self.bad_regions.iter().position(|bad| *bad == path);
@@ -141,6 +146,17 @@ impl Run {
             }
             _ => None,
         }
+    }
+
+    /// What is left of steps that were not asked for.
+    fn held(&mut self, frame: FrameId) -> Vec<HeldStep> {
+        let graph = self.machine.graph_of(frame).expect("an open frame");
+        let place = self.machine.frame_parent(frame).map(|parent| self.path(parent.key) + "/");
+        let (place, asked) = (place.unwrap_or_default(), &self.asked);
+        let left =
+            self.left.iter().filter(|(path, left)| **left == Recalled::Value && !asked.contains(*path));
+        let held = left.filter_map(|(path, _)| crate::lookup::step_below(graph, path.strip_prefix(&place)?));
+        held.collect()
     }
 
     fn answer(&mut self, key: Key) -> Result<Answer, Failure> {
@@ -218,6 +234,8 @@ impl Run {
                 self.told.insert(*key, (*epoch, self.now));
                 format!("reconcile {} {attempt}", self.path(*key))
             }
+            Action::RecallHeld { .. } => return,
+            Action::Restore { key } => format!("restore {}", self.path(*key)),
             Action::Finish { state, cause: None } => format!("finish {state}"),
             Action::Finish { state, cause: Some((key, attempts, failure)) } => {
                 format!("finish {state}: {} {attempts} {failure}", self.path(*key))

@@ -3,6 +3,7 @@
 
 mod graph;
 mod harness;
+mod held;
 
 mod attempts;
 mod losses;

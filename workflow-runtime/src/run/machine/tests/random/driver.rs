@@ -187,7 +187,7 @@ impl Driver {
             Event::Begun | Event::Signalled { .. } | Event::CancelRequested => Some(true),
             Event::GraceOver | Event::Paused | Event::Resumed => Some(true),
             Event::Set { .. } | Event::RetryRequested { .. } | Event::UndoGivenUp { .. } => Some(true),
-            Event::Recalled { .. } | Event::MoreWanted { .. } => None,
+            Event::Recalled { .. } | Event::HeldRecalled { .. } | Event::MoreWanted { .. } => None,
         }
     }
 
@@ -341,6 +341,9 @@ impl Driver {
             | Action::Close { .. }
             | Action::Release { .. }
             | Action::Deliver { .. }
+            // No life here holds anything.
+            | Action::RecallHeld { .. }
+            | Action::Restore { .. }
             | Action::Fail { .. } => {}
         }
     }
