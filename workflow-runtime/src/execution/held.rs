@@ -121,9 +121,8 @@ impl Execution {
                 Kind::Compute(expr) => {
                     let path = frame.scope.path(number);
                     let kept = leftovers.kept.values_for_undo(&path, &expr.keep.each());
-                    let is_known = |frame: &super::frames::Frame| {
-                        expr.reads.iter().all(|slot| !frame.is_absent(*slot))
-                    };
+                    let is_known =
+                        |frame: &super::frames::Frame| expr.reads.iter().all(|slot| !frame.is_absent(*slot));
                     let value = match kept.and_then(|mut kept| kept.pop()) {
                         Some(value) => Some(value),
                         None if is_known(frame) => eval(lent, frame, expr).ok(),
