@@ -17,6 +17,9 @@ const AGAIN: usize = 2;
 /// How much damage is told of one table.
 const AT_MOST: usize = 100;
 
+/// The rows that are not of a run that is being removed.
+const REMAINS: &str = "run NOT IN (SELECT run FROM removals)";
+
 pub(super) fn check(reader: &Reader) -> Result<Vec<String>, StoreError> {
     reader.with(|conn| {
         let mut found = quick_check(conn).map_err(|error| sqlite_error(reader.path(), &error))?;
@@ -44,14 +47,20 @@ fn quick_check(conn: &Connection) -> rusqlite::Result<Vec<String>> {
     let lines = statement.query_map([], |row| row.get(0))?;
     let mut lines = lines.collect::<Result<Vec<String>, _>>()?;
     lines.retain(|line| line != "ok");
-    let mut orphans = conn.prepare("PRAGMA foreign_key_check")?;
-    let orphan = |row: &Row<'_>| {
-        let (table, position): (String, Option<i64>) = (row.get(0)?, row.get(1)?);
-        let row = position.map_or_else(String::new, |position| format!(", row {position}"));
-        Ok(format!("table `{table}`{row}: its run is missing"))
-    };
-    for line in orphans.query_map([], orphan)?.take(AT_MOST) {
-        lines.push(line?);
+    let tables =
+        [("journal", "position"), ("effects", "number"), ("log_lines", "number"), ("followed", "NULL")];
+    for (table, position) in tables {
+        let sql = format!(
+            "SELECT {position} FROM {table} WHERE run NOT IN (SELECT run FROM runs) AND {REMAINS} LIMIT {AT_MOST}"
+        );
+        let orphan = |row: &Row<'_>| {
+            let position: Option<i64> = row.get(0)?;
+            let row = position.map_or_else(String::new, |position| format!(", row {position}"));
+            Ok(format!("table `{table}`{row}: its run is missing"))
+        };
+        for line in conn.prepare(&sql)?.query_map([], orphan)? {
+            lines.push(line?);
+        }
     }
     Ok(lines)
 }
@@ -83,20 +92,28 @@ fn read_tables(conn: &Connection, values: &Values, found: &mut Vec<String>) -> r
         Ok(())
     })?;
     let mut last = (i64::MIN, 0);
-    table(&format!("{}, run", rows::ENTRY_COLUMNS), "journal ORDER BY run, seq", &mut |row| {
-        let run: i64 = row.get(row.as_ref().column_count() - 1).unwrap_or_default();
-        last = if last.0 == run { (run, last.1 + 1) } else { (run, 0) };
-        let id = ids.get(&run).map_or("?", String::as_str);
-        rows::entry(values, row, || id.to_owned(), last.1).map(drop)
-    })?;
+    table(
+        &format!("{}, run", rows::ENTRY_COLUMNS),
+        &format!("journal WHERE {REMAINS} ORDER BY run, seq"),
+        &mut |row| {
+            let run: i64 = row.get(row.as_ref().column_count() - 1).unwrap_or_default();
+            last = if last.0 == run { (run, last.1 + 1) } else { (run, 0) };
+            let id = ids.get(&run).map_or("?", String::as_str);
+            rows::entry(values, row, || id.to_owned(), last.1).map(drop)
+        },
+    )?;
     table(rows::REQUEST_COLUMNS, "requests", &mut |row| rows::request(values, row).map(drop))?;
     table(rows::SCHEDULE_COLUMNS, "schedules", &mut |row| rows::schedule(values, row).map(drop))?;
     let rules = "schedules WHERE rule IS NOT NULL";
     table(rows::RULE_COLUMNS, rules, &mut |row| rows::rule(values, row).map(drop))?;
     table(rows::REMEMBERED_COLUMNS, "remembered", &mut |row| rows::remembered(values, row).map(drop))?;
-    table(rows::EFFECT_COLUMNS, "effects", &mut |row| rows::effect(values, row).map(drop))?;
+    table(rows::EFFECT_COLUMNS, &format!("effects WHERE {REMAINS}"), &mut |row| {
+        rows::effect(values, row).map(drop)
+    })?;
     table(rows::KEY_COLUMNS, "keys", &mut |row| rows::key(values, row).map(drop))?;
-    table(rows::LINE_COLUMNS, "log_lines", &mut |row| rows::line(values, row).map(drop))
+    table(rows::LINE_COLUMNS, &format!("log_lines WHERE {REMAINS}"), &mut |row| {
+        rows::line(values, row).map(drop)
+    })
 }
 
 /// Without the words around it: it stands in a list of such.

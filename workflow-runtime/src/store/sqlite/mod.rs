@@ -32,7 +32,7 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 
-use self::apply::{Append, Ask, Create, Forget, Mark, PutKeys, PutSchedule, Remove, Reply, Say};
+use self::apply::{Append, Ask, Create, Forget, Mark, PutKeys, PutSchedule, Reply, Say};
 pub(crate) use self::lock::Ownership;
 #[cfg(feature = "app")]
 pub(crate) use self::notice::Notice;
@@ -194,7 +194,7 @@ impl Store for Sqlite {
     }
 
     fn remove_ended_before(&self, time: Timestamp, at_most: usize) -> Result<usize, StoreError> {
-        self.writer.remove(Remove { before: time, at_most })
+        self.writer.remove(time, at_most)
     }
 
     fn close(&self) {

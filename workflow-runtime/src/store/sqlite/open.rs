@@ -43,6 +43,7 @@ pub(super) fn open(mut owned: Ownership, options: &SqliteOptions) -> Result<Open
     space::prepare(path, &conn)?;
     configure(path, &conn, options)?;
     migrate::migrate(&mut conn, migrate::STEPS).map_err(failed)?;
+    plan_once(path, &conn)?;
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false).map_err(failed)?;
     owned.keep_log()?;
     owned.watch().check()?;
@@ -61,13 +62,18 @@ pub(super) fn connect_reader(path: &Path, name: &Path) -> Result<Connection, Sto
     let flags = if path == name { flags } else { flags | OpenFlags::SQLITE_OPEN_URI };
     let conn = Connection::open_with_flags(name, flags).map_err(failed)?;
     conn.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
-    // Otherwise a statement that is kept may be planned anew for each value.
-    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(failed)?;
+    plan_once(path, &conn)?;
     set(path, &conn, "query_only", "1", "1")?;
     set(path, &conn, "trusted_schema", "0", "0")?;
     // SQLite opens the file only now, and its log with it.
     conn.query_row("PRAGMA schema_version", [], |_| Ok(())).map_err(failed)?;
     Ok(conn)
+}
+
+/// Otherwise a statement that is kept may be planned anew for each value.
+fn plan_once(path: &Path, conn: &Connection) -> Result<(), StoreError> {
+    let set = conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true);
+    set.map(drop).map_err(|error| sqlite_error(path, &error))
 }
 
 /// The database's one true name: two names would be two locks. It begins with

@@ -13,7 +13,7 @@ pub(super) use log::Say;
 pub(super) use operate::{
     Ask, Forget, Mark, PutKeys, PutSchedule, Reply, WITHDRAWN, answer_request, insert_request,
 };
-pub(super) use remove::Remove;
+pub(super) use remove::{Detach, Remove, RemoveRest, Removed, is_next_large};
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -32,6 +32,10 @@ use crate::store::{RunRef, StoreError, StoredRun, Tick};
 /// For how many runs the end of the journal is remembered. Of the others it
 /// is looked up.
 const CURSORS: usize = 65_536;
+
+/// How many values are removed together with the commit that needs them no
+/// more.
+const AT_ONCE: usize = 16;
 
 /// Why a write did not happen.
 pub(super) enum WriteFailure {
@@ -102,6 +106,8 @@ pub(super) struct Tables<'c> {
     /// The same of transactions that may be gone when the power goes, and
     /// bring those references back.
     garbage_later: Vec<Name>,
+    /// The same of transactions that are durable: nothing brings them back.
+    unneeded: Vec<Name>,
 }
 
 /// Where a run's journal ends.
@@ -148,13 +154,18 @@ impl<'c> Tables<'c> {
             )?,
             update_wake: conn.prepare("UPDATE runs SET wake_at = ?2, backoff_since = ?3 WHERE run = ?1")?,
             disk: Disk::of(conn)?,
-            last_run: conn.query_row("SELECT coalesce(max(run), 0) FROM runs", [], |row| row.get(0))?,
+            last_run: conn.query_row(
+                "SELECT max(coalesce((SELECT max(run) FROM runs), 0), coalesce((SELECT max(run) FROM removals), 0))",
+                [],
+                |row| row.get(0),
+            )?,
             cursors: HashMap::new(),
             moved: Vec::new(),
             blueprints: HashSet::new(),
             new_blueprints: Vec::new(),
             garbage: Vec::new(),
             garbage_later: Vec::new(),
+            unneeded: Vec::new(),
         })
     }
 
@@ -194,8 +205,23 @@ impl<'c> Tables<'c> {
         if !durable {
             return;
         }
-        for name in std::mem::take(&mut self.garbage_later) {
-            // A later write of the same transaction may have needed it again.
+        self.unneeded.append(&mut self.garbage_later);
+        // The others wait for their turn, so that no commit waits for them.
+        if self.unneeded.len() <= AT_ONCE {
+            self.remove_values(AT_ONCE);
+        }
+    }
+
+    /// Whether there are values to remove.
+    pub(super) fn has_unneeded(&self) -> bool {
+        !self.unneeded.is_empty()
+    }
+
+    /// Removes some of the values that nothing refers to any more.
+    pub(super) fn remove_values(&mut self, at_most: usize) {
+        let keep = self.unneeded.len().saturating_sub(at_most);
+        for name in self.unneeded.split_off(keep) {
+            // A later write may have needed it again.
             if !self.is_needed(&name) {
                 self.values.remove(&name);
             }

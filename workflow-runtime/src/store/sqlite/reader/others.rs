@@ -3,6 +3,7 @@
 use rusqlite::{OptionalExtension, Row, params};
 
 use super::Reader;
+use super::runs::THERE;
 use crate::run::Timestamp;
 use crate::store::sqlite::encode::{count, time};
 #[cfg(feature = "app")]
@@ -50,7 +51,7 @@ impl Reader {
         key: &str,
     ) -> Result<Option<Payload>, StoreError> {
         let columns = rows::EFFECT_COLUMNS;
-        let sql = format!("SELECT {columns} FROM effects WHERE run = ?1 AND key = ?2");
+        let sql = format!("SELECT {columns} FROM effects WHERE {THERE} AND key = ?2");
         Ok(self.rows(&sql, params![run.0, key], rows::effect)?.pop())
     }
 
@@ -62,7 +63,10 @@ impl Reader {
     /// What all transactions of tasks gave back.
     #[cfg(feature = "app")]
     pub(in crate::store::sqlite) fn effects(&self) -> Result<Vec<(RunRef, String, Payload)>, StoreError> {
-        let sql = format!("SELECT {}, run, key FROM effects ORDER BY number", rows::EFFECT_COLUMNS);
+        let sql = format!(
+            "SELECT {}, run, key FROM effects WHERE run IN (SELECT run FROM runs) ORDER BY number",
+            rows::EFFECT_COLUMNS
+        );
         self.readable(&sql, [], "what a transaction gave back", |values, row| {
             let payload = rows::effect(values, row)?;
             let place = row.get(4).and_then(|run| Ok((RunRef(run), row.get(5)?)));
@@ -157,7 +161,7 @@ impl Reader {
         filter: &LogFilter,
     ) -> Result<Vec<StoredLine>, StoreError> {
         let sql = format!(
-            "SELECT {} FROM log_lines WHERE run = ?1 AND number > ?2 AND (?3 IS NULL OR attempt = ?3) \
+            "SELECT {} FROM log_lines WHERE {THERE} AND number > ?2 AND (?3 IS NULL OR attempt = ?3) \
              AND (?4 IS NULL OR path = ?4 OR substr(path, 1, length(?4) + 1) IN (?4 || '/', ?4 || '[')) \
              ORDER BY number LIMIT ?5",
             rows::LINE_COLUMNS

@@ -248,8 +248,8 @@ impl Reader {
         run: RunRef,
         word: &str,
     ) -> Result<Vec<String>, StoreError> {
-        let sql = "SELECT event FROM journal WHERE run = ?1 AND instr(event, ?2) > 0 ORDER BY seq";
-        self.rows(sql, (run.0, word), |_, row| row.get(0).map_err(|error| self.failed(&error)))
+        let sql = format!("SELECT event FROM journal WHERE {THERE} AND instr(event, ?2) > 0 ORDER BY seq");
+        self.rows(&sql, (run.0, word), |_, row| row.get(0).map_err(|error| self.failed(&error)))
     }
 
     fn journal_now(&self, run: RunRef) -> Result<Vec<StoredEntry>, StoreError> {
@@ -365,11 +365,15 @@ impl Reader {
 /// The files of a run's values. What has changed with an entry is its step
 /// first.
 const LOST: &str = "SELECT seq, iif(json_valid(changes), json_extract(changes, '$[0].path'), NULL), value_file \
-     FROM journal WHERE run = ?1 AND value_file IS NOT NULL \
+     FROM journal WHERE run = ?1 AND EXISTS (SELECT 1 FROM runs WHERE run = ?1) AND value_file IS NOT NULL \
      UNION ALL SELECT NULL, NULL, result_file FROM runs WHERE run = ?1 AND result_file IS NOT NULL";
 
+/// Rows of a run that is there: those of one that is being removed stay for a
+/// while, and belong to nothing.
+pub(super) const THERE: &str = "run = ?1 AND EXISTS (SELECT 1 FROM runs WHERE run = ?1)";
+
 fn journal_sql() -> String {
-    format!("SELECT {} FROM journal WHERE run = ?1 ORDER BY seq", rows::ENTRY_COLUMNS)
+    format!("SELECT {} FROM journal WHERE {THERE} ORDER BY seq", rows::ENTRY_COLUMNS)
 }
 
 /// What [`rows::entry`] reads, for [`Reader::each_event`].
@@ -377,7 +381,7 @@ fn journal_sql() -> String {
 fn events_sql() -> String {
     let value = "CASE WHEN value IS NOT NULL OR value_file IS NOT NULL THEN x'' END";
     format!(
-        "SELECT position, seq, at, event, {value}, value_type, NULL FROM journal WHERE run = ?1 ORDER BY seq"
+        "SELECT position, seq, at, event, {value}, value_type, NULL FROM journal WHERE {THERE} ORDER BY seq"
     )
 }
 

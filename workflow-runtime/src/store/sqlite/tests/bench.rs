@@ -2,13 +2,13 @@
 //! disk's fsync varies tenfold from hour to hour. Not a test of anything:
 //! `cargo test --release -p workflow-runtime --lib store_bench -- --ignored --nocapture`.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, params};
 
-use super::support::{Scratch, at, batch, create, new_run, wait};
+use super::support::{Scratch, append, at, batch, create, new_run, wait};
 use crate::run::RunState;
 use crate::store::{Created, Durability, NewRun, Payload, RunEnd, RunRef, Sqlite, Store};
 
@@ -173,5 +173,71 @@ fn store_bench() {
         for (name, measure) in measured {
             println!("{round}  {name:<40} {:>9.0} rows/s", measure());
         }
+    }
+}
+
+/// Runs of 5 steps, one after the other, while a condition holds: how long each
+/// takes, the shortest first.
+fn one_short_run_after_another(
+    store: &Sqlite,
+    prefix: &str,
+    goes_on: impl Fn(usize) -> bool,
+) -> Vec<Duration> {
+    let mut times = Vec::new();
+    while goes_on(times.len()) {
+        let began = Instant::now();
+        let run = create(store, &format!("{prefix}-{}", times.len()));
+        for seq in 0..5 {
+            append(store, batch(run, seq)).unwrap();
+        }
+        times.push(began.elapsed());
+    }
+    times.sort_unstable();
+    times
+}
+
+/// How long a short run takes while 20,000 old ones are removed, and one with
+/// 500,000 events, and how long it takes otherwise.
+#[test]
+#[ignore = "a measurement"]
+fn store_bench_beside_removal() {
+    const OLD: i64 = 20_000;
+    for round in 1..=3 {
+        let scratch = Scratch::new();
+        let path = scratch.path("store.db");
+        drop(Sqlite::open(&path).unwrap());
+        let conn = Connection::open(&path).unwrap();
+        let event = batch(RunRef(0), 0).entries.remove(0).event;
+        let numbers = "WITH RECURSIVE number (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n <";
+        conn.execute_batch(&format!(
+            "INSERT INTO runs (run, id, workflow, fingerprint, params, state, created_at, ended_at) \
+             {numbers} {OLD} + 1) SELECT n, printf('%032d', n), 'nightly', 7, '[]', 'succeeded', n, n FROM number; \
+             INSERT INTO journal (run, seq, at, event, value, value_type) \
+             {numbers} 11) SELECT run, n - 1, 1, '{event}', '{{\"id\":17}}', 'my_crate::Value' \
+             FROM runs, number WHERE run <= {OLD}; \
+             INSERT INTO journal (run, seq, at, event, value, value_type) \
+             {numbers} 500000) SELECT {OLD} + 1, n - 1, 1, '{event}', '{{\"id\":17}}', 'my_crate::Value' FROM number; \
+             PRAGMA wal_checkpoint(TRUNCATE);"
+        ))
+        .unwrap();
+        drop(conn);
+        let store = Sqlite::open(&path).unwrap();
+        let tell = |name: &str, times: &[Duration]| {
+            let (median, p99) = (times[times.len() / 2], times[times.len() * 99 / 100]);
+            println!("{round}  {name:<24} {:>7} runs, median {median:>9.2?}, p99 {p99:>9.2?}", times.len());
+        };
+        tell("alone", &one_short_run_after_another(&store, "before", |runs| runs < 1_500));
+        let (done, began) = (AtomicBool::new(false), Instant::now());
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let removed = store.remove_ended_before(at(0), usize::MAX);
+                assert_eq!(removed, Ok(OLD as usize + 1));
+                done.store(true, Ordering::SeqCst);
+            });
+            let beside = one_short_run_after_another(&store, "beside", |_| !done.load(Ordering::SeqCst));
+            tell("beside the removal", &beside);
+        });
+        println!("{round}  the removal took {:.1?}", began.elapsed());
+        tell("alone again", &one_short_run_after_another(&store, "after", |runs| runs < 1_500));
     }
 }

@@ -11,7 +11,7 @@ mod owning;
 mod passing;
 mod plans;
 mod removing;
-mod support;
+pub(super) mod support;
 mod transact;
 mod values;
 mod views;

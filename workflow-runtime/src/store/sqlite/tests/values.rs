@@ -116,8 +116,9 @@ fn a_file_that_is_needed_again_at_once_stays() {
         append(&store, with_value(runs[0], 0, payload(1, LARGE))).unwrap();
         append(&store, ending(runs[0], 1, payload(1, LARGE))).unwrap();
         let go = hold(&store);
-        let remove = crate::store::sqlite::apply::Remove { before: Timestamp(u64::MAX), at_most: 10 };
-        store.writer.submit(Ok(remove), Box::new(|removed| assert_eq!(removed, Ok(1))));
+        let remove =
+            crate::store::sqlite::apply::Remove { before: Timestamp(u64::MAX), at_most: 10, rows: 100 };
+        store.writer.submit(Ok(remove), Box::new(|removed| assert_eq!(removed.unwrap().runs, 1)));
         if half_fails {
             // So that each of the group gets its own transaction.
             store.writer.submit(Ok(Failing), Box::new(|result| assert!(result.is_err())));

@@ -23,17 +23,21 @@ use rusqlite::config::DbConfig;
 use self::chores::{Chores, Removal};
 use self::job::{Job, Pending};
 use self::late::{Late, Lent, Shown};
-use super::apply::{Remove, Tables, Work};
+use super::apply::{Tables, Work};
 use super::errors::sqlite_error;
 use super::lock::Watch;
 use super::notice::Board;
 use super::open::Opened;
 use super::transact::{Guard, Transacting};
+use crate::run::Timestamp;
 use crate::store::{Done, StoreError, Transact, Transacted, Trouble};
 
 /// How long a write waits for a lock of another program. What is not written
 /// then is tried again.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How many statements of seldom writes are kept.
+const STATEMENTS: usize = 32;
 
 /// How long a line may wait for others that are written with it.
 const LINGER: Duration = Duration::from_millis(50);
@@ -136,9 +140,9 @@ impl Writer {
     }
 
     /// Has runs removed, in pieces between the other writes, and waits for that.
-    pub(super) fn remove(&self, remove: Remove) -> Result<usize, StoreError> {
+    pub(super) fn remove(&self, before: Timestamp, at_most: usize) -> Result<usize, StoreError> {
         self.wait_for(|done| {
-            let removal = Removal { remove, removed: 0, done: Some(done) };
+            let removal = Removal::new(before, at_most, done);
             drop(self.queue.send(Message::Remove(removal)));
         })
     }
@@ -195,6 +199,8 @@ fn run(opened: Opened, queued: &Receiver<Message>, shown: Shown) {
     if let Err(error) = conn.busy_timeout(BUSY_TIMEOUT) {
         tracing::warn!(%error, "how long the store waits for others is not set");
     }
+    // What a removal asks is asked with every piece of it.
+    conn.set_prepared_statement_cache_capacity(STATEMENTS);
     // Shared with the task that it is lent to.
     let conn = Rc::new(conn);
     let mut tables = match Tables::new(owned.path(), &conn) {
