@@ -13,6 +13,7 @@ use crate::words::{chain, words};
 /// The task's own error value is not kept, since it may be of any type; its
 /// words are.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Failure {
     /// How it ended.
     pub cause: Cause,
@@ -23,6 +24,7 @@ pub struct Failure {
 /// How an attempt that did not succeed ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Cause {
     /// The task returned an error that another attempt may not meet.
     Error,

@@ -106,13 +106,15 @@
 //! | stores, and writing another | [`store`] |
 //! | values that nobody should see | [`Secret`] |
 //! | running a workflow on another engine | [`execution`] |
-//! | tests of workflows | [`testing`] |
+//! | tests of workflows (feature `testing`) | `testing` |
 //! | what the macros implement, and the compiler names | [`contract`] |
 //!
 //! # Features
 //!
 //! `encryption` (by default): stored values can be encrypted. `app`: `App`,
-//! and what a terminal shows of a run that goes on.
+//! and what a terminal shows of a run that goes on. `logs`: what tasks say by
+//! `tracing` is kept with their run. `testing`, for dev-dependencies: the test
+//! kit, mocks, and what a store of one's own has to pass.
 
 #[cfg(feature = "app")]
 pub mod app;
@@ -129,6 +131,7 @@ pub mod run;
 pub mod schedule;
 pub mod sqlite;
 pub mod store;
+#[cfg(feature = "testing")]
 pub mod testing;
 
 // What the macros write names the crate by its name, also in its own tests.

@@ -88,6 +88,7 @@ impl Retry {
 
 /// The wait between attempts.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Backoff {
     /// Always the same.
     Fixed(Duration),

@@ -8,6 +8,7 @@ use crate::task::definition::{Kind, Step};
 
 /// A run and all its steps at one moment.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct RunSnapshot {
     /// The run's id.
     pub id: String,
@@ -54,6 +55,7 @@ pub struct Stuck {
 
 /// A step of a run at one moment.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct StepSnapshot {
     /// Its path, such as `nightly/priced[3]/quote`.
     pub path: String,
@@ -91,6 +93,7 @@ pub(crate) fn due(machine: &Machine, view: &StepView<'_>) -> Option<Timestamp> {
 
 /// How far a `for` is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Items {
     /// How many items are done.
     pub done: u32,
@@ -106,6 +109,7 @@ impl Items {
 
 /// How far an attempt says it is, in units of the task's choice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Progress {
     /// How much is done.
     pub done: u64,

@@ -25,6 +25,7 @@ use crate::view::StepKind;
 /// - shop/check: is gone; its result is not used any more
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Adoption {
     /// The steps that runs keep results of, by their static paths, in the
     /// order they are written; then those that are gone.
@@ -58,6 +59,7 @@ pub enum Fate {
 
 /// What an operator wants to run again though it has finished.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Again {
     /// Something that the step has left is to be forgotten.
     pub named: bool,

@@ -17,6 +17,7 @@ use crate::view::StepKind;
 /// = nightly/listing: attempts 5 instead of 3
 /// ```
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Comparison {
     /// The workflow's name.
     pub workflow: String,
@@ -32,6 +33,7 @@ pub struct Comparison {
 
 /// How a step has changed.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct StepComparison {
     /// Its static path: without the numbers of items and turns.
     pub path: String,
@@ -52,6 +54,7 @@ pub struct StepComparison {
 
 /// What has become of a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Difference {
     /// It means what it meant.
     Unchanged,

@@ -5,7 +5,8 @@ use std::fmt;
 use super::compare::{Comparison, Difference, StepComparison};
 
 /// What a run has made of a step, in all the places where it has one: a step
-/// of a `for` is there once for each item.
+/// of a `for` is there once for each item. Made by whoever asks, so what is told
+/// here is all there is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
     /// Somewhere it has a result, or it is unknown whether it has: something
@@ -24,6 +25,7 @@ impl Progress {
 
 /// Something that keeps a run from going on by itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Obstacle {
     /// The static path of the step; none where it is about the whole workflow.
     pub path: Option<String>,
@@ -37,6 +39,7 @@ pub struct Obstacle {
 /// What has a result keeps it, and so may not have changed; nothing may run a
 /// second time under another name. Everything else just follows the new graph.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Verdict {
     /// What is in the way; nothing, when the run can go on.
     pub obstacles: Vec<Obstacle>,

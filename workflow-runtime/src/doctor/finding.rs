@@ -9,6 +9,7 @@ use crate::store::StoredRun;
 /// What was examined, and what is wrong with it. Printed, it is for people; as
 /// JSON, for programs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[non_exhaustive]
 pub struct Report {
     /// How many runs there are.
     pub runs: usize,
@@ -26,6 +27,7 @@ pub struct Report {
 /// A step that was lost so often in a row that it is suspected to end the
 /// process.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[non_exhaustive]
 pub struct Suspected {
     /// The run's id.
     pub run: String,
@@ -40,6 +42,7 @@ pub struct Suspected {
 /// A run whose journal could not be followed, because neither the store nor
 /// the program knows the workflow as it was. That is no illness.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[non_exhaustive]
 pub struct NotFollowed {
     /// The run's id.
     pub run: String,
@@ -51,6 +54,7 @@ pub struct NotFollowed {
 
 /// Something that is not as it should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Finding {
     /// The id of the run; none where it is about a schedule, or about what
     /// belongs to no run.

@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedSender;
 
+#[cfg(feature = "testing")]
+use crate::engine::attempts::Witness;
 use crate::engine::attempts::{Paces, Pools, Results, supervise};
 use crate::engine::commit::Health;
 use crate::engine::handle::Engine;
@@ -19,10 +21,11 @@ use crate::engine::recover::{Again, Sleepers, introduce, keep_to_retention, reco
 use crate::engine::registry::{Passing, Registry};
 use crate::engine::schedules;
 use crate::engine::schedules::Backfills;
-use crate::engine::shared::{Core, Mode, Witness};
+use crate::engine::shared::{Core, Mode};
 use crate::engine::time::{Clock, Limits, Random, RuntimeEnd, Timers, Turns};
 use crate::error::{Error, Result};
 use crate::resources::{NoResources, Resources};
+#[cfg(feature = "testing")]
 use crate::run::Timestamp;
 #[cfg(feature = "app")]
 use crate::store::Ownership;
@@ -30,7 +33,9 @@ use crate::store::{Durability, Sqlite, Store, StoreError, check_clear, check_key
 #[cfg(feature = "encryption")]
 use crate::store::{Encrypted, KeyRing};
 use crate::task::definition::Graph;
-use crate::task::{Mock, RunsOn, Shared, Task};
+#[cfg(feature = "testing")]
+use crate::task::{Mock, Task};
+use crate::task::{RunsOn, Shared};
 use crate::workflow::Workflow;
 
 /// How long attempts that were asked to stop may go on, unless
@@ -62,6 +67,7 @@ struct Settings {
     keep: Option<Duration>,
     layer: Layer,
     schedules: bool,
+    #[cfg(feature = "testing")]
     test: Test,
 }
 
@@ -77,6 +83,7 @@ fn clear(store: Arc<dyn Store>) -> Result<Arc<dyn Store>, StoreError> {
 }
 
 /// What the test kit wants of an engine.
+#[cfg(feature = "testing")]
 #[derive(Default)]
 struct Test {
     wall: Option<Timestamp>,
@@ -107,6 +114,7 @@ impl EngineBuilder<NoResources> {
             keep: None,
             layer: Box::new(clear),
             schedules: true,
+            #[cfg(feature = "testing")]
             test: Test::default(),
         };
         Self { resources: NoResources, settings }
@@ -156,7 +164,8 @@ impl<R: Resources> EngineBuilder<R> {
 
     /// Has `stand_in` run in place of a task, for a test. It takes what the
     /// task takes from its caller, several arguments as a tuple, and returns
-    /// what the task returns.
+    /// what the task returns. With the feature `testing`.
+    #[cfg(feature = "testing")]
     pub fn mock<T: Task>(
         mut self,
         stand_in: impl for<'a> Fn(T::Args<'a>) -> T::Return + Send + Sync + 'static,
@@ -240,6 +249,7 @@ impl<R: Resources> EngineBuilder<R> {
     }
 
     /// Puts the engine on a store, in a world of the test kit.
+    #[cfg(feature = "testing")]
     pub(crate) fn under_test(mut self, store: Arc<dyn Store>, wall: Timestamp, witness: Witness) -> Self {
         self.settings.store = Keep::Store(store);
         self.settings.test = Test { wall: Some(wall), witness: Some(witness) };
@@ -288,7 +298,11 @@ impl<R: Resources> EngineBuilder<R> {
             };
             layer(store).map(Some)
         };
-        let clock = Arc::new(settings.test.wall.map_or_else(Clock::start, Clock::starting_at));
+        #[cfg(feature = "testing")]
+        let clock = settings.test.wall.map_or_else(Clock::start, Clock::starting_at);
+        #[cfg(not(feature = "testing"))]
+        let clock = Clock::start();
+        let clock = Arc::new(clock);
         let pools = Arc::new(Pools::start(&runtime, &clock)?);
         let store: Result<_, StoreError> = pools.run_ours(open).await.map_err(|_| Error::ShutDown)?;
         let store = store?;
@@ -317,6 +331,7 @@ impl<R: Resources> EngineBuilder<R> {
             resources: Box::new(resources),
             mocks: settings.mocks,
             largest_value: settings.largest_value,
+            #[cfg(feature = "testing")]
             witness: settings.test.witness,
             results: Results::default(),
             store,

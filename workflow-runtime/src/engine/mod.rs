@@ -32,6 +32,8 @@ mod shared;
 #[cfg(test)]
 mod tests;
 
+#[cfg(feature = "testing")]
+pub(crate) use self::attempts::Begun;
 pub use self::builder::EngineBuilder;
 #[cfg(feature = "app")]
 pub(crate) use self::builder::LARGEST_VALUE;
@@ -44,5 +46,5 @@ pub(crate) use self::registry::Passing;
 pub use self::schedules::{Backfill, BackfillResult, BackfillTick, Backfilled};
 #[cfg(feature = "app")]
 pub(crate) use self::schedules::{Span, fill, span};
-pub(crate) use self::shared::Begun;
+#[cfg(feature = "testing")]
 pub(crate) use self::time::SharedWall;

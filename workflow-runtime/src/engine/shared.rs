@@ -61,7 +61,8 @@ pub(crate) struct Core {
     /// How many bytes a saved value may have.
     pub(crate) largest_value: usize,
     /// Hears of every attempt as it begins, for the test kit.
-    pub(crate) witness: Option<Witness>,
+    #[cfg(feature = "testing")]
+    pub(crate) witness: Option<crate::engine::attempts::Witness>,
     /// Results that later runs may use.
     pub(crate) results: Results,
     /// Where runs are kept; `None` in memory.
@@ -86,22 +87,6 @@ impl Mode {
     pub(crate) fn works(self) -> bool {
         self == Self::Works
     }
-}
-
-/// Who hears of attempts as they begin.
-pub(crate) type Witness = Arc<dyn Fn(Begun) + Send + Sync>;
-
-/// An attempt that begins.
-#[derive(Debug)]
-pub(crate) struct Begun {
-    /// The id of its run.
-    pub(crate) run: String,
-    pub(crate) step: String,
-    /// The paths of the steps that it needs.
-    pub(crate) needs: Vec<String>,
-    pub(crate) attempt: u32,
-    pub(crate) undo: bool,
-    pub(crate) idempotency_key: String,
 }
 
 impl Core {

@@ -233,6 +233,7 @@ impl Log {
         }
     }
 
+    #[cfg(feature = "testing")]
     pub(crate) fn entries(&self) -> impl Iterator<Item = Entry<Arc<Scope>>> {
         self.entries.iter().filter_map(|entry| self.told(entry))
     }

@@ -44,6 +44,7 @@ impl TimerId {
 /// What an attempt is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Goal {
     /// What the step is there for.
     Do,
@@ -126,7 +127,8 @@ pub enum Command {
     Finish(End),
 }
 
-/// How a run has ended.
+/// How a run has ended. There is no fourth way, as in
+/// [`RunState`](crate::run::RunState).
 #[derive(Clone, Debug, PartialEq)]
 pub enum End {
     /// Well, with a result, as JSON.

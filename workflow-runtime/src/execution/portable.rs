@@ -14,6 +14,7 @@ use super::order::{AttemptId, Command, End, Goal, Input, Order, TimerId};
 use super::{Execution, Parts, decode};
 use crate::failure::{Cause, Failure};
 use crate::lookup::find_signal;
+#[cfg(feature = "testing")]
 use crate::observe::Trace;
 use crate::panics::discard;
 use crate::run::{Action, AttemptEnd, Event, Refused, RunState, Timestamp};
@@ -125,7 +126,9 @@ impl PortableRun {
         self.end.as_ref()
     }
 
-    /// What has happened to it so far.
+    /// What has happened to it so far, for a test to assert on. With the feature
+    /// `testing`.
+    #[cfg(feature = "testing")]
     #[must_use]
     pub fn trace(&self) -> Trace {
         self.run.log.entries().map(crate::RunEvent::from).collect::<Vec<_>>().into()

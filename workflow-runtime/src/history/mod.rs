@@ -30,6 +30,7 @@ use crate::task::definition::Graph;
 
 /// The story of a run.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct History {
     /// The state of the run, as far as the journal tells: that it is blocked
     /// is not in there.
@@ -57,6 +58,7 @@ pub struct History {
 /// Why the story of a run cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("entry {entry} of the run's journal {reason}")]
+#[non_exhaustive]
 pub struct Unreadable {
     /// The number of the journal's entry.
     pub entry: u64,

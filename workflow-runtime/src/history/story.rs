@@ -12,6 +12,7 @@ use crate::view::{Items, StepKind};
 
 /// The story of a step.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct StepStory {
     /// Its path, such as `nightly/priced[3]/quote`.
     pub path: String,
@@ -49,6 +50,7 @@ pub struct StepStory {
 
 /// One attempt of a step.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct AttemptStory {
     /// What was attempted.
     pub kind: AttemptKind,
@@ -72,6 +74,7 @@ pub struct AttemptStory {
 /// What was attempted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum AttemptKind {
     /// The step's task.
     Task,
@@ -112,6 +115,7 @@ pub enum Outcome {
 
 /// One life of a run: from its beginning, or from when it was taken up again.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Life {
     /// When it began.
     pub at: Timestamp,
@@ -127,6 +131,7 @@ pub struct Life {
 
 /// Something that an operator did to a run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct OperatorAct {
     /// When.
     pub at: Timestamp,

@@ -234,6 +234,7 @@ pub(crate) enum StoredEvent {
 /// Why a run was taken up again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Why {
     /// An operator retried it.
     Retried,
@@ -453,21 +454,6 @@ impl StoredEvent {
         | Self::Resumed { by } = self
         {
             *by = who;
-        }
-    }
-
-    /// The step and the epoch, where an attempt has ended.
-    pub(crate) fn attempt(&self) -> Option<(StoredKey, u32)> {
-        match self {
-            Self::AttemptSucceeded { step, epoch }
-            | Self::AttemptFailed { step, epoch, .. }
-            | Self::AttemptLost { step, epoch, .. }
-            | Self::AttemptReused { step, epoch }
-            | Self::AttemptNotDone { step, epoch }
-            | Self::AttemptNotBegun { step, epoch }
-            | Self::AttemptInterrupted { step, epoch, .. }
-            | Self::AttemptCancelled { step, epoch } => Some((*step, *epoch)),
-            _ => None,
         }
     }
 

@@ -1,5 +1,6 @@
 //! What happens to a run, told to observers.
 
+#[cfg(feature = "testing")]
 mod trace;
 
 use std::fmt;
@@ -10,10 +11,12 @@ use crate::failure::Failure;
 use crate::run::{RunState, StepState, Timestamp};
 use crate::view::StepKind;
 
+#[cfg(feature = "testing")]
 pub use self::trace::Trace;
 
 /// Something that happened to a run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct RunEvent {
     /// When.
     pub at: Timestamp,

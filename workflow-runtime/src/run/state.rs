@@ -35,6 +35,7 @@ impl From<SystemTime> for Timestamp {
 /// recorded action and for `Undoing`/`Undone`, which follow `Succeeded`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum StepState {
     /// It waits, and says for what.
     Waiting(Wait),
@@ -68,6 +69,7 @@ pub enum StepState {
 /// What a step waits for, and until when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Wait {
     /// The steps it uses.
     Dependencies,
@@ -109,6 +111,10 @@ impl StepState {
 
 /// The state of a run: a function of its steps' states and of what was asked
 /// of it.
+///
+/// These are all there are: what a step waits for may come to be more, but what
+/// a run is asked for, and how it ends, is a promise. A program that does
+/// something for each of them can match without a `_`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RunState {

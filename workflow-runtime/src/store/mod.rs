@@ -7,13 +7,15 @@
 //! something that operators look for.
 //!
 //! [`Sqlite`] is the store of a real engine, [`Memory`] that of tests. Any
-//! other is a type that implements [`Store`] and passes [`conformance::check`];
+//! other is a type that implements [`Store`] and passes `conformance::check`,
+//! which is there with the feature `testing`;
 //! one over another store, as in a test, is a [`Layer`].
 //! A [`Visitor`] looks at the store of another process.
 //!
 //! Never here: what an event means, or what happens next. A store keeps what
 //! it is given, in order, or says why it could not.
 
+#[cfg(feature = "testing")]
 pub mod conformance;
 
 mod clear;

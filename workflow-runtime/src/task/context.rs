@@ -76,6 +76,7 @@ impl Context {
         }
     }
 
+    #[cfg(feature = "testing")]
     pub(crate) fn is_undo(&self) -> bool {
         self.undo
     }

@@ -75,6 +75,7 @@ pub struct Region {
 
 /// The value of a region.
 #[derive(Clone, Copy)]
+#[non_exhaustive]
 pub enum Yield {
     /// `()`.
     Nothing,
@@ -223,6 +224,7 @@ pub struct Step {
 
 /// What happens when a step has failed for good.
 #[derive(Clone, Copy)]
+#[non_exhaustive]
 pub enum OnFailure {
     /// The run fails: the step was written with `?`, or cannot say it failed.
     FailRun,
@@ -242,6 +244,7 @@ pub struct Outcome {
 
 /// What a step does.
 #[derive(Clone, Copy)]
+#[non_exhaustive]
 pub enum Kind {
     /// A task, or a child workflow when the task says so.
     Task(TaskStep),
@@ -300,6 +303,7 @@ pub enum Kind {
 
 /// When a `sleep` ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Until {
     /// So long after it began.
     After(Duration),
@@ -408,6 +412,7 @@ pub struct Schedule {
 
 /// The times at which a schedule is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum When {
     /// As a cron expression says.
     Cron(&'static str),
@@ -417,6 +422,7 @@ pub enum When {
 
 /// What becomes of the ticks that came while no engine ran.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Missed {
     /// The latest of them starts a run.
     #[default]
@@ -430,6 +436,7 @@ pub enum Missed {
 
 /// What a tick does while an earlier run of its schedule has not ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Overlap {
     /// It is passed over.
     Skip,

@@ -124,6 +124,7 @@ pub type Running<'a> = Pin<Box<dyn Future<Output = Ended> + Send + 'a>>;
 
 /// How an attempt ended.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum Ended {
     /// With a value.
     Ok(Value),
@@ -144,6 +145,7 @@ pub enum Ended {
 
 /// What an error says about another attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Retryability {
     /// Another attempt may succeed; wait as the policy says.
     Retry,

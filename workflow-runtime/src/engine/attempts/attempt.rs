@@ -17,7 +17,6 @@ use crate::engine::attempts::long_polls::{How, Polling};
 use crate::engine::attempts::transaction;
 use crate::engine::attempts::worker::Goal;
 use crate::engine::instance::RunHost;
-use crate::engine::shared::Begun;
 use crate::engine::time::FAR;
 use crate::failure::{Cause, Failure};
 use crate::panics::{contained, discard};
@@ -106,6 +105,7 @@ pub(crate) async fn run(host: &Arc<RunHost>, attempt: &Attempt, given: &mut Give
     let over = if let Some(end) = attempt.forestalled(host) {
         Over::new(end, false)
     } else {
+        #[cfg(feature = "testing")]
         attempt.witness(host, given);
         if attempt.task.transaction || attempt.task.blocking {
             // Boxed, as few tasks do that, and a worker should be small.
@@ -143,14 +143,6 @@ impl Attempt {
     /// For another thread.
     pub(crate) fn span(&self) -> Span {
         self.span.as_deref().cloned().unwrap_or_else(Span::none)
-    }
-
-    /// Tells observers of it.
-    #[inline]
-    fn witness(&self, host: &RunHost, given: &Given) {
-        if let (Some(witness), true) = (&host.core.witness, self.goal != Goal::Reconcile) {
-            witness(host.begun(self.key, given.env.context()));
-        }
     }
 
     /// How the attempt ended, as the run hears of it, and what it has left.
@@ -208,26 +200,6 @@ pub(crate) fn deadline_over(left: Option<&str>) -> AttemptEnd {
     let mut failure = Failure::new(Cause::Timeout, "the step's deadline is over");
     failure.messages.extend(left.map(str::to_owned));
     AttemptEnd::Failed(failure, Retryability::Fatal)
-}
-
-impl RunHost {
-    /// The attempt, for observers.
-    fn begun(&self, key: Key, context: &Context) -> Begun {
-        let inner = self.lock();
-        let needs = inner.run.frames.step(key).map(|(frame, step)| {
-            let needs = step.needs.iter();
-            needs.map(|need| frame.scope.path(*need)).collect()
-        });
-        drop(inner);
-        Begun {
-            run: self.id.clone(),
-            step: context.step(),
-            needs: needs.unwrap_or_default(),
-            attempt: context.attempt(),
-            undo: context.is_undo(),
-            idempotency_key: context.idempotency_key(),
-        }
-    }
 }
 
 /// Polls an attempt where its worker is. Most end at their first poll, which

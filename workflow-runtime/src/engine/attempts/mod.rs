@@ -4,7 +4,7 @@
 //! ([`poll_cost`]); [`cancellation`] asks it to stop. What blocks has [`threads`]. The
 //! [`supervisor`] sees which polls take [long](long_polls); what is [`left_behind`]
 //! keeps its room. [`context_host`] answers what attempts ask, [`transaction`] and
-//! [`result_cache`] are for tasks with these options.
+//! [`result_cache`] are for tasks with these options. The test kit has a `witness`.
 //!
 //! Never here: what the end of an attempt means to its run.
 
@@ -18,6 +18,8 @@ mod result_cache;
 mod supervisor;
 mod threads;
 mod transaction;
+#[cfg(feature = "testing")]
+mod witness;
 mod worker;
 
 pub(crate) use self::cancellation::Controls;
@@ -27,4 +29,6 @@ pub(crate) use self::result_cache::{Results, result as result_to_keep};
 pub(crate) use self::supervisor::start as supervise;
 pub(crate) use self::threads::Pools;
 pub(crate) use self::transaction::Done;
+#[cfg(feature = "testing")]
+pub(crate) use self::witness::{Begun, Witness};
 pub(crate) use self::worker::{Goal, Ready};

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context as TaskContext, Poll};
 
+#[cfg(feature = "testing")]
 use tokio::time::Instant;
 
 use crate::codec::Durable;
@@ -16,8 +17,11 @@ use crate::engine::instance::events::Events;
 use crate::engine::instance::host::{RunEnd, RunHost};
 use crate::error::{Error, Result};
 use crate::lookup::find_signal_where;
+#[cfg(feature = "testing")]
 use crate::observe::Trace;
-use crate::run::{RunState, Timestamp};
+use crate::run::RunState;
+#[cfg(feature = "testing")]
+use crate::run::Timestamp;
 use crate::store::StoreError;
 use crate::value::{Codec, Value};
 use crate::view::RunSnapshot;
@@ -127,11 +131,14 @@ impl AnyRun {
     }
 
     /// When the runtime's clock shows a time of the run's.
+    #[cfg(feature = "testing")]
     pub(crate) fn instant(&self, at: Timestamp) -> Instant {
         self.host.core.clock.instant(at)
     }
 
-    /// What has happened so far, for a test to assert on.
+    /// What has happened so far, for a test to assert on. With the feature
+    /// `testing`.
+    #[cfg(feature = "testing")]
     #[must_use]
     pub fn trace(&self) -> Trace {
         self.host().trace()

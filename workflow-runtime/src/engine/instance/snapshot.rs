@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::engine::instance::host::RunHost;
 use crate::execution::log::StepRecord;
 use crate::execution::snapshot::{OpenStep, Tree};
+#[cfg(feature = "testing")]
 use crate::observe::{RunEvent, Trace};
 use crate::run::StepView;
 use crate::view::{Items, RunSnapshot, due};
@@ -46,6 +47,7 @@ impl RunSnapshot {
     }
 }
 
+#[cfg(feature = "testing")]
 impl RunHost {
     /// What has happened so far.
     pub(crate) fn trace(&self) -> Trace {

@@ -16,7 +16,6 @@
 //! where none does by the supervisor. No wait for a time of day is taken to be
 //! over before the clock was looked at.
 
-use std::cell::RefCell;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, SystemTime};
@@ -25,6 +24,8 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+#[cfg(feature = "testing")]
+use crate::engine::time::shared_wall::SharedWall;
 use crate::run::Timestamp;
 use crate::store::Store;
 
@@ -61,61 +62,13 @@ pub(crate) struct Set {
 
 impl Set {
     /// Nanoseconds; less than none where it was set back.
-    fn by(&self) -> i64 {
+    pub(super) fn by(&self) -> i64 {
         self.by.load(Ordering::Acquire)
     }
 
-    fn is(&self, by: i64) {
+    pub(super) fn is(&self, by: i64) {
         self.by.store(by, Ordering::Release);
         self.changed.notify_waiters();
-    }
-}
-
-/// The wall clock of a test, which all engines share that start within it.
-struct SteeredWall {
-    set: Arc<Set>,
-    /// What it showed when it was first read.
-    began: Option<(Timestamp, Instant)>,
-}
-
-thread_local! {
-    static STEERED: RefCell<Option<SteeredWall>> = const { RefCell::new(None) };
-}
-
-/// Gives the engines that start on this thread one wall clock, as long as
-/// what this returns is there.
-pub(crate) struct SharedWall(Option<SteeredWall>);
-
-impl SharedWall {
-    pub(crate) fn new() -> Self {
-        let wall = SteeredWall { set: Arc::default(), began: None };
-        Self(STEERED.with_borrow_mut(|steered| steered.replace(wall)))
-    }
-
-    /// Sets it; `None` where there is none.
-    pub(crate) fn set(by: i64) -> Option<()> {
-        STEERED.with_borrow(|steered| {
-            let set = &steered.as_ref()?.set;
-            set.is(set.by().saturating_add(by));
-            Some(())
-        })
-    }
-
-    /// What it shows, at a moment of tokio's clock at which it was not set,
-    /// and by how much it has been.
-    fn read() -> Option<(Timestamp, Instant, Arc<Set>)> {
-        STEERED.with_borrow_mut(|steered| {
-            let steered = steered.as_mut()?;
-            let now = || (Timestamp::from(SystemTime::now()), Instant::now());
-            let (wall, anchor) = *steered.began.get_or_insert_with(now);
-            Some((wall, anchor, steered.set.clone()))
-        })
-    }
-}
-
-impl Drop for SharedWall {
-    fn drop(&mut self) {
-        STEERED.set(self.0.take());
     }
 }
 
@@ -138,14 +91,17 @@ fn is_steered() -> bool {
 impl Clock {
     pub(crate) fn start() -> Self {
         let steered = is_steered();
-        let (wall, anchor, set) = match SharedWall::read().filter(|_| steered) {
-            Some(shared) => shared,
-            None => (Timestamp::from(SystemTime::now()), Instant::now(), Arc::default()),
-        };
+        #[cfg(feature = "testing")]
+        let shared = SharedWall::read().filter(|_| steered);
+        #[cfg(not(feature = "testing"))]
+        let shared = None;
+        let own = || (Timestamp::from(SystemTime::now()), Instant::now(), Arc::default());
+        let (wall, anchor, set) = shared.unwrap_or_else(own);
         Self { wall, anchor, system: read_system(), steered, set, looked: AtomicU64::new(0) }
     }
 
     /// The clock of a process that goes on where another has died, in a test.
+    #[cfg(feature = "testing")]
     pub(crate) fn starting_at(wall: Timestamp) -> Self {
         let set = SharedWall::read().map(|(_, _, set)| set).unwrap_or_default();
         let wall = shifted(wall, -i128::from(set.by()));

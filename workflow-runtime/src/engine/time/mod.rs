@@ -9,12 +9,16 @@ mod limiter;
 mod limits;
 mod random;
 mod runtime_end;
+#[cfg(feature = "testing")]
+mod shared_wall;
 mod timers;
 mod turns;
 
-pub(crate) use self::clock::{Clock, FAR, Hold, SharedWall};
+pub(crate) use self::clock::{Clock, FAR, Hold};
 pub(crate) use self::limits::{Limits, Request, tell as tell_granted, tell_turns};
 pub(crate) use self::random::Random;
 pub(crate) use self::runtime_end::RuntimeEnd;
+#[cfg(feature = "testing")]
+pub(crate) use self::shared_wall::SharedWall;
 pub(crate) use self::timers::{TimerId, Timers, When};
 pub(crate) use self::turns::{Turn, Turns};

@@ -219,7 +219,7 @@ impl Timers {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::time::clock::SharedWall;
+    use crate::engine::time::shared_wall::SharedWall;
 
     type Fired = Arc<Mutex<Vec<&'static str>>>;
 

@@ -32,8 +32,7 @@ mod transition;
 mod undo;
 mod view;
 
-pub use allowed::Refusal;
-pub use view::{ClosedSteps, Parent, StepView};
+pub use view::{ClosedSteps, StepView};
 
 use frame::Frames;
 use signal::Mailboxes;

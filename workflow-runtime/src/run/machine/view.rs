@@ -20,8 +20,6 @@ pub struct StepView<'a> {
     /// The attempt it is at, from 1; 0 before the first. Of its undo, once
     /// that has begun.
     pub attempt: u32,
-    /// When its first attempt or wait began.
-    pub started: Option<Timestamp>,
     /// When its latest attempt was decided, or began where the driver has said
     /// so.
     pub since: Option<Timestamp>,
@@ -51,12 +49,6 @@ impl ClosedSteps {
     #[must_use]
     pub fn len(&self) -> usize {
         self.nodes.len()
-    }
-
-    /// Whether the frame had no steps.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.nodes.is_empty()
     }
 
     /// The steps as they were in the end.
@@ -236,7 +228,6 @@ fn view<'a>(key: Key, step: &'static Step, node: &'a Node) -> StepView<'a> {
         step,
         state: node.state,
         attempt: node.attempt,
-        started: time(node.started),
         since: time(node.since),
         begun: node.begun,
         ended: time(node.ended),

@@ -98,6 +98,7 @@ pub struct SqliteOptions {
 
 /// What a write survives.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Durability {
     /// The end of the process and of the machine: every commit waits for the
     /// disk (`synchronous=FULL`).

@@ -71,6 +71,7 @@ pub struct Visitor {
 
 /// The process that has a store open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Owner {
     /// Its number, where that is known.
     pub pid: Option<u32>,

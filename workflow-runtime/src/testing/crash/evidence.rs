@@ -189,7 +189,17 @@ impl Observed {
                 self.problem(format!("entry {number} of the journal cannot be read: {}", entry.event));
                 continue;
             };
-            let Some((step, epoch)) = event.attempt() else { continue };
+            let (StoredEvent::AttemptSucceeded { step, epoch }
+            | StoredEvent::AttemptFailed { step, epoch, .. }
+            | StoredEvent::AttemptLost { step, epoch, .. }
+            | StoredEvent::AttemptReused { step, epoch }
+            | StoredEvent::AttemptNotDone { step, epoch }
+            | StoredEvent::AttemptNotBegun { step, epoch }
+            | StoredEvent::AttemptInterrupted { step, epoch, .. }
+            | StoredEvent::AttemptCancelled { step, epoch }) = event
+            else {
+                continue;
+            };
             if epochs.insert(step, epoch).is_some_and(|before| before >= epoch) {
                 self.problem(format!("the epochs of a step do not grow: {}", entry.event));
             }

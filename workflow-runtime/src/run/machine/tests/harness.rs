@@ -266,6 +266,11 @@ impl Run {
         self.machine.state(self.key(path)).expect("an open step")
     }
 
+    /// When the step's first attempt or wait began.
+    pub fn started(&self, path: &str) -> Timestamp {
+        self.machine.frames.node(self.key(path)).expect("the step is there").started
+    }
+
     /// The states of all open steps, `a succeeded, b running`.
     pub fn states(&self) -> String {
         let steps = self.machine.steps().map(|view| format!("{} {}", self.path(view.key), view.state));

@@ -136,7 +136,7 @@ fn an_operator_has_a_suspected_step_attempted_again_as_if_for_the_first_time() {
     assert_eq!(run.log(), ["acquire a after 1"]);
     run.grant("a");
     let view = run.machine.view(run.key("a")).unwrap();
-    assert_eq!((view.losses, view.started), (0, Some(run.now)), "its deadline begins anew");
+    assert_eq!((view.losses, run.started("a")), (0, run.now), "its deadline begins anew");
     lose(&mut run, "a");
     assert_eq!(run.state("a"), StepState::Running, "one loss is not two");
     run.ok("a");

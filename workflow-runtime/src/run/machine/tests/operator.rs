@@ -2,7 +2,8 @@
 
 use super::graph::*;
 use super::harness::*;
-use crate::run::{AttemptEnd, Event, Refusal, Refused, RunState, StepState, Timestamp};
+use crate::run::machine::allowed::Refusal;
+use crate::run::{AttemptEnd, Event, Refused, RunState, StepState, Timestamp};
 
 #[test]
 fn a_step_that_waits_is_settled() {

@@ -2,7 +2,8 @@
 
 use super::graph::*;
 use super::harness::*;
-use crate::run::{Answer, Parent, Timestamp};
+use crate::run::machine::view::Parent;
+use crate::run::{Answer, Timestamp};
 
 #[test]
 fn a_path_names_items_turns_arms_and_children() {
@@ -47,12 +48,12 @@ fn a_view_tells_when_how_often_and_why() {
     run.fail("a");
     run.timer("a");
     let view = run.machine.view(run.key("a")).unwrap();
-    assert_eq!((view.attempt, view.started, view.ended), (2, Some(Timestamp(0)), None));
+    assert_eq!((view.attempt, view.ended, run.started("a")), (2, None, Timestamp(0)));
     assert_eq!(view.failure.unwrap().to_string(), "no luck");
     run.ok("a");
     let view = run.machine.view(run.key("a")).unwrap();
     assert_eq!(view.ended, Some(Timestamp(1_000_000_000)));
     run.ok("b");
     let view = run.machine.view(run.key("b")).unwrap();
-    assert_eq!((view.attempt, view.started), (1, Some(Timestamp(1_000_000_000))), "also after the end");
+    assert_eq!((view.attempt, run.started("b")), (1, Timestamp(1_000_000_000)), "also after the end");
 }
