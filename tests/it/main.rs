@@ -37,6 +37,7 @@ mod passing;
 mod patterns;
 mod portable;
 mod power;
+mod preview;
 mod promises;
 mod properties;
 mod races;

@@ -114,6 +114,47 @@ fn a_run_is_made_again_or_from_a_step_on() {
     assert_eq!(program.run(&["fork", "@last", "--from", "nothing"]).code, Some(4));
 }
 
+/// What a command would make of the steps is told, and nothing of it is done.
+#[test]
+fn what_would_run_again_is_told_before_it_does() {
+    let program = waiting("foretold-again");
+    let retry = program.run(&["retry", "@last", "--dry-run"]);
+    assert_eq!(retry.code, Some(4), "{retry:?}");
+    assert!(retry.err.contains("goes on by itself"), "{retry:?}");
+    let set = program.fine(&["set", "@last", "verdict", "good", "--dry-run"]);
+    assert!(set.out.contains("= transfer/verdict: its result is kept\n"), "{set:?}");
+    assert!(set.out.contains("· transfer/wired: has no result yet, and runs\n"), "{set:?}");
+    program.fine(&["cancel", "@last", "--dry-run"]);
+    assert_eq!(state(&program), "waiting", "nothing was done");
+    program.fine(&["signal", "@last", "verdict", "good"]);
+    program.fine(&["work", "--drain"]);
+
+    let fork = program.fine(&["fork", "@last", "--from", "wired", "--dry-run"]);
+    let lines: Vec<_> = fork.out.lines().collect();
+    assert!(lines.contains(&"= transfer/verdict: its result is kept"), "{fork:?}");
+    let wired =
+        "! transfer/wired: has finished, and runs again; it is `at_most_once`, and is done a second time";
+    assert!(lines.contains(&wired), "{fork:?}");
+    assert_eq!(lines.last(), Some(&"done a second time: `transfer/wired`"), "{fork:?}");
+    let fork = program.fine(&["fork", "@last", "--from", "wired", "--dry-run", "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&fork.out).unwrap();
+    let of = |path: &str| {
+        let steps = json["steps"].as_array().unwrap();
+        steps.iter().find(|step| step["path"] == path).cloned().unwrap()
+    };
+    let kept = serde_json::json!({ "path": "transfer/verdict", "fate": "kept" });
+    assert_eq!(of("transfer/verdict"), kept);
+    assert_eq!(of("transfer/wired")["fate"], "again");
+    assert_eq!(json["twice"], serde_json::json!(["transfer/wired"]));
+    assert_eq!((program.runs().len(), self::wired(&program)), (1, "good\n".to_owned()), "nothing was done");
+    let rerun = program.fine(&["rerun", "@last", "--dry-run"]);
+    assert!(rerun.out.contains("! transfer/verdict: has finished, and runs again\n"), "{rerun:?}");
+    assert_eq!(program.run(&["retry", "@last", "--dry-run"]).code, Some(4), "it has succeeded");
+    assert_eq!(program.run(&["fork", "@last", "--from", "nothing", "--dry-run"]).code, Some(4));
+    assert_eq!(program.run(&["rerun", "@last", "--dry-run", "--detach"]).code, Some(2));
+    assert_eq!(program.runs().len(), 1);
+}
+
 #[test]
 fn whoever_shows_a_run_sees_to_what_others_want() {
     let program = Program::own("shown");

@@ -203,17 +203,17 @@ fn operating() -> [Command; 10] {
         Arg::new("value").value_name("JSON").help(help).required(true).allow_negative_numbers(true)
     };
     [
-        going_on("cancel", "Stop a run; what is finished is undone where its task says how"),
+        going_on("cancel", "Stop a run; what is finished is undone where its task says how")
+            .arg(looks().conflicts_with("detach")),
         operation("pause", "Start nothing more of a run until it is resumed"),
         going_on("resume", "Go on with a paused or interrupted run"),
-        going_on("retry", "Go on with a failed run from the steps that failed").arg(option(
-            "step",
-            "STEP",
-            "Of a run that has not ended: only this step, now",
-        )),
-        going_on("rerun", "Start a new run with the same parameters"),
+        going_on("retry", "Go on with a failed run from the steps that failed")
+            .arg(option("step", "STEP", "Of a run that has not ended: only this step, now"))
+            .arg(looks().conflicts_with("detach")),
+        going_on("rerun", "Start a new run with the same parameters").arg(looks().conflicts_with("detach")),
         going_on("fork", "Start a new run that keeps the results of all steps before one")
-            .arg(option("from", "STEP", "The first step that runs anew").required(true)),
+            .arg(option("from", "STEP", "The first step that runs anew").required(true))
+            .arg(looks().conflicts_with("detach")),
         operation("signal", "Send a run a signal")
             .arg(Arg::new("name").value_name("NAME").help("The signal's name").required(true))
             .arg(value("Its value, as JSON or as a text")),
@@ -223,8 +223,11 @@ fn operating() -> [Command; 10] {
             .arg(
                 flag("undone", "It was undone by hand: of a step that is being undone")
                     .conflicts_with("value"),
-            ),
-        operation("give-up", "Give up the undo of a step: what it did stands").arg(step("The step's path")),
+            )
+            .arg(looks()),
+        operation("give-up", "Give up the undo of a step: what it did stands")
+            .arg(step("The step's path"))
+            .arg(looks()),
         going_on("adopt", "Go on with a blocked run under this program's code, keeping what has finished")
             .arg(
                 option(
@@ -241,7 +244,7 @@ fn operating() -> [Command; 10] {
                 )
                 .requires("again"),
             )
-            .arg(flag("dry-run", "Only say what would be kept, and what would run").conflicts_with("detach")),
+            .arg(looks().conflicts_with("detach")),
     ]
 }
 
@@ -267,6 +270,10 @@ fn keeping() -> [Command; 4] {
                 .required(true),
         ),
     ]
+}
+
+fn looks() -> Arg {
+    flag("dry-run", "Only say what would be kept, what would run and what would be undone")
 }
 
 fn run() -> Arg {

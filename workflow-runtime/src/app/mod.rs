@@ -57,7 +57,7 @@
 //! | ------- | ------ | --------------- |
 //! | `run`, `watch`, and what makes a run go on | for the run, once it has ended | `id`, `workflow`, `state`, `result`, `error` |
 //! | `start` | for the run | `id`, `workflow` |
-//! | `adopt --dry-run` | for the run | `id`, `steps`, `refusals` |
+//! | `retry`, `fork`, `rerun`, `set`, `give-up`, `cancel` and `adopt` with `--dry-run` | for the run | `id`, `steps` (`path`, `fate`, and where they are several, how many are `kept` and which run `again`), `twice` (those that are not done a second time otherwise, and would be), `refusals` |
 //! | `pause`, `signal`, `set`, `give-up`, and others with `--detach` | for the run | `id`, `operation` |
 //! | `work` | for each run that begins or ends | `at`, `id`, `workflow`, `event` |
 //! | `ls` | for each run | `id`, `workflow`, `key`, `state`, `suspected` (how many steps), `created_at`, `ended_at`, `error`, `parent`, `stopped` (why it does not go on for now, where its store cannot be written) |

@@ -46,8 +46,13 @@ pub enum Fate {
     /// Its results are kept in the items and turns that have one, and it runs
     /// in the others.
     PartlyKept,
-    /// It has finished, and runs again, since an operator wants that.
+    /// It has finished, and runs again: an operator wants that, or what comes
+    /// before it runs again.
     Again,
+    /// It has been undone, and runs again.
+    AgainAfterUndo,
+    /// What it did is undone.
+    Undone,
     /// It has no result, and runs when its turn comes.
     Runs,
     /// It is new, and runs when its turn comes.
@@ -319,11 +324,14 @@ impl<P: Fn(&str) -> Progress, A: Fn(&str) -> Again> Judge<'_, P, A> {
 const EVEN_IF_DONE: &str = "to do it a second time nevertheless, add `--even-if-done`";
 
 impl Fate {
-    fn words(self) -> (char, &'static str) {
+    /// A sign, and what goes on from the name of the step.
+    pub(super) fn words(self) -> (char, &'static str) {
         match self {
             Self::Kept => ('=', "its result is kept"),
             Self::PartlyKept => ('=', "its results are kept, and it runs where it has none"),
             Self::Again => ('!', "has finished, and runs again"),
+            Self::AgainAfterUndo => ('·', "has been undone, and runs again"),
+            Self::Undone => ('<', "is undone"),
             Self::Runs => ('·', "has no result yet, and runs"),
             Self::New => ('+', "is new, and runs"),
             Self::Gone => ('-', "is gone; its result is not used any more"),

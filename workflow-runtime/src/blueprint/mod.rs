@@ -15,6 +15,7 @@ mod make;
 mod outline;
 mod plan;
 mod policy;
+mod preview;
 mod read;
 mod verdict;
 mod words;
@@ -28,6 +29,8 @@ pub use adoption::{Adoption, Again, Fate};
 pub(crate) use adoption::{after, renumbered};
 pub use compare::{Comparison, Difference, StepComparison, compare};
 pub use lock::{LockChanges, LockProblem, check_lock, lock_text};
+pub(crate) use preview::{Place, Places};
+pub use preview::{Preview, StepPreview};
 pub(crate) use verdict::KEEPS;
 pub use verdict::{Obstacle, Progress, Verdict};
 

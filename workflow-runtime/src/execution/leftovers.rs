@@ -76,6 +76,19 @@ impl Leftovers {
         }
     }
 
+    /// Whether what the step of a path came to is kept: all of it, or only what is
+    /// held.
+    pub(crate) fn keeps(&self, path: &str, all: bool) -> bool {
+        use StoredRecalled::{Failed, Unknown, Value};
+        let is_kept = |left: &Leftover| matches!(left.recalled, Value | Failed { .. } | Unknown);
+        self.steps.get(path).is_some_and(|left| is_kept(left) && (all || left.held))
+    }
+
+    /// The paths of steps of which something is left.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &str> {
+        self.steps.keys().map(String::as_str)
+    }
+
     /// How often the step had done something that its next attempt, or its
     /// undo, is not about.
     pub(crate) fn earlier(&self, path: &str, undo: bool) -> u32 {

@@ -9,8 +9,9 @@ use super::problem::{Code, Problem};
 use super::read_only::ReadOnly;
 use super::reader::StoreReader;
 use super::text::plain;
-use crate::blueprint::{Adoption, Blueprint};
+use crate::blueprint::{Adoption, Blueprint, Preview};
 use crate::engine::{Engine, Outlook};
+use crate::operation::ExactOperation;
 use crate::run::RunState;
 use crate::store::StoredRun;
 use crate::task::definition::Graph;
@@ -48,19 +49,18 @@ impl<'a> Looker<'a> {
         }
     }
 
-    /// What an adoption would make of the steps of a run.
-    pub(crate) async fn adoption(
+    /// What an operation would make of the steps of a run.
+    pub(crate) async fn preview(
         &self,
         run: &StoredRun,
-        again: Vec<String>,
-        even_if_done: bool,
-    ) -> Result<Adoption, Problem> {
+        operation: &ExactOperation,
+    ) -> Result<Preview, Problem> {
         let Some(graph) = self.graph(run) else {
             let message = format!("this program has no workflow `{}`", plain(&run.workflow));
             return Err(Problem::new(Code::Refused, message));
         };
         let opened = self.reader.open_run(run.clone())?;
-        Ok(self.engine.adoption(graph, opened, again, even_if_done).await?)
+        Ok(self.engine.preview_of(graph, opened, operation).await?)
     }
 
     fn graph(&self, run: &StoredRun) -> Option<&'static Graph> {

@@ -7,13 +7,14 @@ use super::run::show_done;
 use super::{path, text};
 use crate::app::line::plain;
 use crate::app::operator::{self, Done};
-use crate::app::outlook::{Looker, json};
+use crate::app::outlook::Looker;
 use crate::app::output::Output;
 use crate::app::params;
 use crate::app::problem::{Code, Problem};
 use crate::app::program::{Duty, Program};
-use crate::engine::{Outlook, step_codec};
+use crate::engine::step_codec;
 use crate::error::Error;
+use crate::inspect::view;
 use crate::lookup::find_signal;
 use crate::operation::ExactOperation;
 use crate::run::RunState;
@@ -28,10 +29,10 @@ pub(super) async fn operate(
 ) -> Result<Code, Problem> {
     let run = program.reader()?.find(text(matches, "run"))?;
     let operation = operation(program, name, matches, &run)?;
-    if name == "adopt"
-        && let Some(code) = foretell(program, &run, &operation, matches.get_flag("dry-run"), output).await?
-    {
-        return Ok(code);
+    let dry_run =
+        matches.try_get_one::<bool>("dry-run").is_ok_and(|dry_run| dry_run.copied().unwrap_or(false));
+    if (name == "adopt" || dry_run) && foretell(program, &run, &operation, dry_run, output).await? {
+        return Ok(Code::Fine);
     }
     // Makes a run go on, so that there is something to see.
     let shows = matches!(name, "cancel" | "resume" | "retry" | "rerun" | "fork" | "adopt");
@@ -61,58 +62,40 @@ pub(super) async fn operate(
     Ok(Code::Fine)
 }
 
-/// Says what an adoption keeps and runs, before it does; that is all where
-/// nothing is to be done.
+/// Says what is kept, what runs and what is undone before it is done. Whether
+/// that is all: nothing is to be done, then.
 async fn foretell(
     program: &Program,
     run: &StoredRun,
     operation: &ExactOperation,
     dry_run: bool,
     output: &mut Output<'_>,
-) -> Result<Option<Code>, Problem> {
-    let (again, even_if_done) = match operation {
-        ExactOperation::AdoptAgain { again, even_if_done } => (again.clone(), *even_if_done),
-        _ => (Vec::new(), false),
-    };
+) -> Result<bool, Problem> {
     let looker = Looker::of(&program.workflows, || program.reader()).await?;
-    let outlook = looker.outlook(run).await?;
-    let adoption = match outlook {
-        Outlook::Blocked { .. } if run.end.is_none() => {
-            Some(looker.adoption(run, again, even_if_done).await?)
-        }
-        // What is in no need of it says so itself.
-        _ => None,
-    };
+    let preview = looker.preview(run, operation).await;
     looker.end().await;
-    let Some(adoption) = adoption else {
-        return match dry_run {
-            true if run.end.is_some() => {
-                Err(Problem::new(Code::Refused, format!("run {} has ended", run.id))
-                    .help(format!("`{}` says what can be done", program.command(&["show", &run.id]))))
-            }
-            true => Err(Problem::new(
-                Code::Refused,
-                format!("run {} is not blocked: it goes on by itself", run.id),
-            )),
-            false => Ok(None),
-        };
+    let preview = match preview {
+        // What is done says so itself.
+        Err(problem) => return if dry_run { Err(problem) } else { Ok(false) },
+        Ok(preview) => preview,
     };
-    let reasons = || adoption.refusals.iter().map(|refusal| plain(&refusal.reason).into_owned());
-    if dry_run && output.json {
-        let mut document = json(&adoption);
-        document["id"] = json!(run.id);
-        output.json(&document);
-    } else if dry_run {
-        adoption.to_string().lines().for_each(|line| output.line(line));
-    } else if !output.json {
-        adoption.to_string().lines().for_each(|line| output.say(line));
+    let mut lines: Vec<String> = preview.steps.iter().map(ToString::to_string).collect();
+    let twice: Vec<_> = preview.twice().map(|step| format!("`{}`", step.path)).collect();
+    if !twice.is_empty() {
+        lines.push(format!("done a second time: {}", twice.join(", ")));
     }
-    if reasons().next().is_some() {
-        let message =
-            format!("run {} cannot be adopted: {}", run.id, reasons().collect::<Vec<_>>().join("; "));
+    match (dry_run, output.json) {
+        (true, true) => output.json(&json!(view::PreviewView::of(&run.id, &preview))),
+        (true, false) => lines.iter().for_each(|line| output.line(line)),
+        (false, true) => {}
+        (false, false) => lines.iter().for_each(|line| output.say(line)),
+    }
+    if !preview.refusals.is_empty() {
+        let reasons: Vec<_> = preview.refusals.iter().map(|refusal| plain(&refusal.reason)).collect();
+        let message = format!("run {} cannot be adopted: {}", run.id, reasons.join("; "));
         return Err(Problem::new(Code::Refused, message));
     }
-    Ok(dry_run.then_some(Code::Fine))
+    Ok(dry_run)
 }
 
 fn told(name: &str, id: &str, output: &mut Output<'_>) {

@@ -9,13 +9,14 @@ use serde_json::value::RawValue;
 
 use tokio::time::Instant;
 
-use crate::blueprint::{Adoption, Comparison};
+use crate::blueprint::{Adoption, Comparison, Preview};
 use crate::engine::commit::{Beginning, create_run, queue_run};
 use crate::engine::handle::Engine;
 use crate::engine::instance::{AnyRun, RunHost};
 use crate::engine::operate::inbox;
+use crate::engine::operate::preview::preview;
 use crate::engine::operate::request_record::Noted;
-use crate::engine::recover::{AdoptWanted, Advice, GoOn, Unread, adoption, compared};
+use crate::engine::recover::{Advice, GoOn, Unread, compared};
 use crate::engine::schedules::backfill_parent;
 use crate::error::{Error, Result};
 use crate::execution::output_codec;
@@ -107,28 +108,18 @@ impl<R: Resources> Engine<R> {
         asked.blocking(look).await
     }
 
-    /// What an adoption would make of the steps of a run, and whether it would
-    /// be refused. Only for an engine with a store.
-    pub(crate) async fn adoption(
+    /// What an operation would make of the steps of a run of its store. Only for an
+    /// engine with one.
+    pub(crate) async fn preview_of(
         &self,
         graph: &'static Graph,
         stored: StoredRun,
-        again: Vec<String>,
-        even_if_done: bool,
-    ) -> Result<Adoption> {
-        let (core, registry, id) = (self.core().clone(), self.registry().clone(), stored.id.clone());
-        let Some(store) = core.store.clone() else { return Err(Error::ShutDown) };
+        operation: &ExactOperation,
+    ) -> Result<Preview> {
+        let (core, registry) = (self.core(), self.registry());
+        let store = core.store.clone().ok_or(Error::ShutDown)?;
         let (known, _) = registry.introduce(graph);
-        let look = move || {
-            let entries = store.journal(stored.run)?;
-            let wanted = AdoptWanted { again: &again, even_if_done };
-            Ok(adoption(&known, &*store, &stored, &entries, &wanted))
-        };
-        match core.blocking(look).await? {
-            Ok((_, _, adoption)) => Ok(adoption),
-            Err(Unread::Store(error)) => Err(error.into()),
-            Err(Unread::Blocked(reason)) => Err(Error::Refused { id, reason }),
-        }
+        preview(core, registry, store, known, stored, operation).await
     }
 
     /// The same engine for a caller that does not know what its tasks borrow. That

@@ -5,6 +5,7 @@
 mod by_name;
 mod inbox;
 mod live;
+mod preview;
 mod request_record;
 mod rows;
 

@@ -41,31 +41,29 @@ pub(crate) enum InRows {
     Awake(AnyRun),
 }
 
+/// How something is done to a run of the store.
+pub(crate) enum Way {
+    /// A new run is made of it, and takes this over.
+    Another(Option<Box<TakeUp>>),
+    /// It begins another life.
+    Anew(Box<TakeUp>),
+    /// It goes on, and hears of it.
+    GoesOn,
+}
+
 impl Asked<'_> {
     /// Does what is done to the rows of a run, or has it go on.
     pub(crate) async fn in_rows(self, operation: &ExactOperation) -> Result<InRows> {
-        let done = match operation {
-            ExactOperation::Rerun => self.rerun().await,
-            ExactOperation::Fork { from } => self.fork(from).await,
-            ExactOperation::Retry { .. } if self.stored.end.is_some() => self.retry().await,
-            ExactOperation::Set { step, value } if self.stored.end.is_some() => self.set(step, value).await,
-            ExactOperation::Adopt | ExactOperation::AdoptAgain { .. } if self.stored.end.is_some() => {
-                Err(self.refused("has ended; `retry` goes on with it, `rerun` runs it again"))
-            }
-            _ if self.stored.end.is_some() => {
-                Err(self.refused(format!("has ended: it is {}", self.stored.state)))
-            }
-            operation => {
+        let done = match self.way(operation).await? {
+            Way::Another(anew) => self.another(operation, anew.map(|anew| *anew)).await,
+            Way::Anew(anew) => self.take_up(*anew).await,
+            Way::GoesOn => {
                 let stored = self.stored.clone();
                 match attach(self.core, self.registry, &self.store, &self.known, stored).await {
                     Ok(host) => return Ok(InRows::Awake(AnyRun::new(host))),
-                    Err(Error::Blocked { .. }) if matches!(operation, ExactOperation::Cancel) => {
-                        self.cancel_blocked().await
-                    }
-                    Err(Error::Blocked { .. }) if matches!(operation, ExactOperation::Adopt) => {
-                        self.adopt(AdoptWanted::default()).await
-                    }
                     Err(Error::Blocked { reason, workflow, id }) => match operation {
+                        ExactOperation::Cancel => self.cancel_blocked().await,
+                        ExactOperation::Adopt => self.adopt(AdoptWanted::default()).await,
                         ExactOperation::AdoptAgain { again, even_if_done } => {
                             self.adopt(AdoptWanted { again, even_if_done: *even_if_done }).await
                         }
@@ -76,6 +74,24 @@ impl Asked<'_> {
             }
         };
         done.map(InRows::Done)
+    }
+
+    /// How it is done, with all that this needs. Nothing is done yet.
+    pub(crate) async fn way(&self, operation: &ExactOperation) -> Result<Way> {
+        let is_over = self.stored.end.is_some();
+        Ok(match operation {
+            ExactOperation::Rerun => Way::Another(None),
+            ExactOperation::Fork { from } => Way::Another(Some(Box::new(self.fork(from).await?))),
+            ExactOperation::Retry { .. } if is_over => Way::Anew(Box::new(self.retry().await?)),
+            ExactOperation::Set { step, value } if is_over => {
+                Way::Anew(Box::new(self.set(step, value).await?))
+            }
+            ExactOperation::Adopt | ExactOperation::AdoptAgain { .. } if is_over => {
+                return Err(self.refused("has ended; `retry` goes on with it, `rerun` runs it again"));
+            }
+            _ if is_over => return Err(self.refused(format!("has ended: it is {}", self.stored.state))),
+            _ => Way::GoesOn,
+        })
     }
 
     fn refused(&self, reason: impl Into<String>) -> Error {
@@ -94,49 +110,42 @@ impl Asked<'_> {
         self.core.blocking(move || store.journal(run)).await
     }
 
-    fn params(&self) -> Result<Vec<Value>> {
+    pub(super) fn params(&self) -> Result<Vec<Value>> {
         decode_params(self.known.graph, &self.stored.params).map_err(|reason| {
             self.refused(format!("cannot go on under today's code: {reason}; start a new run"))
         })
     }
 
-    async fn rerun(self) -> Result<String> {
-        let parent = Some(Parent { id: self.stored.id.clone(), how: "rerun".into() });
-        let request = self.request;
-        let beginning = Beginning { params: self.params()?, parent, request, ..Beginning::default() };
-        self.create(beginning).await
-    }
-
-    async fn fork(self, from: &str) -> Result<String> {
-        if find_step(self.known.graph, from).is_none() {
-            return Err(self.refused(format!("has no step `{from}`; `show` lists its steps")));
-        }
-        let entries = self.entries().await?;
-        let anew = TakeUp::fork(&self.known, &*self.store, &self.stored, &entries, from, self.by.clone());
-        let anew = Some(anew.map_err(|unread| self.not_read(unread))?);
-        let parent = Some(Parent { id: self.stored.id.clone(), how: "fork".into() });
+    /// Makes a new run of it.
+    async fn another(&self, operation: &ExactOperation, anew: Option<TakeUp>) -> Result<String> {
+        let how = if let ExactOperation::Rerun = operation { "rerun" } else { "fork" };
+        let parent = Some(Parent { id: self.stored.id.clone(), how: how.into() });
         let request = self.request;
         let beginning = Beginning { params: self.params()?, parent, request, anew, ..Beginning::default() };
-        self.create(beginning).await
-    }
-
-    async fn create(&self, beginning: Beginning) -> Result<String> {
         let graph = self.known.graph;
         let host = create_run(self.core, self.registry, &self.store, graph, beginning).await?;
         Ok(host.id.clone())
     }
 
-    async fn retry(self) -> Result<String> {
+    async fn fork(&self, from: &str) -> Result<TakeUp> {
+        if find_step(self.known.graph, from).is_none() {
+            return Err(self.refused(format!("has no step `{from}`; `show` lists its steps")));
+        }
+        let entries = self.entries().await?;
+        TakeUp::fork(&self.known, &*self.store, &self.stored, &entries, from, self.by.clone())
+            .map_err(|unread| self.not_read(unread))
+    }
+
+    async fn retry(&self) -> Result<TakeUp> {
         if self.stored.state == RunState::Succeeded {
             return Err(self.refused("has succeeded; `rerun` runs it again, `fork` a part of it"));
         }
         let entries = self.entries().await?;
-        let anew =
-            TakeUp::again(&self.known, &*self.store, &self.stored, &entries, Why::Retried, self.by.clone());
-        self.take_up(anew).await
+        TakeUp::again(&self.known, &*self.store, &self.stored, &entries, Why::Retried, self.by.clone())
+            .map_err(|unread| self.not_read(unread))
     }
 
-    async fn set(self, step: &str, value: &RawValue) -> Result<String> {
+    async fn set(&self, step: &str, value: &RawValue) -> Result<TakeUp> {
         if self.stored.state == RunState::Succeeded {
             return Err(self.refused("has succeeded; `fork` runs a part of it again"));
         }
@@ -155,23 +164,21 @@ impl Asked<'_> {
         let entries = self.entries().await?;
         let anew =
             TakeUp::again(&self.known, &*self.store, &self.stored, &entries, Why::Set, self.by.clone());
-        let anew = anew.map(|mut anew| {
-            anew.set(step, stored);
-            anew
-        });
-        self.take_up(anew).await
+        let mut anew = anew.map_err(|unread| self.not_read(unread))?;
+        anew.set(step, stored);
+        Ok(anew)
     }
 
     async fn adopt(self, wanted: AdoptWanted<'_>) -> Result<String> {
         let entries = self.entries().await?;
         let anew =
             TakeUp::adopted(&self.known, &*self.store, &self.stored, &entries, &wanted, self.by.clone());
+        let anew = anew.map_err(|unread| self.not_read(unread))?;
         self.take_up(anew).await
     }
 
     /// Begins a new life of the run.
-    async fn take_up(self, anew: std::result::Result<TakeUp, Unread>) -> Result<String> {
-        let anew = anew.map_err(|unread| self.not_read(unread))?;
+    async fn take_up(self, anew: TakeUp) -> Result<String> {
         let host = RunHost::stored(self.core, self.known.graph, &self.store, &self.stored, self.params()?);
         match host.begun_anew(self.registry, anew, self.request).await? {
             Adopted::New => {}

@@ -50,7 +50,9 @@ pub(crate) struct TakeUp {
     leftovers: Leftovers,
     /// Signals that came and no step took.
     signals: Vec<(String, Payload)>,
-    paused: bool,
+    pub(super) paused: bool,
+    /// Whether a `for` opens all its items at once, for a caller that only looks.
+    pub(super) opens_all: bool,
     /// The hash of the blueprint that was followed until now.
     before: u64,
     known: Arc<Known>,
@@ -135,6 +137,7 @@ impl TakeUp {
             lists: Vec::new(),
             signals: signals.collect(),
             paused: past.paused && stored.end.is_none(),
+            opens_all: false,
             before: stored.fingerprint,
             known: known.clone(),
             next: entries.len() as u64,
@@ -203,6 +206,7 @@ impl TakeUp {
             leftovers: Leftovers::default(),
             signals: Vec::new(),
             paused: false,
+            opens_all: false,
             before: known.hash(),
             known: known.clone(),
             next: 0,
@@ -411,6 +415,7 @@ impl RunHost {
             mut leftovers,
             signals,
             paused,
+            opens_all,
             before,
             known,
             next,
@@ -445,7 +450,8 @@ impl RunHost {
         uncommitted.blueprint = (before != known.hash()).then(|| (known.hash(), known.text()));
         (uncommitted.restate, uncommitted.suspension) = (true, Suspension::Unknown);
         inner.run.leftovers = Some(Box::new(leftovers));
-        inner.run.machine = holds.machine(self.graph, undoes_held);
+        let machine = holds.machine(self.graph, undoes_held);
+        inner.run.machine = if opens_all { machine.opening_all() } else { machine };
         self.hear_first(inner, after, paused);
         for (name, payload) in signals {
             // One that no step can wait for any more is left behind.

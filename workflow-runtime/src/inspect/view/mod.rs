@@ -6,11 +6,13 @@
 //! removed; new ones may be added.
 
 mod ask;
+mod preview;
 mod run;
 mod step;
 mod value;
 
 pub(crate) use ask::{Asked, operation};
+pub(crate) use preview::PreviewView;
 pub(crate) use run::{RunRow, RunView, Told, params};
 pub(crate) use step::{LineView, StepView, SuspectView};
 pub(crate) use value::{readable, value};

@@ -63,6 +63,8 @@ pub struct Machine {
     holding: bool,
     /// Whether what it has not come to is undone, too.
     undoes_held: bool,
+    /// Whether all items of a `for` are opened at once, whatever its limit.
+    opens_all: bool,
     /// Whether an operator has paused the run.
     paused: bool,
     /// Steps that would go on but for the pause, in order.
@@ -96,6 +98,7 @@ impl Machine {
             resuming: false,
             holding: false,
             undoes_held: false,
+            opens_all: false,
             paused: false,
             held: Vec::new(),
             lost: Vec::new(),
@@ -134,6 +137,13 @@ impl Machine {
     #[must_use]
     pub fn undoing_held(self) -> Self {
         Self { undoes_held: true, ..self }
+    }
+
+    /// The same for a caller that only looks at what a run would do: all items
+    /// of a `for` may be open at once, since none of them will end.
+    #[must_use]
+    pub fn opening_all(self) -> Self {
+        Self { opens_all: true, ..self }
     }
 
     /// Becomes a run that has not begun, in the memory of this one.

@@ -153,6 +153,7 @@ impl Transition<'_> {
     fn may_open(&self, key: Key) -> u32 {
         let Kind::Map { limit, .. } = self.step(key).kind else { return 0 };
         let node = self.node(key);
+        let limit = limit.filter(|_| !self.machine.opens_all);
         let room = limit.unwrap_or(u32::MAX).max(1).saturating_sub(node.live);
         (node.total - node.next).min(room)
     }

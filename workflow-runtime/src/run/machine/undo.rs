@@ -230,6 +230,15 @@ impl Machine {
         self.undoing_scope(key).is_some()
     }
 
+    /// The steps of failed or stopped workflows that are being undone, or will be
+    /// when what still runs in these has ended.
+    #[must_use]
+    pub fn to_be_undone(&self) -> Vec<Key> {
+        let halted = self.frames.iter().filter(|(_, frame)| frame.halted);
+        let bodies = halted.filter_map(|(_, frame)| frame.body.as_ref());
+        bodies.flat_map(|body| body.undoable.iter().map(|(_, key)| *key).chain(body.undoing)).collect()
+    }
+
     /// When the next attempt to undo a step is due, where it waits for that.
     #[must_use]
     pub fn undo_due(&self, key: Key) -> Option<Timestamp> {
