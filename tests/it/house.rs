@@ -82,6 +82,7 @@ const RUNTIME: &[&str] = &[
     "testing",
     // What people and programs see of it.
     "inspect",
+    "serve",
     "app",
     // What is imported by name, and what the macros implement: no code.
     "contract",

@@ -49,6 +49,7 @@ mod retries;
 mod roundtrip;
 mod schedules;
 mod secrets;
+mod serve;
 mod sleepers;
 mod steered;
 mod store_faults;

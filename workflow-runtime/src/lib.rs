@@ -115,6 +115,8 @@
 //! and what a terminal shows of a run that goes on. `logs`: what tasks say by
 //! `tracing` is kept with their run. `testing`, for dev-dependencies: the test
 //! kit, mocks, and what a store of one's own has to pass.
+//! `serve`: the console, as the command `serve` of an `App`, and to be mounted in
+//! a service.
 
 #[cfg(feature = "app")]
 pub mod app;
@@ -129,6 +131,8 @@ pub mod policy;
 pub mod prelude;
 pub mod run;
 pub mod schedule;
+#[cfg(feature = "serve")]
+pub mod serve;
 pub mod sqlite;
 pub mod store;
 #[cfg(feature = "testing")]

@@ -18,7 +18,7 @@ mod lost;
 mod nightly;
 mod numbers;
 mod operators;
-mod process;
+pub mod process;
 mod stopping;
 mod suspected;
 mod texts;

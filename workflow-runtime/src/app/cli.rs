@@ -93,6 +93,7 @@ pub(super) fn command(workflows: &[&'static Graph]) -> Command {
         )
         .arg(flag("json", "Write results as JSON").global(true))
         .subcommands(starting(workflows))
+        .subcommands(serving())
         .subcommands(looking())
         .subcommands(operating())
         .subcommands(keeping())
@@ -138,6 +139,23 @@ fn starting(workflows: &[&'static Graph]) -> [Command; 3] {
             ),
         ),
     ]
+}
+
+#[cfg(not(feature = "serve"))]
+fn serving() -> [Command; 0] {
+    []
+}
+
+#[cfg(feature = "serve")]
+fn serving() -> [Command; 1] {
+    [Command::new("serve")
+        .about("Show runs in a browser, and go on with them unless another process does")
+        .arg(
+            option("listen", "ADDRESS", "Where; on any but this machine's own, a token is asked for")
+                .default_value("127.0.0.1:8080"),
+        )
+        .arg(flag("look", "Only show runs: start and go on with none"))
+        .after_help("The environment variable WORKFLOW_TOKEN sets the token; without it, one is made up where it is needed.")]
 }
 
 fn looking() -> [Command; 7] {

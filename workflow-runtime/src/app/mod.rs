@@ -93,6 +93,7 @@ mod style;
 mod suggest;
 mod suspected;
 mod tree;
+mod user;
 mod watch;
 
 pub use crate::inspect::time::short;

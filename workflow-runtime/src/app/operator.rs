@@ -4,7 +4,6 @@
 //! needs. Where another process does, the wish is written beside the runs, and
 //! that process sees to it; or this one, once that one has gone.
 
-use std::env;
 use std::time::{Duration, Instant};
 
 use clap::ArgMatches;
@@ -15,6 +14,7 @@ use super::program::{Duty, Program};
 use super::reader::StoreReader;
 use super::short::now;
 use super::trouble;
+use super::user;
 use crate::engine::{Engine, Wanted};
 use crate::operation::{By, ExactOperation};
 use crate::run::RunState;
@@ -26,8 +26,7 @@ pub(super) fn by(matches: &ArgMatches) -> By {
 }
 
 fn by_name(given: Option<String>, reason: Option<String>) -> By {
-    let login = || ["USER", "LOGNAME", "USERNAME"].iter().find_map(|name| env::var(name).ok());
-    let actor = given.or_else(login).filter(|name| !name.is_empty()).unwrap_or_else(|| "unknown".to_owned());
+    let actor = given.filter(|name| !name.is_empty()).unwrap_or_else(user::name);
     By { actor, reason }.bounded()
 }
 

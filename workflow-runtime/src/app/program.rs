@@ -107,6 +107,12 @@ impl Program {
         }
     }
 
+    /// The keys that the store's values are encrypted with.
+    #[cfg(feature = "serve")]
+    pub(super) fn keys(&self) -> Keys {
+        self.keys.clone()
+    }
+
     /// The store, to read it.
     pub(super) fn reader(&self) -> Result<StoreReader, Problem> {
         StoreReader::open(&self.place.path, &self.keys)

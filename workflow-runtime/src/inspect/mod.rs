@@ -10,6 +10,8 @@ pub(crate) mod outlook;
 pub(crate) mod problem;
 pub(crate) mod read_only;
 pub(crate) mod reader;
+#[cfg(feature = "serve")]
+pub(crate) mod standing;
 pub(crate) mod story;
 pub(crate) mod text;
 pub(crate) mod time;

@@ -18,6 +18,9 @@ pub(crate) struct Story {
     /// The story, or why there is none to tell.
     pub(crate) history: Result<History, String>,
     pub(crate) snapshot: RunSnapshot,
+    /// The graph that it follows now, where that is known.
+    #[cfg(feature = "serve")]
+    pub(crate) graph: Option<&'static Graph>,
 }
 
 /// Reads the story of a run. `folds`: whether the items of a `for` are only
@@ -28,7 +31,8 @@ pub(crate) fn read(
     run: &StoredRun,
     folds: bool,
 ) -> Result<Story, Problem> {
-    let history = GraphsOfRun { workflows, reader, run }.history(folds)?;
+    let graphs = GraphsOfRun { workflows, reader, run };
+    let history = graphs.history(folds)?;
     let steps = history.as_ref().map(|history| history.steps.iter().map(step).collect());
     let snapshot = RunSnapshot {
         id: run.id.clone(),
@@ -47,7 +51,12 @@ pub(crate) fn read(
         // Only its process knows what has not returned yet.
         stuck: Vec::new(),
     };
-    Ok(Story { history, snapshot })
+    Ok(Story {
+        history,
+        snapshot,
+        #[cfg(feature = "serve")]
+        graph: graphs.graph(run.fingerprint).ok(),
+    })
 }
 
 /// Whether the journal knows better: a store is not told of every change.

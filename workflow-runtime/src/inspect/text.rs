@@ -29,6 +29,26 @@ pub(crate) fn plain(text: &str) -> Cow<'_, str> {
     Cow::Owned(visible)
 }
 
+/// The same for a text of several lines, which stay lines.
+#[cfg(feature = "serve")]
+pub(crate) fn visible_lines(text: &str) -> Cow<'_, str> {
+    if text.chars().all(|c| c == '\n' || is_visible(c)) {
+        return Cow::Borrowed(text);
+    }
+    let mut visible = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\n' => visible.push(c),
+            '\t' => visible.push_str("    "),
+            // The end of a line elsewhere.
+            '\r' => visible.push(' '),
+            c if is_visible(c) => visible.push(c),
+            c => _ = write!(visible, "{}", c.escape_unicode()),
+        }
+    }
+    Cow::Owned(visible)
+}
+
 /// Whether a character is shown where it stands: as itself, or as a space.
 pub(crate) fn is_visible(c: char) -> bool {
     if matches!(c, ' '..='~') {

@@ -11,6 +11,8 @@ mod ls;
 mod next;
 mod operate;
 mod run;
+#[cfg(feature = "serve")]
+mod serve;
 mod show;
 mod watch;
 mod work;
@@ -35,6 +37,8 @@ pub(super) async fn run(
         "run" => run::run(program, matches, output).await,
         "start" => run::start(program, matches, output).await,
         "work" => work::work(program, matches, output).await,
+        #[cfg(feature = "serve")]
+        "serve" => serve::serve(program, matches, output).await,
         "ls" => ls::ls(program, matches, output),
         "show" => show::show(program, matches, output).await,
         "logs" => logs::logs(program, matches, output).await,

@@ -18,11 +18,9 @@ use crate::app::suspected;
 use crate::app::tree::{Fold, rows};
 use crate::app::trouble;
 use crate::engine::Outlook;
-use crate::exact::Exact;
 use crate::history::{AttemptKind, AttemptStory, History, Outcome, StepStory};
-use crate::inspect::view::{RunView, Told, operation, params, readable, value};
+use crate::inspect::view::{RunView, Told, params, readable, value, wish};
 use crate::run::RunState;
-use crate::secret::redacted;
 use crate::store::{StoredRequest, StoredRun};
 use crate::view::RunSnapshot;
 
@@ -39,7 +37,8 @@ pub(super) async fn show(
     let run = reader.open_run(reader.find(text(matches, "run"))?)?;
     let all = matches.get_flag("all");
     // Where every step is shown, none is only counted.
-    let Story { snapshot, history } = story::read(&program.workflows, &reader, &run, !all && !output.json)?;
+    let Story { snapshot, history, .. } =
+        story::read(&program.workflows, &reader, &run, !all && !output.json)?;
     let lost = reader.store.lost(run.run)?;
     let outlook = outlook(program, &run).await?;
     // The oldest first, like everything else that happened.
@@ -195,32 +194,6 @@ fn asked(request: &StoredRequest, run: &StoredRun) -> String {
     format!("{} {}: {}{why}: {became}", local(asked.at), asked.actor, wish(&asked.operation))
 }
 
-/// An operation in a few words: `fork from nightly/report`.
-fn wish(wanted: &str) -> String {
-    match operation(wanted) {
-        // What it is started with is told at the top.
-        Some(Exact::Object(fields)) if fields.contains_key("start") => "start".to_owned(),
-        Some(Exact::Object(fields)) => {
-            let mut words = Vec::new();
-            for (name, about) in fields {
-                words.push(name);
-                match about {
-                    Exact::Object(about) => words.extend(
-                        about.into_iter().filter(|(_, value)| !value.is_null()).map(|(name, value)| {
-                            let text = value.as_str().unwrap_or_else(|| value.to_string());
-                            format!("{name}={}", cut(&plain(&text), SHOWN))
-                        }),
-                    ),
-                    other => words.extend(readable(&other)),
-                }
-            }
-            words.join(" ")
-        }
-        Some(name) => name.as_str().unwrap_or_else(|| name.to_string()),
-        None => redacted(wanted.as_bytes()),
-    }
-}
-
 /// What is at the end of the story, and what can be done.
 fn ending(
     program: &Program,
@@ -284,23 +257,5 @@ fn blocked(program: &Program, run: &StoredRun, outlook: Option<&Outlook>, output
     if adoption.refusals.is_empty() {
         let adopt = program.command(&["adopt", &run.id]);
         output.say(format!("to go on under this program's code: `{adopt}`"));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_wish_is_a_few_words() {
-        assert_eq!(wish(r#""cancel""#), "cancel");
-        assert_eq!(
-            wish(r#"{"signal":{"name":"review","value":"approved"}}"#),
-            "signal name=review value=approved"
-        );
-        assert_eq!(wish(r#"{"retry":{"step":null}}"#), "retry");
-        assert_eq!(wish(r#"{"set":{"step":"w/a","value":[1,2]}}"#), "set step=w/a value=[1,2]");
-        assert_eq!(wish(r#"{"start":{"workflow":"w","params":{"a":1},"key":null}}"#), "start");
-        assert_eq!(wish("not json"), "not json");
     }
 }

@@ -2,9 +2,10 @@
 
 use serde::Serialize;
 
-use super::Time;
+use super::{Time, readable};
 use crate::exact::Exact;
-use crate::secret::redact_exact;
+use crate::inspect::text::{cut, plain};
+use crate::secret::{redact_exact, redacted};
 use crate::store::StoredRequest;
 
 /// Something that was asked of a run.
@@ -42,8 +43,62 @@ impl Asked {
 }
 
 /// An operation without its secrets; nothing where it is no JSON.
-pub(crate) fn operation(wanted: &str) -> Option<Exact> {
+fn operation(wanted: &str) -> Option<Exact> {
     let mut operation = Exact::parse(wanted).ok()?;
     redact_exact(&mut operation);
     Some(operation)
+}
+
+/// How long a value may be where it is one of several, in columns.
+const SHOWN: usize = 200;
+
+/// An operation in a few words: `fork from nightly/report`.
+pub(crate) fn wish(wanted: &str) -> String {
+    match operation(wanted) {
+        Some(operation) => in_words(operation),
+        None => redacted(wanted.as_bytes()),
+    }
+}
+
+/// The same of one that was read.
+pub(crate) fn in_words(operation: Exact) -> String {
+    match operation {
+        // What it is started with is told at the top.
+        Exact::Object(fields) if fields.contains_key("start") => "start".to_owned(),
+        Exact::Object(fields) => {
+            let mut words = Vec::new();
+            for (name, about) in fields {
+                words.push(name);
+                match about {
+                    Exact::Object(about) => words.extend(
+                        about.into_iter().filter(|(_, value)| !value.is_null()).map(|(name, value)| {
+                            let text = value.as_str().unwrap_or_else(|| value.to_string());
+                            format!("{name}={}", cut(&plain(&text), SHOWN))
+                        }),
+                    ),
+                    other => words.extend(readable(&other)),
+                }
+            }
+            words.join(" ")
+        }
+        name => name.as_str().unwrap_or_else(|| name.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wish_is_a_few_words() {
+        assert_eq!(wish(r#""cancel""#), "cancel");
+        assert_eq!(
+            wish(r#"{"signal":{"name":"review","value":"approved"}}"#),
+            "signal name=review value=approved"
+        );
+        assert_eq!(wish(r#"{"retry":{"step":null}}"#), "retry");
+        assert_eq!(wish(r#"{"set":{"step":"w/a","value":[1,2]}}"#), "set step=w/a value=[1,2]");
+        assert_eq!(wish(r#"{"start":{"workflow":"w","params":{"a":1},"key":null}}"#), "start");
+        assert_eq!(wish("not json"), "not json");
+    }
 }

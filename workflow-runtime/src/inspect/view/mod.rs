@@ -6,14 +6,22 @@
 //! removed; new ones may be added.
 
 mod ask;
+#[cfg(feature = "serve")]
+mod picture;
 mod preview;
 mod run;
 mod step;
 mod value;
 
-pub(crate) use ask::{Asked, operation};
+#[cfg(feature = "serve")]
+pub(crate) use ask::in_words;
+pub(crate) use ask::{Asked, wish};
+#[cfg(feature = "serve")]
+pub(crate) use picture::{Mark, NodePicture, RegionPicture};
 pub(crate) use preview::PreviewView;
 pub(crate) use run::{RunRow, RunView, Told, params};
+#[cfg(feature = "serve")]
+pub(crate) use step::AttemptView;
 pub(crate) use step::{LineView, StepView, SuspectView};
 pub(crate) use value::{readable, value};
 

@@ -15,6 +15,8 @@ use crate::view::{Items, StepKind};
 pub(crate) struct StepView {
     /// Its path, such as `nightly/priced[3]/quote`.
     pub(crate) path: String,
+    /// Its path without the numbers of items and turns.
+    pub(crate) static_path: String,
     /// Its task's name, or what kind of built-in step it is.
     pub(crate) task: String,
     pub(crate) kind: StepKind,
@@ -39,6 +41,7 @@ impl StepView {
     pub(crate) fn of(step: &StepStory) -> Self {
         Self {
             path: step.path.clone(),
+            static_path: step.static_path.clone(),
             task: step.task.clone(),
             kind: step.kind,
             state: step.state,

@@ -226,6 +226,12 @@ impl Visitor {
         self.reader.list(filter)
     }
 
+    /// How many runs a filter lets through, counted up to its `at_most`.
+    #[cfg(feature = "serve")]
+    pub(crate) fn count(&self, filter: &RunFilter) -> Result<usize, StoreError> {
+        self.reader.count(filter)
+    }
+
     /// As [`Store::find`](crate::store::Store::find).
     ///
     /// # Errors

@@ -220,6 +220,16 @@ impl Reader {
     /// The entries of a journal one after the other, without their values: of
     /// each it says only whether there is one. A caller that is not interested
     /// any more says so.
+    /// How many runs a filter lets through, counted up to its `at_most`.
+    #[cfg(feature = "serve")]
+    pub(in crate::store::sqlite) fn count(&self, filter: &RunFilter) -> Result<usize, StoreError> {
+        let (sql, values) = filter::count_statement(filter);
+        let count = |conn: &Connection| {
+            conn.prepare_cached(&sql)?.query_row(params_from_iter(values), |row| row.get::<_, u32>(0))
+        };
+        self.with(|conn| count(conn).map(|count| count as usize).map_err(|error| self.failed(&error)))
+    }
+
     #[cfg(feature = "app")]
     pub(in crate::store::sqlite) fn each_event(
         &self,

@@ -1,0 +1,7 @@
+//! The console: its pages and its API, asked of the router itself.
+
+mod pages;
+mod safety;
+mod same;
+mod serving;
+mod world;

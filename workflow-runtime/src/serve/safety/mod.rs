@@ -1,0 +1,7 @@
+//! Who may open the console, and what a browser may do with its pages.
+
+mod access;
+mod headers;
+
+pub(super) use access::{Access, Session};
+pub(super) use headers::guarded;
