@@ -172,7 +172,7 @@ fn a_process_whose_store_is_moved_away_stops_and_says_so() {
         fs::hard_link(folder.join("runs.db"), folder.join("link.db")).unwrap();
         let linked = program.run(&["start", "diary", "text=x", "--store", "link.db"]);
         assert_eq!(linked.code, Some(5), "{linked:?}");
-        assert!(linked.err.contains("runs.db` by another name"), "{linked:?}");
+        assert!(linked.err.contains("they are in the log of that name"), "{linked:?}");
         fs::remove_file(folder.join("link.db")).unwrap();
 
         fs::rename(folder.join("runs.db"), folder.join("moved.db")).unwrap();

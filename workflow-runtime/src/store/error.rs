@@ -36,6 +36,21 @@ pub enum StoreError {
         /// What became of it.
         what: String,
     },
+    /// The database was moved, copied or linked after its last process was
+    /// killed, and commits of that one are in a log that was not.
+    #[error(
+        "`{}` lacks its last commits: it was opened as `{}`, and they are in the log of that name; {help}",
+        .path.display(),
+        .opened_as.display()
+    )]
+    LogElsewhere {
+        /// The database.
+        path: PathBuf,
+        /// The name by which it was opened last.
+        opened_as: PathBuf,
+        /// How to bring them along.
+        help: String,
+    },
     /// The file is not on a disk of this machine.
     #[error(
         "`{}` is on a network file system ({file_system}), whose locks cannot be relied upon; \

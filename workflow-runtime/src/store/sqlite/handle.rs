@@ -132,6 +132,23 @@ impl Handle {
         })
     }
 
+    /// Reads from a place on, fewer bytes where there are no more.
+    pub(super) fn read_at(&self, place: u64, bytes: &mut [u8]) -> io::Result<usize> {
+        use std::io::{Read, Seek, SeekFrom};
+        self.with(|shared| {
+            let mut file = &shared.file;
+            file.seek(SeekFrom::Start(place))?;
+            let mut read = 0;
+            while read < bytes.len() {
+                match file.read(&mut bytes[read..])? {
+                    0 => break,
+                    more => read += more,
+                }
+            }
+            Ok(read)
+        })
+    }
+
     /// Makes this process the owner, if no process is.
     pub(super) fn try_own(&self) -> io::Result<Tried> {
         self.with(|shared| {

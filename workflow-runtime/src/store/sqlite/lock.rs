@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 
 use super::errors::io_error;
 use super::handle::{FileId, Handle, Tried, id_at, id_of};
+use super::moved::check_links;
 use super::network::network_file_system;
 use super::notice;
 use super::open::{look, resolve};
@@ -87,7 +88,7 @@ impl Ownership {
         earlier_version(&path)?;
         taken.keep_log()?;
         look(&path, &taken.handle)?;
-        another_name(&path, &taken.handle)?;
+        check_links(&path, &taken.handle)?;
         notice::clear(&path);
         Ok(taken)
     }
@@ -239,33 +240,6 @@ pub(super) fn is_owner_s_name(path: &Path) -> io::Result<bool> {
         Err(TryLockError::WouldBlock) => Ok(true),
         Err(TryLockError::Error(error)) => Err(error),
     }
-}
-
-/// A log belongs to a name. What was committed under another name of the file
-/// by a process that was killed is in that one's log, and would be lost.
-#[cfg(unix)]
-pub(super) fn another_name(path: &Path, handle: &Handle) -> Result<(), StoreError> {
-    use std::os::unix::fs::MetadataExt;
-    if handle.metadata().map_err(|error| io_error(path, &error))?.nlink() < 2 {
-        return Ok(());
-    }
-    let folder = path.parent().unwrap_or(path);
-    let names = fs::read_dir(folder).map_err(|error| io_error(folder, &error))?;
-    for name in names.filter_map(Result::ok).map(|entry| entry.path()) {
-        if name != path && handle.is_at(&name) && length(&beside(&name, "-wal")) > 0 {
-            let reason = format!(
-                "it is `{}` by another name, whose log has commits that are not in it",
-                name.display()
-            );
-            return Err(StoreError::NotOurs { path: path.to_owned(), reason });
-        }
-    }
-    Ok(())
-}
-
-#[cfg(not(unix))]
-pub(super) fn another_name(_: &Path, _: &Handle) -> Result<(), StoreError> {
-    Ok(())
 }
 
 /// Whether a process of an earlier version owns it: by a lock on the file that

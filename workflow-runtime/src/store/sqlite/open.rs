@@ -12,7 +12,7 @@ use super::errors::{io_error, sqlite_error};
 use super::handle::Handle;
 use super::lock::{Ownership, orphaned_log};
 use super::migrate::{self, APPLICATION_ID, ENCRYPTED_ID};
-use super::{Durability, SqliteOptions, space};
+use super::{Durability, SqliteOptions, moved, space};
 use crate::store::StoreError;
 
 /// How long to wait for a person's shell to end its transaction.
@@ -40,9 +40,11 @@ pub(super) fn open(mut owned: Ownership, options: &SqliteOptions) -> Result<Open
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(failed)?;
     conn.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
     recognise(path, &conn)?;
+    moved::check(path, owned.handle(), &conn)?;
     space::prepare(path, &conn)?;
     configure(path, &conn, options)?;
     migrate::migrate(&mut conn, migrate::STEPS).map_err(failed)?;
+    moved::note(path, &conn)?;
     plan_once(path, &conn)?;
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false).map_err(failed)?;
     owned.keep_log()?;

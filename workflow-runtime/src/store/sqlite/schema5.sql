@@ -7,6 +7,14 @@ CREATE TABLE removals (
     id  TEXT NOT NULL
 ) STRICT;
 
+-- The name by which the database is open, or was when its process was killed:
+-- its log stands beside that one, and stays there when the database alone is
+-- moved, copied or linked.
+CREATE TABLE opened_as (
+    number INTEGER PRIMARY KEY CHECK (number = 1),
+    path   BLOB NOT NULL
+) STRICT;
+
 -- Everything from here on is for people.
 
 DROP VIEW step_changes;

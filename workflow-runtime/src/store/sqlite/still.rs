@@ -13,6 +13,7 @@ use std::time::SystemTime;
 use rusqlite::Connection;
 
 use super::handle;
+use super::moved::os_string;
 use super::open::{connect_reader, open_reader};
 use crate::store::StoreError;
 
@@ -89,14 +90,4 @@ fn unchanging(path: &Path) -> PathBuf {
     }
     name.extend(b"?immutable=1");
     PathBuf::from(os_string(name))
-}
-
-#[cfg(unix)]
-fn os_string(bytes: Vec<u8>) -> std::ffi::OsString {
-    std::os::unix::ffi::OsStringExt::from_vec(bytes)
-}
-
-#[cfg(not(unix))]
-fn os_string(bytes: Vec<u8>) -> std::ffi::OsString {
-    String::from_utf8_lossy(&bytes).into_owned().into()
 }

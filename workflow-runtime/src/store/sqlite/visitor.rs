@@ -9,8 +9,9 @@ use rusqlite::{Connection, OpenFlags};
 use super::apply::{WITHDRAWN, answer_request, insert_request};
 use super::errors::{io_error, sqlite_error};
 use super::handle::Handle;
-use super::lock::{another_name, is_owner_s_name};
+use super::lock::is_owner_s_name;
 use super::migrate;
+use super::moved;
 use super::network::network_file_system;
 #[cfg(feature = "app")]
 use super::notice::{self, Notice};
@@ -100,9 +101,12 @@ impl Visitor {
             }
             _ => io_error(&path, &error),
         })?;
-        another_name(&path, &handle)?;
+        moved::check_links(&path, &handle)?;
         let reader = Reader::new(&path, handle).leaving_out_what_is_lost();
-        reader.with(|conn| suits(reader.path(), conn))?;
+        reader.with(|conn| {
+            suits(reader.path(), conn)?;
+            moved::check(reader.path(), reader.handle(), conn)
+        })?;
         Ok(Self { reader })
     }
 

@@ -6,6 +6,7 @@ mod damage;
 mod failing;
 mod lines;
 mod migrating;
+mod moved;
 mod opening;
 mod owning;
 mod passing;

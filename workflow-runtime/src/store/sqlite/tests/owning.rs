@@ -80,7 +80,7 @@ fn another_name_of_the_file_is_no_second_way_in() {
     in_use(&link);
     // Nor to look: what was committed is in the log of the other name.
     let error = Visitor::open(&link).unwrap_err().to_string();
-    assert!(error.contains("runs.db` by another name, whose log has commits"), "{error}");
+    assert!(error.contains("they are in the log of that name; open it by that name"), "{error}");
     fs::remove_file(&link).unwrap();
     // The child notices that it is gone, unless it is killed first.
     let visitor = Visitor::open(&path).unwrap();
@@ -101,7 +101,7 @@ fn another_name_of_the_file_is_no_second_way_in() {
     fs::rename(&moved, &path).unwrap();
     fs::hard_link(&path, &link).unwrap();
     let error = Sqlite::open(&link).unwrap_err().to_string();
-    assert!(error.contains("runs.db` by another name, whose log has commits"), "{error}");
+    assert!(error.contains("they are in the log of that name; open it by that name"), "{error}");
     Sqlite::open(&path).unwrap().close();
     // Now it has none.
     Sqlite::open(&link).unwrap();

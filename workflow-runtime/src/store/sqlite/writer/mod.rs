@@ -26,6 +26,7 @@ use self::late::{Late, Lent, Shown};
 use super::apply::{Tables, Work};
 use super::errors::sqlite_error;
 use super::lock::Watch;
+use super::moved;
 use super::notice::Board;
 use super::open::Opened;
 use super::transact::{Guard, Transacting};
@@ -240,6 +241,9 @@ fn run(opened: Opened, queued: &Receiver<Message>, shown: Shown) {
         lines.write(&mut tables, &mut late);
     }
     let gone = watch.check().is_err();
+    if !gone && !late.is_stalled() && tables.wait_for_disk(false).is_ok() {
+        moved::forget(&conn);
+    }
     watch.end();
     if gone {
         leave(&conn, &watch);
