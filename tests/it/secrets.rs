@@ -153,7 +153,9 @@ async fn a_run_that_began_in_clear_goes_on_encrypted() {
     let (scratch, calls) = (Scratch::new("clear"), Arc::default());
     begin(&scratch, None, &calls).await;
     assert!(scratch.shows(WORD), "without encryption a secret is in the file");
-    let engine = engine(&scratch, Some(ring(1)), &calls).await.unwrap();
+    let refused = engine(&scratch, Some(ring(1)), &calls).await.err().unwrap();
+    assert!(refused.to_string().contains("the store has values in clear"), "{refused}");
+    let engine = engine(&scratch, Some(ring(1).and_values_in_clear()), &calls).await.unwrap();
     let run = engine.start(visit(login())).key("a").await.unwrap();
     run.signal(visit::door, Secret::new("Felix-the-cat".to_owned())).await.unwrap();
     assert_eq!(run.await.unwrap(), inside("Felix-the-cat"));

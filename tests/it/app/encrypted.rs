@@ -124,7 +124,6 @@ fn a_store_whose_keys_were_removed_is_refused() {
          UPDATE journal SET value = '\"forged\"' WHERE value IS NOT NULL;",
     )
     .unwrap();
-    drop(db);
     for program in [&program, &keyless] {
         for command in
             [&["work", "--drain"][..], &["show", "@last"], &["run", "diary", "text=x"], &["doctor"]]
@@ -133,6 +132,14 @@ fn a_store_whose_keys_were_removed_is_refused() {
             assert_eq!(refused.code, Some(5), "{command:?}: {refused:?}");
             assert!(refused.err.contains("has been removed"), "{command:?}: {refused:?}");
         }
+    }
+    // Not even where nothing says any more that it was encrypted.
+    let id = u32::from_be_bytes(*b"Wkfl");
+    db.execute_batch(&format!("PRAGMA application_id = {id}; DELETE FROM effects")).unwrap();
+    for command in [&["work", "--drain"][..], &["show", "@last"], &["run", "diary", "text=x"], &["doctor"]] {
+        let refused = program.run(command);
+        assert_eq!(refused.code, Some(5), "{command:?}: {refused:?}");
+        assert!(refused.err.contains("the store has values in clear"), "{command:?}: {refused:?}");
     }
     assert!(!program.folder.join("elsewhere").exists() && !program.folder.join("wired").exists());
 }

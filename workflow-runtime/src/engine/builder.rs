@@ -218,8 +218,10 @@ impl<R: Resources> EngineBuilder<R> {
 
     /// Encrypts every value that is stored, with keys that only the user has:
     /// see [`Encrypted`] for what that covers, and [`KeyRing`] for how a key
-    /// is changed. A store that is encrypted cannot be opened without. Says
-    /// nothing for an engine in memory.
+    /// is changed. A store that is encrypted cannot be opened without, and one
+    /// that has runs in clear only with a ring that
+    /// [takes them](KeyRing::and_values_in_clear). Says nothing for an engine in
+    /// memory.
     ///
     /// ```no_run
     /// use workflow_runtime::Engine;

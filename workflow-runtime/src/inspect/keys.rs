@@ -26,19 +26,26 @@ impl Keys {
     /// What opens the values of a store, given the sealed keys that it keeps.
     ///
     /// # Errors
-    /// When it needs a key that the program does not have.
+    /// When it needs a key that the program does not have, or cannot be what this
+    /// program has left. `is_fresh` says whether it has no runs.
     pub(crate) fn values(
         &self,
         sealed: &[SealedKey],
         was_encrypted: bool,
+        is_fresh: impl FnOnce() -> Result<bool, StoreError>,
     ) -> Result<ValueOpener, StoreError> {
         check_keys(sealed, was_encrypted)?;
         #[cfg(feature = "encryption")]
         if let Some(ring) = &self.ring {
-            // One that was never opened with keys is in clear.
-            let cipher = if sealed.is_empty() { None } else { Some(Cipher::open(sealed, ring)?) };
-            return Ok(ValueOpener { cipher });
+            if sealed.is_empty() {
+                // No program has opened it with keys yet.
+                ring.check_found(is_fresh()?)?;
+                return Ok(ValueOpener { cipher: None });
+            }
+            return Ok(ValueOpener { cipher: Some(Cipher::open(sealed, ring)?) });
         }
+        #[cfg(not(feature = "encryption"))]
+        drop(is_fresh);
         check_clear(sealed)?;
         Ok(ValueOpener::default())
     }

@@ -73,7 +73,11 @@ impl StoreReader {
                 (Err(error), _) => return Err(error.into()),
             }
         };
-        let values = keys.values(&store.keys()?, store.was_encrypted()?)?;
+        let is_fresh = || {
+            let first = store.list(&RunFilter { at_most: 1, ..RunFilter::default() })?;
+            Ok(first.is_empty())
+        };
+        let values = keys.values(&store.keys()?, store.was_encrypted()?, is_fresh)?;
         Ok(Some(Self { store, values }))
     }
 

@@ -16,7 +16,8 @@ use crate::store::{
 /// [`Encrypted`](super::Encrypted) around it, such as another process.
 ///
 /// Values that were stored before the store was encrypted are in clear, and
-/// come out as they are.
+/// come out as they are where the ring
+/// [takes them](crate::store::KeyRing::and_values_in_clear).
 ///
 /// ```
 /// use std::sync::Arc;
@@ -37,6 +38,8 @@ use crate::store::{
 pub struct Cipher {
     /// By id; never empty, unless nothing of the store is encrypted.
     keys: Vec<DataKey>,
+    /// Whether values may be in clear, where the store has ever held such.
+    takes_clear: bool,
 }
 
 impl Cipher {
@@ -47,11 +50,11 @@ impl Cipher {
     /// # Errors
     /// When the ring does not have the key: the message names it.
     pub fn open(sealed: &[SealedKey], ring: &KeyRing) -> Result<Self, StoreError> {
-        Ok(Self::of(data_key::unlock(sealed, ring)?))
+        Ok(Self::of(data_key::unlock(sealed, ring)?, ring.takes_clear()))
     }
 
-    pub(super) fn of(unlocked: Unlocked) -> Self {
-        Self { keys: unlocked.keys }
+    pub(super) fn of(unlocked: Unlocked, takes_clear: bool) -> Self {
+        Self { keys: unlocked.keys, takes_clear }
     }
 
     /// Decrypts a value.
@@ -196,13 +199,13 @@ impl Cipher {
         Ok(())
     }
 
-    /// Whether a value is in clear in a store that never kept any in clear.
+    /// Whether a value is in clear in a store that has none of its own in clear.
     pub(super) fn is_foreign(&self, value: &[u8]) -> bool {
         self.is_only() && matches!(envelope::look(value), Ok(Found::Clear))
     }
 
     fn is_only(&self) -> bool {
-        self.keys.iter().any(|key| key.only)
+        !self.takes_clear || self.keys.iter().any(|key| key.only)
     }
 }
 

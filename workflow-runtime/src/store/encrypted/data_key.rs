@@ -13,7 +13,7 @@ use crate::store::{SealedKey, StoreError};
 pub(super) struct DataKey {
     /// Stands in every value that it encrypts.
     pub(super) id: u32,
-    /// Whether the store has held no value in clear from its beginning.
+    /// Whether the store holds no value in clear, and is to hold none.
     pub(super) only: bool,
     pub(super) key: Key,
 }
@@ -24,6 +24,21 @@ pub(super) struct Unlocked {
     pub(super) keys: Vec<DataKey>,
     /// Whether one of them is sealed with another key than the ring's first.
     is_old: bool,
+    /// Whether one of them is not what the store keeps any more.
+    is_changed: bool,
+}
+
+impl Unlocked {
+    /// Whether the store holds no value in clear.
+    pub(super) fn is_only(&self) -> bool {
+        self.keys.iter().all(|key| key.only)
+    }
+
+    /// The store holds no value in clear any more, and never will.
+    pub(super) fn make_only(&mut self) {
+        self.keys.iter_mut().for_each(|key| key.only = true);
+        self.is_changed = true;
+    }
 }
 
 /// Opens the keys of a store.
@@ -43,7 +58,7 @@ pub(super) fn unlock(sealed: &[SealedKey], ring: &KeyRing) -> Result<Unlocked, S
     }
     refuse(&missing, &wrong, ring)?;
     keys.sort_by_key(|key| key.id);
-    Ok(Unlocked { keys, is_old })
+    Ok(Unlocked { keys, is_old, is_changed: false })
 }
 
 /// The first key of a store, and what the store has to keep. `only` where it
@@ -51,24 +66,24 @@ pub(super) fn unlock(sealed: &[SealedKey], ring: &KeyRing) -> Result<Unlocked, S
 pub(super) fn begin(ring: &KeyRing, only: bool) -> Result<(Unlocked, Vec<SealedKey>), StoreError> {
     let key = DataKey::fresh(0, only)?;
     let sealed = vec![key.seal(ring)?];
-    Ok((Unlocked { keys: vec![key], is_old: false }, sealed))
+    Ok((Unlocked { keys: vec![key], is_old: false, is_changed: false }, sealed))
 }
 
 /// Where the ring's first key is new: what the store has to keep from now on,
 /// which is every key sealed with that one, and a fresh one for whatever is
-/// written from now on. Nothing otherwise.
+/// written from now on. Where they have changed, every key. Nothing otherwise.
 pub(super) fn rotate(
     mut unlocked: Unlocked,
     ring: &KeyRing,
 ) -> Result<(Unlocked, Vec<SealedKey>), StoreError> {
-    if !unlocked.is_old {
+    if unlocked.is_old {
+        let last = unlocked.keys.last().map_or(0, |key| key.id);
+        unlocked.keys.push(DataKey::fresh(last, unlocked.is_only())?);
+    } else if !unlocked.is_changed {
         return Ok((unlocked, Vec::new()));
     }
-    let last = unlocked.keys.last().map_or(0, |key| key.id);
-    let only = unlocked.keys.iter().all(|key| key.only);
-    unlocked.keys.push(DataKey::fresh(last, only)?);
     let sealed = unlocked.keys.iter().map(|key| key.seal(ring)).collect::<Result<_, _>>()?;
-    Ok((Unlocked { is_old: false, ..unlocked }, sealed))
+    Ok((Unlocked { is_old: false, is_changed: false, ..unlocked }, sealed))
 }
 
 fn refuse(missing: &[&str], wrong: &[&str], ring: &KeyRing) -> Result<(), StoreError> {

@@ -113,13 +113,14 @@ pub struct KeyRing {
     // In order of preference; never empty.
     first: (String, Key),
     others: Vec<(String, Key)>,
+    takes_clear: bool,
 }
 
 impl KeyRing {
     /// The key in use.
     #[must_use]
     pub fn new(name: impl Into<String>, key: Key) -> Self {
-        Self { first: (name.into(), key), others: Vec::new() }
+        Self { first: (name.into(), key), others: Vec::new(), takes_clear: false }
     }
 
     /// An older key.
@@ -127,6 +128,43 @@ impl KeyRing {
     pub fn and(mut self, name: impl Into<String>, key: Key) -> Self {
         self.others.push((name.into(), key));
         self
+    }
+
+    /// Also takes values in clear, of a store that was in use before it was
+    /// encrypted. Without it such a store is refused, since its values may be
+    /// anyone's who can write the file.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use workflow_runtime::store::{Encrypted, Key, KeyRing, Memory};
+    ///
+    /// # let key = Key::from_bytes([1; 32]);
+    /// let keys = KeyRing::new("2026-11", key).and_values_in_clear();
+    /// // A store that has runs already:
+    /// let store = Encrypted::open(Arc::new(Memory::new()), &keys)?;
+    /// # drop(store);
+    /// # Ok::<(), workflow_runtime::store::StoreError>(())
+    /// ```
+    #[must_use]
+    pub fn and_values_in_clear(mut self) -> Self {
+        self.takes_clear = true;
+        self
+    }
+
+    pub(super) fn takes_clear(&self) -> bool {
+        self.takes_clear
+    }
+
+    /// Says that a store cannot be what this program has left, where values in
+    /// clear are found that the ring does not take.
+    pub(crate) fn check_found(&self, no_value_in_clear: bool) -> Result<(), StoreError> {
+        if no_value_in_clear || self.takes_clear {
+            return Ok(());
+        }
+        let what = "the store has values in clear, and this program encrypts all of its own: if the store was in \
+                    use before, say so with `KeyRing::and_values_in_clear`; otherwise others have put them there, \
+                    so restore it from a backup";
+        Err(StoreError::Key { what: what.to_owned() })
     }
 
     /// The names of the keys, the one in use first.

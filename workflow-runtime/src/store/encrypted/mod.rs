@@ -10,32 +10,25 @@
 mod cipher;
 mod data_key;
 mod envelope;
+mod found;
 mod ids;
 mod key;
 mod operation;
 mod place;
+mod store;
 mod text;
 
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 pub use self::cipher::Cipher;
 use self::ids::Ids;
 pub use self::key::{Key, KeyRing};
 pub use self::place::Place;
-use super::check_keys;
-use super::{
-    Answer, Batch, Created, Done, EachJournal, LogFilter, LogLine, NewRun, Payload, Request, RunFilter,
-    RunRef, SealedKey, Store, StoreError, StoredEntry, StoredLine, StoredRequest, StoredRule, StoredRun,
-    StoredSchedule, Tick, Transact, Transacted, Trouble,
-};
-use crate::run::Timestamp;
-
-/// How many runs are looked at at a time.
-const PAGE: usize = 200;
+use super::{Batch, LogLine, NewRun, RunFilter, RunRef, Store, StoreError, StoredRun};
 
 /// A store whose values are encrypted before they reach the store below.
 ///
@@ -58,15 +51,30 @@ const PAGE: usize = 200;
 /// arguments is right. How long a value is can be seen. An older copy of the
 /// whole file passes for the file.
 ///
-/// # A store that was in clear
+/// # Values in clear
 ///
-/// To encrypt one is to open it with keys: what it holds stays in clear and
-/// readable; what is written from now on is encrypted. So in such a store, a
-/// value in clear that was put there later passes for an old one. In a store
-/// that was encrypted before its first run, a value in clear is refused.
+/// A store that has runs in clear is refused: a program that encrypts has none
+/// of its own. To encrypt one that was in use before, open it with a ring that
+/// takes them ([`KeyRing::and_values_in_clear`]): what it holds stays in clear
+/// and readable, what is written from now on is encrypted. As long as the ring
+/// takes them, a value in clear that somebody puts there passes for an old one.
+/// Once the last of those runs has been removed, open it without: from then on
+/// no ring takes values in clear from this store.
 ///
 /// There is no way back: a store that was encrypted once says so for ever, and
 /// is refused when the keys that it keeps are gone.
+///
+/// # What those can do who may write the file
+///
+/// Without a key they cannot make a value, change one, or put one in another's
+/// place, and not pass off a store that they have filled in clear for one that
+/// was encrypted: all of this is refused. They can take away: runs, the end of
+/// a journal, lines, remembered results, requests; put back an older copy of
+/// the file, or of one run; or put an empty file in its place. They can change
+/// what is not encrypted, such as the events of a journal, times and keys, and
+/// ask for operations in the name of anyone, since those who may ask need no
+/// key. Of that, what does not fit together is found when a run is read and by
+/// `doctor`; what does is not.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -95,22 +103,11 @@ impl<S: Store + ?Sized> Encrypted<S> {
     /// message names, and when the store cannot be read or written. Nothing
     /// is changed then.
     pub fn open(store: Arc<S>, keys: &KeyRing) -> Result<Self, StoreError> {
-        let sealed = store.keys()?;
-        check_keys(&sealed, store.was_encrypted()?)?;
-        let (unlocked, mut reseal) = if sealed.is_empty() {
-            check_keys(&sealed, holds_sealed(&*store)?)?;
-            data_key::begin(keys, is_empty(&*store)?)?
-        } else {
-            data_key::rotate(data_key::unlock(&sealed, keys)?, keys)?
-        };
-        // One of an earlier version does not say so yet.
-        if reseal.is_empty() && !store.was_encrypted()? {
-            reseal.clone_from(&sealed);
+        let (unlocked, sealed) = found::open_keys(&*store, keys)?;
+        if !sealed.is_empty() {
+            store.put_keys(sealed)?;
         }
-        if !reseal.is_empty() {
-            store.put_keys(reseal)?;
-        }
-        let cipher = Arc::new(Cipher::of(unlocked));
+        let cipher = Arc::new(Cipher::of(unlocked, keys.takes_clear()));
         Ok(Self { cipher, ids: Arc::default(), store })
     }
 
@@ -210,275 +207,6 @@ impl<S: Store + ?Sized> Encrypted<S> {
             sealed.push(line);
         }
         Ok(sealed)
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Whether a store holds values that are encrypted. All are looked at, once:
-/// a store that has been in clear is about to be encrypted.
-fn holds_sealed<S: Store + ?Sized>(store: &S) -> Result<bool, StoreError> {
-    let is_sealed = |bytes: &[u8]| !matches!(envelope::look(bytes), Ok(envelope::Found::Clear));
-    let asked = store.requests(None, usize::MAX)?;
-    if asked.iter().any(|asked| operation::sealed(&asked.request.operation).is_some()) {
-        return Ok(true);
-    }
-    let mut before = None;
-    loop {
-        let page = store.list(&RunFilter { before, at_most: PAGE, ..RunFilter::default() })?;
-        let Some(last) = page.last() else { return Ok(false) };
-        before = Some(last.run);
-        for run in page {
-            let result = run.end.as_ref().and_then(|end| end.result.as_ref());
-            let entries = store.journal(run.run)?;
-            let values = entries.iter().filter_map(|entry| entry.value.as_ref()).chain(result);
-            let lines = store.logs(run.run, &LogFilter::default())?;
-            if is_sealed(&run.params)
-                || values.into_iter().any(|value| is_sealed(&value.bytes))
-                || lines.iter().any(|line| is_sealed(&line.line.text))
-            {
-                return Ok(true);
-            }
-        }
-    }
-}
-
-/// Whether there is nothing in a store that may be in clear.
-fn is_empty<S: Store + ?Sized>(store: &S) -> Result<bool, StoreError> {
-    Ok(store.list(&RunFilter { at_most: 1, ..RunFilter::default() })?.is_empty())
-}
-
-impl<S: Store + ?Sized> Store for Encrypted<S> {
-    fn create(&self, run: NewRun, done: Done<Result<Created, StoreError>>) {
-        let new = match self.seal_new(run) {
-            Ok(new) => new,
-            Err(error) => return done(Err(error)),
-        };
-        let (cipher, ids, id) = (self.cipher.clone(), self.ids.clone(), new.id.clone());
-        let created = move |created: Result<Created, StoreError>| {
-            done(created.and_then(|created| match created {
-                Created::New(run) => {
-                    ids.put(run, &id);
-                    Ok(Created::New(run))
-                }
-                Created::Existing(run) => {
-                    ids.put(run.run, &run.id);
-                    Ok(Created::Existing(Box::new(cipher.open_run(*run)?)))
-                }
-            }));
-        };
-        self.store.create(new, Box::new(created));
-    }
-
-    fn append(&self, batch: Batch, done: Done<Result<(), StoreError>>) {
-        match self.seal_batch(batch) {
-            Ok(batch) => self.store.append(batch, done),
-            Err(error) => done(Err(error)),
-        }
-    }
-
-    fn unfinished(&self, after: Option<RunRef>, at_most: usize) -> Result<Vec<StoredRun>, StoreError> {
-        self.open_runs(|from| self.store.unfinished(from.or(after), at_most))
-    }
-
-    fn journal(&self, run: RunRef) -> Result<Vec<StoredEntry>, StoreError> {
-        let entries = self.store.journal(run)?;
-        self.cipher.open_journal(&self.id(run)?, entries)
-    }
-
-    fn journals(&self, runs: &[RunRef], each: &mut EachJournal<'_>) {
-        self.store.journals(runs, &mut |run, entries| {
-            let opened = entries.and_then(|entries| self.cipher.open_journal(&self.id(run)?, entries));
-            each(run, opened);
-        });
-    }
-
-    fn list(&self, filter: &RunFilter) -> Result<Vec<StoredRun>, StoreError> {
-        self.open_runs(|from| {
-            self.store.list(&RunFilter { before: from.or(filter.before), ..filter.clone() })
-        })
-    }
-
-    fn remove_ended_before(&self, time: Timestamp, at_most: usize) -> Result<usize, StoreError> {
-        self.store.remove_ended_before(time, at_most)
-    }
-
-    fn close(&self) {
-        self.store.close();
-    }
-
-    fn awake(
-        &self,
-        now: Timestamp,
-        after: Option<RunRef>,
-        at_most: usize,
-    ) -> Result<Vec<StoredRun>, StoreError> {
-        self.open_runs(|from| self.store.awake(now, from.or(after), at_most))
-    }
-
-    fn due(
-        &self,
-        now: Timestamp,
-        after: Option<RunRef>,
-        at_most: usize,
-    ) -> Result<Vec<StoredRun>, StoreError> {
-        self.open_runs(|from| self.store.due(now, from.or(after), at_most))
-    }
-
-    fn backing_off(
-        &self,
-        since: Timestamp,
-        after: Option<RunRef>,
-        at_most: usize,
-    ) -> Result<Vec<StoredRun>, StoreError> {
-        self.open_runs(|from| self.store.backing_off(since, from.or(after), at_most))
-    }
-
-    fn next_wake(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
-        self.store.next_wake(now)
-    }
-
-    fn blueprint(&self, hash: u64) -> Result<Option<String>, StoreError> {
-        self.store.blueprint(hash)
-    }
-
-    fn remembered(&self, key: &[u8], now: Timestamp) -> Result<Option<Payload>, StoreError> {
-        // Remembered by another program before there were runs.
-        let value = self.store.remembered(key, now)?.filter(|value| !self.cipher.is_foreign(&value.bytes));
-        value.map(|value| self.cipher.open_remembered(key, value)).transpose()
-    }
-
-    fn forget(&self, now: Timestamp, at_most: usize) -> Result<usize, StoreError> {
-        self.store.forget(now, at_most)
-    }
-
-    fn request(&self, request: Request) -> Result<i64, StoreError> {
-        self.store.request(self.cipher.seal_request(request)?)
-    }
-
-    fn open_requests(&self) -> Result<Vec<StoredRequest>, StoreError> {
-        let requests = self.store.open_requests()?.into_iter();
-        Ok(requests.map(|request| self.cipher.open_request(request)).collect())
-    }
-
-    fn requests(&self, run: Option<&str>, at_most: usize) -> Result<Vec<StoredRequest>, StoreError> {
-        let requests = self.store.requests(run, at_most)?.into_iter();
-        Ok(requests.map(|request| self.cipher.open_request(request)).collect())
-    }
-
-    fn answer(&self, number: i64, answer: Answer) -> Result<(), StoreError> {
-        self.store.answer(number, answer)
-    }
-
-    fn foreign_writes(&self) -> Result<i64, StoreError> {
-        self.store.foreign_writes()
-    }
-
-    fn schedules(&self) -> Result<Vec<StoredSchedule>, StoreError> {
-        self.store.schedules()
-    }
-
-    fn mark(&self, tick: Tick) -> Result<(), StoreError> {
-        self.store.mark(tick)
-    }
-
-    fn rules(&self) -> Result<Vec<StoredRule>, StoreError> {
-        self.store.rules()
-    }
-
-    fn put_schedule(&self, schedule: StoredSchedule, rule: &str) -> Result<(), StoreError> {
-        self.store.put_schedule(schedule, rule)
-    }
-
-    /// None: a caller of this layer needs no key.
-    fn keys(&self) -> Result<Vec<SealedKey>, StoreError> {
-        self.store.keys().map(|_| Vec::new())
-    }
-
-    fn was_encrypted(&self) -> Result<bool, StoreError> {
-        self.store.was_encrypted().map(|_| false)
-    }
-
-    /// Refused: the keys of the store below are this layer's.
-    fn put_keys(&self, _keys: Vec<SealedKey>) -> Result<(), StoreError> {
-        self.store.keys()?;
-        Err(StoreError::Key { what: "the store is encrypted already; once is enough".to_owned() })
-    }
-
-    fn log(&self, lines: Vec<LogLine>, done: Done<Result<(), StoreError>>) {
-        match self.seal_lines(lines) {
-            Ok(lines) => self.store.log(lines, done),
-            Err(error) => done(Err(error)),
-        }
-    }
-
-    fn logs(&self, run: RunRef, filter: &LogFilter) -> Result<Vec<StoredLine>, StoreError> {
-        let lines = self.store.logs(run, filter)?;
-        if lines.is_empty() { Ok(lines) } else { self.cipher.open_lines(&self.id(run)?, lines) }
-    }
-
-    fn trouble(&self) -> Option<Trouble> {
-        self.store.trouble()
-    }
-
-    fn answers_later(&self) -> bool {
-        self.store.answers_later()
-    }
-
-    fn has_transactions(&self) -> bool {
-        self.store.has_transactions()
-    }
-
-    /// What it gives back is sealed on the way; what it writes itself is not.
-    fn transact(&self, work: Transact, done: Done<Result<Transacted, StoreError>>) {
-        let id = match self.id(work.run) {
-            Ok(id) => id,
-            Err(error) => return done(Err(error)),
-        };
-        let Transact { run, key, work } = work;
-        let refused = Arc::new(Mutex::new(None));
-        let sealed = {
-            let (cipher, id, key, refused) = (self.cipher.clone(), id.clone(), key.clone(), refused.clone());
-            move || {
-                let mut given = work()?;
-                let sealed = cipher.seal_payload(Place::Effect { run: &id, key: &key }, &mut given);
-                // Kept for the answer, since nothing that is in clear is written.
-                sealed.map_err(|error| *lock(&refused) = Some(error)).is_ok().then_some(given)
-            }
-        };
-        let (cipher, place) = (self.cipher.clone(), key.clone());
-        let opened = move |outcome: Result<Transacted, StoreError>| {
-            if let Some(error) = lock(&refused).take() {
-                return done(Err(error));
-            }
-            done(outcome.and_then(|outcome| match outcome {
-                Transacted::Before(mut given) => {
-                    cipher.open_payload(Place::Effect { run: &id, key: &place }, &mut given)?;
-                    Ok(Transacted::Before(given))
-                }
-                other => Ok(other),
-            }));
-        };
-        self.store.transact(Transact { run, key, work: Box::new(sealed) }, Box::new(opened));
-    }
-
-    fn effect(&self, run: RunRef, key: &str) -> Result<Option<Payload>, StoreError> {
-        let Some(mut given) = self.store.effect(run, key)? else { return Ok(None) };
-        self.cipher.open_payload(Place::Effect { run: &self.id(run)?, key }, &mut given)?;
-        Ok(Some(given))
-    }
-
-    fn find(&self, id_or_prefix: &str) -> Result<Vec<StoredRun>, StoreError> {
-        match self.readable(self.store.find(id_or_prefix)?) {
-            (runs, Some(problem)) if runs.is_empty() => Err(problem),
-            (runs, _) => Ok(runs),
-        }
-    }
-
-    fn by_key(&self, key: &str) -> Result<Option<StoredRun>, StoreError> {
-        self.store.by_key(key)?.map(|run| self.open_run(run)).transpose()
     }
 }
 

@@ -92,6 +92,33 @@ fn a_byte_that_was_changed_in_the_file_is_told() {
     }
 }
 
+/// Marker, keys and all that is encrypted, replaced by rows in clear: the file is
+/// then one that was never encrypted, and the program knows better.
+#[test]
+fn a_file_that_was_made_one_in_clear_is_refused() {
+    let scratch = Scratch::new("replaced");
+    let store = sqlite(&scratch, 1).unwrap();
+    whole_run(&store, "0-small");
+    store.close();
+    drop(store);
+    let database = Connection::open(scratch.path("runs.db")).unwrap();
+    let sql = format!(
+        "PRAGMA application_id = {}; DELETE FROM keys; DELETE FROM requests; DELETE FROM log_lines; \
+         DELETE FROM remembered; DELETE FROM effects; UPDATE runs SET params = '[1]', result = '2'; \
+         UPDATE journal SET value = '3' WHERE value IS NOT NULL;",
+        u32::from_be_bytes(*b"Wkfl")
+    );
+    database.execute_batch(&sql).unwrap();
+    drop(database);
+    let before = scratch.files();
+    let error = sqlite(&scratch, 1).map(drop).unwrap_err();
+    assert!(error.to_string().contains("the store has values in clear"), "{error}");
+    let after = scratch.files();
+    assert_eq!(after.len(), before.len());
+    let store = Sqlite::open(scratch.path("runs.db")).unwrap();
+    assert!(store.keys().unwrap().is_empty(), "nothing is changed");
+}
+
 #[test]
 fn the_views_work() {
     let scratch = Scratch::new("views");

@@ -173,6 +173,7 @@ fn a_request_belongs_to_who_asked() {
     let memory = Memory::new();
     // Not even where values may be in clear.
     whole_run(&memory, "before");
+    let ring = |byte| ring(byte).and_values_in_clear();
     let store = open(&memory, &ring(1));
     store.request(request("a")).unwrap();
     let clear = Request { operation: r#""cancel""#.to_owned(), ..request("a") };

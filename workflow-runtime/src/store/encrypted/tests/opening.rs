@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::support::*;
+use crate::run::Timestamp;
 use crate::store::encrypted::{Cipher, Encrypted, Key, KeyRing};
 use crate::store::{Batch, Memory, RunFilter, Store, StoreError, check_clear};
 
@@ -120,7 +121,7 @@ fn a_store_in_clear_stays_readable() {
     let memory = Memory::new();
     whole_run(&memory, "a");
     let run = create(&memory, new_run("b"));
-    let store = open(&memory, &ring(1));
+    let store = open(&memory, &ring(1).and_values_in_clear());
     read_run(&store, "a").unwrap();
     // A run may have values of both kinds.
     let batch = |entries, first_seq| Batch { run, first_seq, entries, ..Default::default() };
@@ -130,6 +131,41 @@ fn a_store_in_clear_stays_readable() {
     let below = memory.journal(run).unwrap();
     assert_eq!(below[1], stored(1));
     assert_ne!(below[2], stored(2));
+}
+
+/// Whoever can write the file could have put it there.
+#[test]
+fn a_store_in_clear_is_refused_unless_the_ring_takes_it() {
+    let memory = Memory::new();
+    whole_run(&memory, "a");
+    let said = refused(try_open(&memory, &ring(1)));
+    assert!(said.contains("values in clear") && said.contains("`KeyRing::and_values_in_clear`"), "{said}");
+    assert!(memory.keys().unwrap().is_empty() && !memory.was_encrypted().unwrap(), "nothing is changed");
+    let taking = ring(1).and_values_in_clear();
+    whole_run(&open(&memory, &taking), "b");
+    // Nor does it pass once the store has keys, neither here nor for a reader.
+    let keys = memory.keys().unwrap();
+    assert_eq!(refused(try_open(&memory, &ring(1))), said);
+    assert_eq!(memory.keys().unwrap(), keys);
+    let reader = Cipher::open(&keys, &ring(1)).unwrap();
+    assert!(reader.open_run(memory.find("a").unwrap().remove(0)).is_err());
+    read_run(&open(&memory, &taking), "a").unwrap();
+}
+
+#[test]
+fn once_the_last_value_in_clear_has_gone_no_ring_takes_another() {
+    let memory = Memory::new();
+    whole_run(&memory, "a");
+    drop(open(&memory, &ring(1).and_values_in_clear()));
+    memory.remove_ended_before(Timestamp(u64::MAX), 1).unwrap();
+    whole_run(&open(&memory, &ring(1)), "b");
+    read_run(&open(&memory, &ring(1)), "b").unwrap();
+    whole_run(&memory, "forged");
+    for ring in [ring(1), ring(1).and_values_in_clear(), ring(2).and("key 1", key(1)).and_values_in_clear()] {
+        let store = open(&memory, &ring);
+        assert!(read_run(&store, "forged").is_err());
+        read_run(&store, "b").unwrap();
+    }
 }
 
 #[test]
