@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use workflow_runtime::run::Timestamp;
 use workflow_runtime::store::{
     Answer, Batch, Created, Done, Layer, LogLine, Memory, NewRun, RunFilter, RunRef, Store, StoreError,
-    StoredEntry, StoredRequest, StoredRun,
+    StoredEntry, StoredRequest, StoredRun, Unfinished,
 };
 
 /// What happens to a write.
@@ -256,11 +256,20 @@ impl Layer for FailingStore {
         self.write(done, |done| self.memory.append(batch, done));
     }
 
-    fn unfinished(&self, after: Option<RunRef>, at_most: usize) -> Result<Vec<StoredRun>, StoreError> {
-        if self.plan.lock().unwrap().unfinished_fails {
-            return Err(broken());
+    fn unfinished_where(
+        &self,
+        which: Unfinished,
+        after: Option<RunRef>,
+        at_most: usize,
+    ) -> Result<Vec<StoredRun>, StoreError> {
+        match which {
+            Unfinished::All | Unfinished::Awake(_) if self.plan.lock().unwrap().unfinished_fails => {
+                return Err(broken());
+            }
+            Unfinished::Due(_) => self.look()?,
+            _ => {}
         }
-        Ok(self.rewritten(self.memory.unfinished(after, at_most)?))
+        Ok(self.rewritten(self.memory.unfinished_where(which, after, at_most)?))
     }
 
     fn journal(&self, run: RunRef) -> Result<Vec<StoredEntry>, StoreError> {
@@ -285,28 +294,6 @@ impl Layer for FailingStore {
 
     fn list(&self, filter: &RunFilter) -> Result<Vec<StoredRun>, StoreError> {
         Ok(self.rewritten(self.memory.list(filter)?))
-    }
-
-    fn awake(
-        &self,
-        now: Timestamp,
-        after: Option<RunRef>,
-        at_most: usize,
-    ) -> Result<Vec<StoredRun>, StoreError> {
-        if self.plan.lock().unwrap().unfinished_fails {
-            return Err(broken());
-        }
-        Ok(self.rewritten(self.memory.awake(now, after, at_most)?))
-    }
-
-    fn due(
-        &self,
-        now: Timestamp,
-        after: Option<RunRef>,
-        at_most: usize,
-    ) -> Result<Vec<StoredRun>, StoreError> {
-        self.look()?;
-        self.memory.due(now, after, at_most)
     }
 
     fn next_wake(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use workflow_runtime::run::{RunState, Timestamp};
-use workflow_runtime::store::{Batch, Done, Layer, Memory, Sleep, Store, StoreError, StoredRun};
+use workflow_runtime::store::{Batch, Done, Layer, Memory, Sleep, Store, StoreError, StoredRun, Unfinished};
 use workflow_runtime::testing::block_on;
 use workflow_runtime::{By, Context, Engine, Operation, StepError, doctor, task, workflow};
 
@@ -110,7 +110,7 @@ impl Layer for Told {
 
 /// The runs that are not asleep.
 fn awake(store: &Memory) -> usize {
-    store.awake(Timestamp(0), None, 99).unwrap().len()
+    store.unfinished_where(Unfinished::Awake(Timestamp(0)), None, 99).unwrap().len()
 }
 
 /// Lets everything happen that does not wait.

@@ -15,7 +15,12 @@ const LINKS: usize = 32;
 
 /// A text of the user's.
 pub(crate) fn words(text: &(impl Display + ?Sized)) -> String {
-    let mut bounded = Bounded::new(LONGEST);
+    short(text, LONGEST)
+}
+
+/// A text of which so many bytes are kept.
+pub(crate) fn short(text: &(impl Display + ?Sized), limit: usize) -> String {
+    let mut bounded = Bounded::new(limit);
     // What cannot be written to its end is kept as far as it goes.
     let _ = write!(bounded, "{text}");
     bounded.end()

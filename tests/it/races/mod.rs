@@ -17,7 +17,7 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::task::JoinHandle;
 use workflow_runtime::run::RunState;
-use workflow_runtime::store::{Store, StoredRun};
+use workflow_runtime::store::{Store, StoredRun, Unfinished};
 use workflow_runtime::{AnyRun, By, Engine, Operation, task, workflow};
 
 use crate::failing_store::FailingStore;
@@ -78,7 +78,14 @@ async fn asleep(engine: &Engine, store: &FailingStore) -> String {
 /// Waits until the run sleeps and is here no more: a reader has to read it.
 async fn left(store: &FailingStore, id: &str) {
     let now = workflow_runtime::run::Timestamp(0);
-    let is_awake = || store.memory.awake(now, None, 99).unwrap().iter().any(|run| run.id == id);
+    let is_awake = || {
+        store
+            .memory
+            .unfinished_where(Unfinished::Awake(now), None, 99)
+            .unwrap()
+            .iter()
+            .any(|run| run.id == id)
+    };
     until("it sleeps", || !is_awake()).await;
     // Letting go follows the commit, on a task of its own.
     tokio::time::sleep(Duration::from_millis(50)).await;

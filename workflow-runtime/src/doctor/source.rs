@@ -2,7 +2,8 @@
 
 use crate::run::Timestamp;
 use crate::store::{
-    RunFilter, RunRef, SealedKey, Store, StoreError, StoredEntry, StoredRun, StoredSchedule, Visitor,
+    RunFilter, RunRef, SealedKey, Store, StoreError, StoredEntry, StoredRun, StoredSchedule, Unfinished,
+    Visitor,
 };
 
 /// What can be examined: every [`Store`], and a [`Visitor`] of one that
@@ -69,7 +70,7 @@ impl<S: Store + ?Sized> Source for S {
 
     fn is_awake(&self, run: RunRef, at: Timestamp) -> Result<Option<bool>, StoreError> {
         // The first that follows the number before is this one, if any is.
-        let awake = self.awake(at, run.0.checked_sub(1).map(RunRef), 1)?;
+        let awake = self.unfinished_where(Unfinished::Awake(at), run.0.checked_sub(1).map(RunRef), 1)?;
         Ok(Some(awake.first().is_some_and(|awake| awake.run == run)))
     }
 }

@@ -5,7 +5,7 @@ use super::reader::StoreReader;
 use crate::run::Timestamp;
 use crate::store::{
     Answer, Batch, Created, Done, NewRun, Payload, Request, RunFilter, RunRef, SealedKey, Store, StoreError,
-    StoredEntry, StoredRequest, StoredRule, StoredRun, StoredSchedule, Tick,
+    StoredEntry, StoredRequest, StoredRule, StoredRun, StoredSchedule, Tick, Unfinished,
 };
 
 /// A store with its values in clear, which refuses whatever would change it.
@@ -22,8 +22,16 @@ fn refused<T>() -> Result<T, StoreError> {
 }
 
 impl Store for ReadOnly {
-    fn unfinished(&self, after: Option<RunRef>, at_most: usize) -> Result<Vec<StoredRun>, StoreError> {
-        self.opened(self.0.store.unfinished(after, at_most)?)
+    fn unfinished_where(
+        &self,
+        which: Unfinished,
+        after: Option<RunRef>,
+        at_most: usize,
+    ) -> Result<Vec<StoredRun>, StoreError> {
+        match which {
+            Unfinished::All => self.opened(self.0.store.unfinished(after, at_most)?),
+            _ => refused(),
+        }
     }
 
     fn journal(&self, run: RunRef) -> Result<Vec<StoredEntry>, StoreError> {
@@ -50,18 +58,6 @@ impl Store for ReadOnly {
     fn close(&self) {}
 
     // What is not asked of a store that is only looked at.
-
-    fn awake(&self, _: Timestamp, _: Option<RunRef>, _: usize) -> Result<Vec<StoredRun>, StoreError> {
-        refused()
-    }
-
-    fn due(&self, _: Timestamp, _: Option<RunRef>, _: usize) -> Result<Vec<StoredRun>, StoreError> {
-        refused()
-    }
-
-    fn backing_off(&self, _: Timestamp, _: Option<RunRef>, _: usize) -> Result<Vec<StoredRun>, StoreError> {
-        refused()
-    }
 
     fn next_wake(&self, _: Timestamp) -> Result<Option<Timestamp>, StoreError> {
         refused()

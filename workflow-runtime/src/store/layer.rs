@@ -3,7 +3,7 @@
 use super::{
     Answer, Batch, Created, Done, LogFilter, LogLine, NewRun, Payload, Request, RunFilter, RunRef, SealedKey,
     Store, StoreError, StoredEntry, StoredLine, StoredRequest, StoredRule, StoredRun, StoredSchedule, Tick,
-    Transact, Transacted, Trouble,
+    Transact, Transacted, Trouble, Unfinished,
 };
 use crate::run::Timestamp;
 
@@ -62,24 +62,17 @@ macro_rules! layer {
     };
 }
 
-// Without `journals`, so that it asks a layer's own `journal`.
+// Without what a store does by others of these, so that it asks the layer's own.
 layer! {
     fn create(&self, run: NewRun, done: Done<Result<Created, StoreError>>);
     fn append(&self, batch: Batch, done: Done<Result<(), StoreError>>);
-    fn unfinished(&self, after: Option<RunRef>, at_most: usize) -> Result<Vec<StoredRun>, StoreError>;
+    fn unfinished_where(
+        &self, which: Unfinished, after: Option<RunRef>, at_most: usize
+    ) -> Result<Vec<StoredRun>, StoreError>;
     fn journal(&self, run: RunRef) -> Result<Vec<StoredEntry>, StoreError>;
     fn list(&self, filter: &RunFilter) -> Result<Vec<StoredRun>, StoreError>;
     fn remove_ended_before(&self, time: Timestamp, at_most: usize) -> Result<usize, StoreError>;
     fn close(&self);
-    fn awake(
-        &self, now: Timestamp, after: Option<RunRef>, at_most: usize
-    ) -> Result<Vec<StoredRun>, StoreError>;
-    fn due(
-        &self, now: Timestamp, after: Option<RunRef>, at_most: usize
-    ) -> Result<Vec<StoredRun>, StoreError>;
-    fn backing_off(
-        &self, since: Timestamp, after: Option<RunRef>, at_most: usize
-    ) -> Result<Vec<StoredRun>, StoreError>;
     fn next_wake(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError>;
     fn blueprint(&self, hash: u64) -> Result<Option<String>, StoreError>;
     fn remembered(&self, key: &[u8], now: Timestamp) -> Result<Option<Payload>, StoreError>;

@@ -42,7 +42,7 @@ pub use lines::{LogFilter, LogLevel, LogLine, StoredLine};
 pub use memory::Memory;
 pub use model::{
     Answer, Batch, Created, Entry, NewRun, Parent, Remembered, Request, RunEnd, RunFilter, RunRef, SealedKey,
-    Sleep, StepChange, StoredEntry, StoredRequest, StoredRule, StoredRun, StoredSchedule, Tick,
+    Sleep, StepChange, StoredEntry, StoredRequest, StoredRule, StoredRun, StoredSchedule, Tick, Unfinished,
 };
 pub use sqlite::{Durability, Owner, Sqlite, SqliteOptions, Visitor};
 #[cfg(feature = "app")]
@@ -102,16 +102,29 @@ pub trait Store: Send + Sync + 'static {
     /// says so, in one transaction.
     fn append(&self, batch: Batch, done: Done<Result<(), StoreError>>);
 
-    /// The runs that have not ended, the oldest first: at most `at_most` of
-    /// them, from the one that follows `after` on.
+    /// The runs that have not ended, or some of them, the oldest first: at most
+    /// `at_most` of them, from the one that follows `after` on.
     ///
     /// One run that cannot be read does not hide the others: it is left out
-    /// and logged, here as in [`awake`](Self::awake) and [`list`](Self::list).
-    /// Who asks for that very run is told.
+    /// and logged, here as in [`list`](Self::list). Who asks for that very run
+    /// is told.
     ///
     /// # Errors
     /// When the store cannot be read.
-    fn unfinished(&self, after: Option<RunRef>, at_most: usize) -> Result<Vec<StoredRun>, StoreError>;
+    fn unfinished_where(
+        &self,
+        which: Unfinished,
+        after: Option<RunRef>,
+        at_most: usize,
+    ) -> Result<Vec<StoredRun>, StoreError>;
+
+    /// [All](Unfinished::All) of them.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn unfinished(&self, after: Option<RunRef>, at_most: usize) -> Result<Vec<StoredRun>, StoreError> {
+        self.unfinished_where(Unfinished::All, after, at_most)
+    }
 
     /// The journal of a run, from its first entry to its last.
     ///
@@ -149,46 +162,6 @@ pub trait Store: Send + Sync + 'static {
     /// store. Whatever is asked afterwards is [`StoreError::Closed`]. Closing
     /// twice is closing once; dropping a store closes it.
     fn close(&self);
-
-    /// The unfinished runs that do not sleep, or whose sleep is over at `now`,
-    /// the oldest first: at most `at_most` of them, from the one that follows
-    /// `after` on.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    fn awake(
-        &self,
-        now: Timestamp,
-        after: Option<RunRef>,
-        at_most: usize,
-    ) -> Result<Vec<StoredRun>, StoreError>;
-
-    /// The unfinished runs that sleep and whose sleep is over at `now`, the
-    /// oldest first: at most `at_most` of them, from the one that follows
-    /// `after` on.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    fn due(
-        &self,
-        now: Timestamp,
-        after: Option<RunRef>,
-        at_most: usize,
-    ) -> Result<Vec<StoredRun>, StoreError>;
-
-    /// The unfinished runs that sleep until another attempt of one of their
-    /// steps ([`Sleep::Backoff`]) and have done so since a time later than
-    /// `since`, the oldest first: at most `at_most` of them, from the one that
-    /// follows `after` on.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    fn backing_off(
-        &self,
-        since: Timestamp,
-        after: Option<RunRef>,
-        at_most: usize,
-    ) -> Result<Vec<StoredRun>, StoreError>;
 
     /// When, later than `now`, the next sleeping run wants to be woken. `None`
     /// when all that sleep have to be woken.

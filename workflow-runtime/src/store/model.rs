@@ -147,6 +147,20 @@ pub enum Sleep {
     },
 }
 
+/// Which of the runs that have not ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unfinished {
+    /// All of them.
+    All,
+    /// Those that do not sleep, or whose sleep is over at this time.
+    Awake(Timestamp),
+    /// Those that sleep, and whose sleep is over at this time.
+    Due(Timestamp),
+    /// Those that sleep until another attempt of one of their steps
+    /// ([`Sleep::Backoff`]), and have done so since a time later than this one.
+    BackingOff(Timestamp),
+}
+
 /// A result that later runs may use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Remembered {

@@ -14,7 +14,7 @@ use crate::engine::schedules::{advance_backfills, load_backfills};
 use crate::engine::shared::Core;
 use crate::error::Error;
 use crate::run::RunState;
-use crate::store::{Batch, RunFilter, Sleep, Store, StoreError, StoredEntry, StoredRun};
+use crate::store::{Batch, RunFilter, Sleep, Store, StoreError, StoredEntry, StoredRun, Unfinished};
 use crate::task::definition::Graph;
 
 /// How many runs are read at a time when an engine starts: few at first, so
@@ -223,7 +223,7 @@ fn recover_all(
     };
     let (mut after, mut at_most) = (None, FIRST_PAGE);
     loop {
-        let page = store.awake(core.clock.now(), after, at_most)?;
+        let page = store.unfinished_where(Unfinished::Awake(core.clock.now()), after, at_most)?;
         let Some(last) = page.last() else { break };
         after = Some(last.run);
         at_most = PAGE.min(2 * at_most);

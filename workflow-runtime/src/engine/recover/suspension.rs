@@ -12,7 +12,7 @@ use crate::engine::registry::Registry;
 use crate::engine::shared::Core;
 use crate::engine::time::{TimerId, When};
 use crate::run::{Action, RunState, StepState, Timestamp, Wait};
-use crate::store::{Sleep, Store, StoreError};
+use crate::store::{Sleep, Store, StoreError, Unfinished};
 
 /// A wait that is shorter than this is not worth falling asleep for.
 const NAP: Duration = Duration::from_secs(1);
@@ -92,7 +92,7 @@ fn wake_backing_off(
 ) -> Result<(), StoreError> {
     let mut last = None;
     loop {
-        let page = store.backing_off(since, last, PAGE)?;
+        let page = store.unfinished_where(Unfinished::BackingOff(since), last, PAGE)?;
         let Some(end) = page.last() else { return Ok(()) };
         last = Some(end.run);
         for stored in page {
@@ -144,7 +144,7 @@ fn wake_due(
 ) -> Result<Option<Timestamp>, StoreError> {
     let mut last = None;
     loop {
-        let page = store.due(now, last, PAGE)?;
+        let page = store.unfinished_where(Unfinished::Due(now), last, PAGE)?;
         let Some(end) = page.last() else { break };
         last = Some(end.run);
         for stored in page {

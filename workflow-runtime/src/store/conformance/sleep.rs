@@ -3,7 +3,7 @@
 use super::Bench;
 use super::support::{append, at, batch, create, ending, ids, new_run, only};
 use crate::run::{RunState, Timestamp};
-use crate::store::{Batch, RunRef, Sleep, Store};
+use crate::store::{Batch, RunRef, Sleep, Store, Unfinished};
 
 /// Puts a run to sleep, or wakes it, without an entry.
 fn sleep(store: &dyn Store, run: RunRef, seq: u64, sleep: Sleep) {
@@ -13,7 +13,7 @@ fn sleep(store: &dyn Store, run: RunRef, seq: u64, sleep: Sleep) {
 pub(super) fn sleeping_runs_are_not_awake(bench: &Bench<'_>) {
     let store = bench.open();
     let runs = ["a", "b", "c", "d"].map(|id| create(&*store, new_run(id)));
-    let awake = |second| ids(store.awake(at(second), None, 10).unwrap());
+    let awake = |second| ids(store.unfinished_where(Unfinished::Awake(at(second)), None, 10).unwrap());
     assert_eq!((awake(0).len(), store.next_wake(Timestamp(0)).unwrap()), (4, None));
     sleep(&*store, runs[1], 0, Sleep::Until(Some(at(20))));
     sleep(&*store, runs[2], 0, Sleep::Until(None));
@@ -21,7 +21,7 @@ pub(super) fn sleeping_runs_are_not_awake(bench: &Bench<'_>) {
     assert_eq!(awake(9), ["a"]);
     assert_eq!(awake(10), ["a", "d"], "it wakes at its time, not after it");
     assert_eq!(awake(1_000_000), ["a", "b", "d"], "one waits for somebody");
-    let due = |second, after| ids(store.due(at(second), after, 10).unwrap());
+    let due = |second, after| ids(store.unfinished_where(Unfinished::Due(at(second)), after, 10).unwrap());
     assert_eq!((due(9, None), due(10, None)), (vec![], vec!["d".into()]));
     assert_eq!((due(20, None), due(20, Some(runs[1]))), (vec!["b".into(), "d".into()], vec!["d".into()]));
     assert_eq!(store.next_wake(Timestamp(0)).unwrap(), Some(at(10)));
@@ -29,7 +29,10 @@ pub(super) fn sleeping_runs_are_not_awake(bench: &Bench<'_>) {
     assert_eq!(store.next_wake(at(20)).unwrap(), None);
     let sleeps = || store.unfinished(None, 10).unwrap().iter().map(|run| run.asleep).collect::<Vec<_>>();
     assert_eq!(sleeps(), [false, true, true, true], "who sleeps has not ended");
-    assert!(store.due(at(10), None, 10).unwrap()[0].asleep, "until it is said to be awake");
+    assert!(
+        store.unfinished_where(Unfinished::Due(at(10)), None, 10).unwrap()[0].asleep,
+        "until it is said to be awake"
+    );
     // What is written of it does not wake it.
     append(&*store, batch(runs[1], 0, 2)).unwrap();
     append(&*store, Batch { state: Some(RunState::Waiting), ..batch(runs[1], 2, 0) }).unwrap();
@@ -48,7 +51,7 @@ pub(super) fn sleeping_runs_are_not_awake(bench: &Bench<'_>) {
     assert_eq!(awake(20).len(), 3, "what is refused wakes nobody");
     store.close();
     let store = bench.open();
-    assert_eq!(ids(store.awake(at(20), None, 10).unwrap()), ["a", "c", "d"]);
+    assert_eq!(ids(store.unfinished_where(Unfinished::Awake(at(20)), None, 10).unwrap()), ["a", "c", "d"]);
     assert_eq!(store.next_wake(Timestamp(0)).unwrap(), Some(at(30)));
 }
 
@@ -66,7 +69,7 @@ pub(super) fn awake_runs_come_by_age(bench: &Bench<'_>) {
     }
     let (mut after, mut found) = (None, Vec::new());
     loop {
-        let page = store.awake(at(100), after, 3).unwrap();
+        let page = store.unfinished_where(Unfinished::Awake(at(100)), after, 3).unwrap();
         assert!(page.len() <= 3);
         let Some(last) = page.last() else { break };
         after = Some(last.run);
@@ -74,7 +77,7 @@ pub(super) fn awake_runs_come_by_age(bench: &Bench<'_>) {
     }
     let wanted: Vec<_> = runs.iter().step_by(2).copied().collect();
     assert_eq!(found, wanted, "each once, the oldest first, whether it slept or not");
-    assert!(store.awake(at(100), None, 0).unwrap().is_empty());
+    assert!(store.unfinished_where(Unfinished::Awake(at(100)), None, 0).unwrap().is_empty());
 }
 
 pub(super) fn ended_runs_do_not_sleep(bench: &Bench<'_>) {
@@ -82,11 +85,15 @@ pub(super) fn ended_runs_do_not_sleep(bench: &Bench<'_>) {
     let run = create(&*store, new_run("a"));
     sleep(&*store, run, 0, Sleep::Until(Some(at(5))));
     append(&*store, ending(run, 0, 1)).unwrap();
-    assert!(store.awake(at(10), None, 10).unwrap().is_empty());
+    assert!(store.unfinished_where(Unfinished::Awake(at(10)), None, 10).unwrap().is_empty());
     assert_eq!(store.next_wake(Timestamp(0)).unwrap(), None);
     assert!(!only(&*store, "a").asleep);
     append(&*store, Batch { state: Some(RunState::Running), ..batch(run, 1, 1) }).unwrap();
-    assert_eq!(store.awake(at(0), None, 10).unwrap(), [only(&*store, "a")], "who is taken up again is awake");
+    assert_eq!(
+        store.unfinished_where(Unfinished::Awake(at(0)), None, 10).unwrap(),
+        [only(&*store, "a")],
+        "who is taken up again is awake"
+    );
     let asleep = Sleep::Until(Some(at(7)));
     append(&*store, Batch { sleep: asleep, ..ending(run, 2, 1) }).unwrap();
     assert_eq!(store.next_wake(Timestamp(0)).unwrap(), None);
@@ -99,7 +106,8 @@ pub(super) fn backing_off_runs_are_found(bench: &Bench<'_>) {
     let store = bench.open();
     let runs = ["a", "b", "c", "d"].map(|id| create(&*store, new_run(id)));
     let backoff = |until, since| Sleep::Backoff { until: at(until), since: at(since) };
-    let found = |since, after| ids(store.backing_off(at(since), after, 10).unwrap());
+    let found =
+        |since, after| ids(store.unfinished_where(Unfinished::BackingOff(at(since)), after, 10).unwrap());
     sleep(&*store, runs[0], 0, backoff(20, 10));
     sleep(&*store, runs[1], 0, Sleep::Until(Some(at(30))));
     sleep(&*store, runs[2], 0, backoff(40, 5));
@@ -108,8 +116,12 @@ pub(super) fn backing_off_runs_are_found(bench: &Bench<'_>) {
         (vec!["a".into(), "c".into()], vec!["a".into()], vec![])
     );
     assert_eq!(found(0, Some(runs[0])), ["c"]);
-    assert_eq!(ids(store.backing_off(at(0), None, 1).unwrap()), ["a"]);
-    assert_eq!(ids(store.due(at(20), None, 10).unwrap()), ["a"], "it wakes like every other");
+    assert_eq!(ids(store.unfinished_where(Unfinished::BackingOff(at(0)), None, 1).unwrap()), ["a"]);
+    assert_eq!(
+        ids(store.unfinished_where(Unfinished::Due(at(20)), None, 10).unwrap()),
+        ["a"],
+        "it wakes like every other"
+    );
     assert_eq!(store.next_wake(Timestamp(0)).unwrap(), Some(at(20)));
     sleep(&*store, runs[0], 0, Sleep::Awake);
     sleep(&*store, runs[2], 0, Sleep::Until(None));
@@ -120,5 +132,5 @@ pub(super) fn backing_off_runs_are_found(bench: &Bench<'_>) {
     sleep(&*store, runs[1], 0, backoff(50, 40));
     store.close();
     let store = bench.open();
-    assert_eq!(ids(store.backing_off(at(39), None, 10).unwrap()), ["b"]);
+    assert_eq!(ids(store.unfinished_where(Unfinished::BackingOff(at(39)), None, 10).unwrap()), ["b"]);
 }

@@ -8,7 +8,9 @@ use std::time::Duration;
 use super::Bench;
 use super::support::{PATIENCE, append, at, batch, create, ending, new_run, only, stored, try_create};
 use crate::run::Timestamp;
-use crate::store::{Answer, LogFilter, NewRun, Request, RunFilter, RunRef, Store, StoreError, Tick};
+use crate::store::{
+    Answer, LogFilter, NewRun, Request, RunFilter, RunRef, Store, StoreError, Tick, Unfinished,
+};
 
 pub(super) fn nothing_is_lost_when_closed(bench: &Bench<'_>) {
     let store = bench.open();
@@ -40,7 +42,7 @@ pub(super) fn nothing_is_lost_when_closed(bench: &Bench<'_>) {
 pub(super) fn a_closed_store_says_so(bench: &Bench<'_>) {
     let store = bench.open();
     store.close();
-    assert_eq!(store.awake(at(0), None, 10), Err(StoreError::Closed));
+    assert_eq!(store.unfinished_where(Unfinished::Awake(at(0)), None, 10), Err(StoreError::Closed));
     assert_eq!(store.next_wake(Timestamp(0)), Err(StoreError::Closed));
     assert_eq!(store.blueprint(1), Err(StoreError::Closed));
     assert_eq!(store.remembered(b"", at(0)), Err(StoreError::Closed));

@@ -7,7 +7,7 @@ use crate::run::Timestamp;
 use crate::store::{
     Answer, Batch, Created, Done, EachJournal, LogFilter, LogLine, NewRun, Payload, Request, RunFilter,
     RunRef, SealedKey, Store, StoreError, StoredEntry, StoredLine, StoredRequest, StoredRule, StoredRun,
-    StoredSchedule, Tick, Transact, Transacted, Trouble,
+    StoredSchedule, Tick, Transact, Transacted, Trouble, Unfinished,
 };
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -43,8 +43,13 @@ impl<S: Store + ?Sized> Store for Encrypted<S> {
         }
     }
 
-    fn unfinished(&self, after: Option<RunRef>, at_most: usize) -> Result<Vec<StoredRun>, StoreError> {
-        self.open_runs(|from| self.store.unfinished(from.or(after), at_most))
+    fn unfinished_where(
+        &self,
+        which: Unfinished,
+        after: Option<RunRef>,
+        at_most: usize,
+    ) -> Result<Vec<StoredRun>, StoreError> {
+        self.open_runs(|from| self.store.unfinished_where(which, from.or(after), at_most))
     }
 
     fn journal(&self, run: RunRef) -> Result<Vec<StoredEntry>, StoreError> {
@@ -71,33 +76,6 @@ impl<S: Store + ?Sized> Store for Encrypted<S> {
 
     fn close(&self) {
         self.store.close();
-    }
-
-    fn awake(
-        &self,
-        now: Timestamp,
-        after: Option<RunRef>,
-        at_most: usize,
-    ) -> Result<Vec<StoredRun>, StoreError> {
-        self.open_runs(|from| self.store.awake(now, from.or(after), at_most))
-    }
-
-    fn due(
-        &self,
-        now: Timestamp,
-        after: Option<RunRef>,
-        at_most: usize,
-    ) -> Result<Vec<StoredRun>, StoreError> {
-        self.open_runs(|from| self.store.due(now, from.or(after), at_most))
-    }
-
-    fn backing_off(
-        &self,
-        since: Timestamp,
-        after: Option<RunRef>,
-        at_most: usize,
-    ) -> Result<Vec<StoredRun>, StoreError> {
-        self.open_runs(|from| self.store.backing_off(since, from.or(after), at_most))
     }
 
     fn next_wake(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {

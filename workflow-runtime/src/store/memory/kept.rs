@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::run::Timestamp;
 use crate::store::{
     Answer, Batch, Created, Entry, LogLine, NewRun, Remembered, Request, RunRef, SealedKey, Sleep,
-    StoreError, StoredEntry, StoredLine, StoredRequest, StoredRun, Tick,
+    StoreError, StoredEntry, StoredLine, StoredRequest, StoredRun, Tick, Unfinished,
 };
 
 #[derive(Debug, Default)]
@@ -206,15 +206,17 @@ impl Kept {
 }
 
 impl KeptRun {
-    pub(super) fn is_awake(&self, now: Timestamp) -> bool {
-        match self.asleep {
-            None => true,
-            Some(until) => until.is_some_and(|until| until <= now),
+    pub(super) fn is(&self, which: Unfinished) -> bool {
+        match which {
+            Unfinished::All => true,
+            Unfinished::Awake(now) => self.asleep.is_none() || self.wakes_by(now),
+            Unfinished::Due(now) => self.wakes_by(now),
+            Unfinished::BackingOff(since) => self.backoff_since.is_some_and(|began| began > since),
         }
     }
 
-    pub(super) fn backs_off_after(&self, time: Timestamp) -> bool {
-        self.backoff_since.is_some_and(|since| since > time)
+    fn wakes_by(&self, time: Timestamp) -> bool {
+        self.wakes_at().is_some_and(|at| at <= time)
     }
 
     pub(super) fn wakes_at(&self) -> Option<Timestamp> {

@@ -10,6 +10,7 @@ use self::kept::Kept;
 use super::{
     Answer, Batch, Created, Done, LogFilter, LogLine, NewRun, Payload, Request, RunFilter, RunRef, SealedKey,
     Store, StoreError, StoredEntry, StoredLine, StoredRequest, StoredRule, StoredRun, StoredSchedule, Tick,
+    Unfinished,
 };
 use crate::run::Timestamp;
 
@@ -55,8 +56,15 @@ impl Store for Memory {
         done(appended);
     }
 
-    fn unfinished(&self, after: Option<RunRef>, at_most: usize) -> Result<Vec<StoredRun>, StoreError> {
-        Ok(self.kept()?.unfinished(after).take(at_most).map(|kept| kept.run.clone()).collect())
+    fn unfinished_where(
+        &self,
+        which: Unfinished,
+        after: Option<RunRef>,
+        at_most: usize,
+    ) -> Result<Vec<StoredRun>, StoreError> {
+        let kept = self.kept()?;
+        let runs = kept.unfinished(after).filter(|kept| kept.is(which));
+        Ok(runs.take(at_most).map(|kept| kept.run.clone()).collect())
     }
 
     fn journal(&self, run: RunRef) -> Result<Vec<StoredEntry>, StoreError> {
@@ -76,39 +84,6 @@ impl Store for Memory {
 
     fn close(&self) {
         self.closed.store(true, Ordering::Release);
-    }
-
-    fn awake(
-        &self,
-        now: Timestamp,
-        after: Option<RunRef>,
-        at_most: usize,
-    ) -> Result<Vec<StoredRun>, StoreError> {
-        let kept = self.kept()?;
-        let awake = kept.unfinished(after).filter(|kept| kept.is_awake(now));
-        Ok(awake.take(at_most).map(|kept| kept.run.clone()).collect())
-    }
-
-    fn due(
-        &self,
-        now: Timestamp,
-        after: Option<RunRef>,
-        at_most: usize,
-    ) -> Result<Vec<StoredRun>, StoreError> {
-        let kept = self.kept()?;
-        let due = kept.unfinished(after).filter(|kept| kept.wakes_at().is_some_and(|at| at <= now));
-        Ok(due.take(at_most).map(|kept| kept.run.clone()).collect())
-    }
-
-    fn backing_off(
-        &self,
-        since: Timestamp,
-        after: Option<RunRef>,
-        at_most: usize,
-    ) -> Result<Vec<StoredRun>, StoreError> {
-        let kept = self.kept()?;
-        let backing_off = kept.unfinished(after).filter(|kept| kept.backs_off_after(since));
-        Ok(backing_off.take(at_most).map(|kept| kept.run.clone()).collect())
     }
 
     fn next_wake(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {

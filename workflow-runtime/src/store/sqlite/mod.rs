@@ -44,7 +44,7 @@ use self::writer::Writer;
 use super::{
     Answer, Batch, Created, Done, EachJournal, LogFilter, LogLine, NewRun, Payload, Request, RunFilter,
     RunRef, SealedKey, Store, StoreError, StoredEntry, StoredLine, StoredRequest, StoredRule, StoredRun,
-    StoredSchedule, Tick, Transact, Transacted, Trouble,
+    StoredSchedule, Tick, Transact, Transacted, Trouble, Unfinished,
 };
 use crate::run::Timestamp;
 
@@ -180,8 +180,13 @@ impl Store for Sqlite {
         self.writer.submit(Append::new(batch), done);
     }
 
-    fn unfinished(&self, after: Option<RunRef>, at_most: usize) -> Result<Vec<StoredRun>, StoreError> {
-        self.reader.unfinished(after, at_most)
+    fn unfinished_where(
+        &self,
+        which: Unfinished,
+        after: Option<RunRef>,
+        at_most: usize,
+    ) -> Result<Vec<StoredRun>, StoreError> {
+        self.reader.unfinished(which, after, at_most)
     }
 
     fn journal(&self, run: RunRef) -> Result<Vec<StoredEntry>, StoreError> {
@@ -203,33 +208,6 @@ impl Store for Sqlite {
     fn close(&self) {
         self.reader.close();
         self.writer.close();
-    }
-
-    fn awake(
-        &self,
-        now: Timestamp,
-        after: Option<RunRef>,
-        at_most: usize,
-    ) -> Result<Vec<StoredRun>, StoreError> {
-        self.reader.awake(now, after, at_most)
-    }
-
-    fn due(
-        &self,
-        now: Timestamp,
-        after: Option<RunRef>,
-        at_most: usize,
-    ) -> Result<Vec<StoredRun>, StoreError> {
-        self.reader.due(now, after, at_most)
-    }
-
-    fn backing_off(
-        &self,
-        since: Timestamp,
-        after: Option<RunRef>,
-        at_most: usize,
-    ) -> Result<Vec<StoredRun>, StoreError> {
-        self.reader.backing_off(since, after, at_most)
     }
 
     fn next_wake(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {

@@ -10,15 +10,15 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, IoSlice, Read, Seek, Write};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
 use super::handle::{FileId, id_at, id_of};
 use super::lock::beside;
-use crate::held::masked;
 use crate::run::Timestamp;
 use crate::store::{RunRef, StoreError};
+use crate::words;
 
 /// How long the file is, always.
 const SIZE: usize = 8 << 10;
@@ -51,14 +51,8 @@ pub(crate) struct Notice {
 
 impl Notice {
     pub(super) fn new(error: &StoreError, lasts: Duration, again_in: Duration, all: bool) -> Self {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let now = Timestamp::default().after(now);
-        let mut why = masked(error.to_string());
-        if why.len() > REASON {
-            let fits = (0..=REASON).rev().find(|at| why.is_char_boundary(*at));
-            why.truncate(fits.unwrap_or_default());
-            why.push('…');
-        }
+        let now = Timestamp::from(SystemTime::now());
+        let why = words::short(error, REASON);
         let since = Timestamp::default().after(lasts).0;
         Self {
             since: now.0.saturating_sub(since),

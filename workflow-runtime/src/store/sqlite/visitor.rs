@@ -20,7 +20,7 @@ use super::reader::Reader;
 use crate::run::Timestamp;
 use crate::store::{
     Answer, LogFilter, Request, RunFilter, RunRef, SealedKey, StoreError, StoredEntry, StoredLine,
-    StoredRequest, StoredRun, StoredSchedule,
+    StoredRequest, StoredRun, StoredSchedule, Unfinished,
 };
 
 /// How often a request tries to get the database for itself, a millisecond
@@ -219,7 +219,7 @@ impl Visitor {
     /// # Errors
     /// As there.
     pub fn unfinished(&self, after: Option<RunRef>, at_most: usize) -> Result<Vec<StoredRun>, StoreError> {
-        self.reader.unfinished(after, at_most)
+        self.reader.unfinished(Unfinished::All, after, at_most)
     }
 
     /// As [`Store::list`](crate::store::Store::list).

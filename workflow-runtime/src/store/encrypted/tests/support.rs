@@ -8,6 +8,7 @@ use crate::store::encrypted::{Encrypted, Key, KeyRing};
 use crate::store::{
     Batch, Created, Done, Entry, Layer, LogFilter, Memory, NewRun, Payload, Remembered, Request, RunEnd,
     RunFilter, RunRef, SealedKey, Store, StoreError, StoredEntry, StoredLine, StoredRequest, StoredRun,
+    Unfinished,
 };
 
 pub(super) fn key(byte: u8) -> Key {
@@ -194,8 +195,13 @@ impl Layer for Tampered {
         &self.memory
     }
 
-    fn unfinished(&self, after: Option<RunRef>, at_most: usize) -> Result<Vec<StoredRun>, StoreError> {
-        Ok(self.runs(self.memory.unfinished(after, at_most)?))
+    fn unfinished_where(
+        &self,
+        which: Unfinished,
+        after: Option<RunRef>,
+        at_most: usize,
+    ) -> Result<Vec<StoredRun>, StoreError> {
+        Ok(self.runs(self.memory.unfinished_where(which, after, at_most)?))
     }
 
     fn journal(&self, run: RunRef) -> Result<Vec<StoredEntry>, StoreError> {
@@ -206,15 +212,6 @@ impl Layer for Tampered {
 
     fn list(&self, filter: &RunFilter) -> Result<Vec<StoredRun>, StoreError> {
         Ok(self.runs(self.memory.list(filter)?))
-    }
-
-    fn awake(
-        &self,
-        now: Timestamp,
-        after: Option<RunRef>,
-        at_most: usize,
-    ) -> Result<Vec<StoredRun>, StoreError> {
-        Ok(self.runs(self.memory.awake(now, after, at_most)?))
     }
 
     fn remembered(&self, key: &[u8], now: Timestamp) -> Result<Option<Payload>, StoreError> {

@@ -7,7 +7,7 @@ use crate::run::Timestamp;
 use crate::store::sqlite::encode::{FOREVER, count, time};
 use crate::store::sqlite::rows;
 use crate::store::sqlite::values::{Lost, Name};
-use crate::store::{EachJournal, RunFilter, RunRef, StoreError, StoredEntry, StoredRun};
+use crate::store::{EachJournal, RunFilter, RunRef, StoreError, StoredEntry, StoredRun, Unfinished};
 
 /// How many runs are found by a prefix.
 const FOUND: usize = 20;
@@ -39,60 +39,44 @@ impl ReadRuns {
 impl Reader {
     pub(in crate::store::sqlite) fn unfinished(
         &self,
+        which: Unfinished,
         after: Option<RunRef>,
         at_most: usize,
     ) -> Result<Vec<StoredRun>, StoreError> {
-        let columns = rows::RUN_COLUMNS;
-        let sql = format!("SELECT {columns} FROM runs WHERE ended_at IS NULL AND run > ?1 ORDER BY run");
-        let after = after.map_or(i64::MIN, |run| run.0);
-        self.tolerant(|conn, runs| self.take(&mut *conn.prepare_cached(&sql)?, params![after], at_most, runs))
-    }
-
-    pub(in crate::store::sqlite) fn awake(
-        &self,
-        now: Timestamp,
-        after: Option<RunRef>,
-        at_most: usize,
-    ) -> Result<Vec<StoredRun>, StoreError> {
-        let sql = awake_sql();
         self.tolerant(|conn, runs| {
             // Each statement by itself would be a transaction, which costs more
             // than what it reads.
             let _view = conn.unchecked_transaction()?;
-            let first = params![after.map_or(i64::MIN, |run| run.0)];
-            self.take(&mut *conn.prepare_cached(&sql)?, first, at_most, runs)?;
-            let mut due = ReadRuns::default();
-            self.take_due(conn, now, after, at_most, &mut due)?;
-            runs.merge(due, at_most);
-            Ok(())
+            match which {
+                Unfinished::All => self.take_by_number(conn, &unfinished_sql(), after, at_most, runs),
+                Unfinished::Awake(now) => {
+                    self.take_by_number(conn, &awake_sql(), after, at_most, runs)?;
+                    let mut due = ReadRuns::default();
+                    self.take_due(conn, now, after, at_most, &mut due)?;
+                    runs.merge(due, at_most);
+                    Ok(())
+                }
+                Unfinished::Due(now) => self.take_due(conn, now, after, at_most, runs),
+                Unfinished::BackingOff(since) => {
+                    let sql = "SELECT run FROM runs INDEXED BY runs_by_backoff \
+                               WHERE ended_at IS NULL AND backoff_since > ?2 AND backoff_since < ?4 AND run > ?1 \
+                               ORDER BY run LIMIT ?3";
+                    self.take_by_time(conn, sql, since, after, at_most, runs)
+                }
+            }
         })
     }
 
-    pub(in crate::store::sqlite) fn due(
+    fn take_by_number(
         &self,
-        now: Timestamp,
+        conn: &Connection,
+        sql: &str,
         after: Option<RunRef>,
         at_most: usize,
-    ) -> Result<Vec<StoredRun>, StoreError> {
-        self.tolerant(|conn, runs| {
-            let _view = conn.unchecked_transaction()?;
-            self.take_due(conn, now, after, at_most, runs)
-        })
-    }
-
-    pub(in crate::store::sqlite) fn backing_off(
-        &self,
-        since: Timestamp,
-        after: Option<RunRef>,
-        at_most: usize,
-    ) -> Result<Vec<StoredRun>, StoreError> {
-        self.tolerant(|conn, runs| {
-            let _view = conn.unchecked_transaction()?;
-            let sql = "SELECT run FROM runs INDEXED BY runs_by_backoff \
-                       WHERE ended_at IS NULL AND backoff_since > ?2 AND backoff_since < ?4 AND run > ?1 \
-                       ORDER BY run LIMIT ?3";
-            self.take_by_time(conn, sql, since, after, at_most, runs)
-        })
+        runs: &mut ReadRuns,
+    ) -> rusqlite::Result<()> {
+        let after = after.map_or(i64::MIN, |run| run.0);
+        self.take(&mut *conn.prepare_cached(sql)?, params![after], at_most, runs)
     }
 
     fn take_due(
@@ -397,6 +381,10 @@ fn events_sql() -> String {
 
 /// The awake ones come by number, the sleeping ones by time: a million that
 /// sleep are not looked at to find the few that wake.
+fn unfinished_sql() -> String {
+    format!("SELECT {} FROM runs WHERE ended_at IS NULL AND run > ?1 ORDER BY run", rows::RUN_COLUMNS)
+}
+
 pub(in crate::store::sqlite) fn awake_sql() -> String {
     format!(
         "SELECT {} FROM runs INDEXED BY runs_by_wake \

@@ -6,7 +6,7 @@ use std::path::Path;
 use rusqlite::Connection;
 
 use super::support::{Random, Scratch, append, at, batch, create};
-use crate::store::{RunFilter, Sqlite, Store, StoreError};
+use crate::store::{RunFilter, Sqlite, Store, StoreError, Unfinished};
 
 /// The files of a store that was not closed: its log holds everything.
 fn unclosed(scratch: &Scratch, entries: u64) -> (Vec<u8>, Vec<u8>) {
@@ -149,14 +149,15 @@ fn a_row_that_cannot_be_read_is_named_and_hides_no_other() {
         let pages = [
             store.list(&RunFilter { at_most: 1, ..RunFilter::default() }),
             store.unfinished(Some(run), 1),
-            store.awake(at(0), Some(run), 1),
+            store.unfinished_where(Unfinished::Awake(at(0)), Some(run), 1),
             store.find("b"),
         ];
         for page in pages {
             assert_eq!(page.unwrap().first().map(|run| run.run), Some(other), "{sql}");
         }
         if error.to_string().contains("table `runs`") {
-            for page in [store.unfinished(None, 1), store.awake(at(0), None, 1)] {
+            for page in [store.unfinished(None, 1), store.unfinished_where(Unfinished::Awake(at(0)), None, 1)]
+            {
                 // Whoever has ended, if only by a mistake, is in neither.
                 assert_eq!(page.unwrap().first().map(|run| run.run), Some(other), "{sql}");
             }

@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use super::support::{Scratch, append, at, batch, create};
 use crate::run::RunState;
 use crate::store::sqlite::migrate::{APPLICATION_ID, STEPS};
-use crate::store::{Batch, Payload, RunEnd, RunRef, Sleep, Sqlite, Store};
+use crate::store::{Batch, Payload, RunEnd, RunRef, Sleep, Sqlite, Store, Unfinished};
 
 /// What a program of version 1 left.
 const LEFT: &str = r#"
@@ -50,7 +50,7 @@ fn everything_in_it_reads_as_before() {
     assert_eq!(store.journal(a.run).unwrap().len(), 1);
     assert!(store.check().unwrap().is_empty());
     // Nobody sleeps, and there is nothing of what it did not have.
-    assert_eq!(store.awake(at(0), None, 10).unwrap(), std::slice::from_ref(&b));
+    assert_eq!(store.unfinished_where(Unfinished::Awake(at(0)), None, 10).unwrap(), std::slice::from_ref(&b));
     assert_eq!(
         (store.next_wake(crate::run::Timestamp(0)).unwrap(), store.blueprint(7).unwrap()),
         (None, None)
