@@ -67,6 +67,13 @@ const LIMIT: usize = 256 << 20;
 /// moved, removed or replaced under it does nothing more
 /// ([`StoreError::Gone`]).
 ///
+/// After a kill the last commits are in `-wal`. A database that was moved, copied
+/// or linked without it is refused ([`StoreError::LogElsewhere`]); so a backup is
+/// made with `VACUUM INTO` or `sqlite3`'s `.backup`, at any time, or by copying
+/// all files while no process has them open. Whoever puts a backup in the place
+/// of a database removes that one's `-wal` first: SQLite would apply it to the
+/// backup.
+///
 /// A file that is made is for its user alone (mode 0600), and what is beside
 /// it has its mode.
 ///
