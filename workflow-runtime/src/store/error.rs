@@ -38,18 +38,12 @@ pub enum StoreError {
     },
     /// The database was moved, copied or linked after its last process was
     /// killed, and commits of that one are in a log that was not.
-    #[error(
-        "`{}` lacks its last commits: it was opened as `{}`, and they are in the log of that name; {help}",
-        .path.display(),
-        .opened_as.display()
-    )]
+    #[error("`{}` lacks its last commits: {what}", .path.display())]
     LogElsewhere {
         /// The database.
         path: PathBuf,
-        /// The name by which it was opened last.
-        opened_as: PathBuf,
-        /// How to bring them along.
-        help: String,
+        /// By which name it was opened last, and how to bring them along.
+        what: String,
     },
     /// The file is not on a disk of this machine.
     #[error(

@@ -93,7 +93,9 @@ impl Left {
             ),
             Left::Linked => "open it by that name".to_owned(),
         };
-        StoreError::LogElsewhere { path: path.to_owned(), opened_as: name.to_owned(), help }
+        let name = name.display();
+        let what = format!("it was opened as `{name}`, and they are in the log of that name; {help}");
+        StoreError::LogElsewhere { path: path.to_owned(), what }
     }
 }
 
