@@ -157,3 +157,176 @@ fn what_was_computed_is_the_same_in_every_process_and_life() {
         third.shutdown().await;
     });
 }
+
+/// A value that cannot be stored.
+#[derive(Clone, Copy)]
+struct Mark(u64);
+
+impl Mark {
+    fn next() -> Self {
+        Self(tick())
+    }
+
+    fn number(self) -> u64 {
+        self.0
+    }
+}
+
+/// Lends one of them, another each time.
+fn one_of(list: &[u64]) -> &u64 {
+    &list[tick() as usize % list.len()]
+}
+
+workflow! {
+    fn shared(failing: bool) -> Result<Vec<u64>> {
+        let now = (tick)();
+        let typed: u64 = (tick)();
+        let (left, right) = ((tick)(), (tick)());
+        let many: Vec<u64> = (1_000..2_000).collect();
+        let lent = (one_of)(&many);
+        let next = now + 1;
+        #[name = "first"]
+        note("shared", vec![now, typed, left, right, *lent, next]);
+        let two: Vec<u64> = vec![1, 2];
+        let items: Vec<u64> = for item in two {
+            let at = (tick)();
+            #[name = "seen_by_item"]
+            note("shared", vec![now, typed, left, right, *lent, next]);
+            #[name = "at"]
+            note("item", vec![item, at]);
+            #[name = "at_again"]
+            note("item", vec![item, at]);
+            at + item
+        };
+        let arm: u64 = if now > 0 {
+            #[name = "seen_by_arm"]
+            note("shared", vec![now, typed, left, right, *lent, next]);
+            now
+        } else {
+            0
+        };
+        let go = signal::<u64>("go");
+        #[name = "second"]
+        #[after(go)]
+        note("shared", vec![now, typed, left, right, *lent, next]);
+        let ended = end(vec![now, typed, left, right, *lent, next + go])?;
+        let same = arm == now && items.len() == 2 && !failing;
+        let result: Vec<u64> = if same { ended } else { vec![] };
+        Ok(result)
+    }
+}
+
+workflow! {
+    fn marked() -> Result<u64> {
+        let mark = Mark::next();
+        #[name = "first"]
+        note("marked", vec![mark.number()]);
+        #[name = "second"]
+        note("marked", vec![mark.number()]);
+        Ok(0)
+    }
+}
+
+/// All that were noted at a place are one.
+fn one_note(world: &World, place: &str, times: usize) -> Vec<u64> {
+    let notes = world.notes.lock().unwrap()[place].clone();
+    assert_eq!(notes.len(), times, "{place}: {notes:?}");
+    assert!(notes.iter().all(|note| *note == notes[0]), "{place}: {notes:?}");
+    notes[0].clone()
+}
+
+async fn sharing(store: &Memory, world: &Arc<World>) -> Engine<App> {
+    let engine = Engine::with_store(Arc::new(store.clone())).resources(App { world: world.clone() });
+    engine.register::<shared>().start().await.unwrap()
+}
+
+#[test]
+fn a_computed_name_that_is_used_twice_is_computed_once() {
+    block_on(async {
+        let (store, world) = (Memory::new(), Arc::new(World::default()));
+        world.failing.store(1, Ordering::SeqCst);
+        let first = sharing(&store, &world).await;
+        let id = first.start(shared(false)).await.unwrap().id().to_owned();
+        support::settle().await;
+        let seen = one_note(&world, "shared", 4);
+        let items = world.notes.lock().unwrap()["item"].clone();
+        for item in 1..=2 {
+            let of: Vec<_> = items.iter().filter(|note| note[0] == item).collect();
+            assert!(of.len() == 2 && of[0] == of[1], "{items:?}");
+        }
+        assert_ne!(
+            items.iter().find(|note| note[0] == 1).unwrap()[1],
+            items.iter().find(|note| note[0] == 2).unwrap()[1]
+        );
+        first.shutdown().await;
+
+        // After a restart.
+        let second = sharing(&store, &world).await;
+        let run: Run<Vec<u64>> = second.run(&id).await.unwrap().typed().unwrap();
+        run.signal(shared::go, 0).await.unwrap();
+        assert!(run.await.is_err());
+        assert_eq!(one_note(&world, "shared", 5), seen);
+        second.shutdown().await;
+
+        // In another life.
+        let third = sharing(&store, &world).await;
+        let by = || By { actor: "ann".to_owned(), reason: None };
+        third.operate(Some(&id), Operation::Retry { step: None }, by()).await.unwrap();
+        let run: Run<Vec<u64>> = third.run(&id).await.unwrap().typed().unwrap();
+        assert_eq!(run.await.unwrap(), seen);
+        // In a fork, of what came before the step.
+        let fork = Operation::Fork { from: "shared/second".to_owned() };
+        let forked = third.operate(Some(&id), fork, by()).await.unwrap();
+        third.run(&forked).await.unwrap().wait().await;
+        assert_eq!(one_note(&world, "shared", 6), seen);
+        assert_eq!(one_note(&world, "end", 2), seen);
+    });
+}
+
+/// Also where nothing is stored, and of a type that cannot be.
+#[test]
+fn a_computed_name_is_computed_once_in_memory() {
+    block_on(async {
+        let world = Arc::new(World::default());
+        let engine = Engine::in_memory().resources(App { world: world.clone() });
+        let engine = engine.register::<shared>().register::<marked>().start().await.unwrap();
+        let run = engine.start(shared(false)).await.unwrap();
+        run.signal(shared::go, 0).await.unwrap();
+        run.await.unwrap();
+        one_note(&world, "shared", 5);
+        engine.start(marked()).await.unwrap().await.unwrap();
+        one_note(&world, "marked", 2);
+    });
+}
+
+workflow! {
+    fn derived(failing: u64) -> Result<u64> {
+        let base = end(vec![failing])?;
+        let of_base = (all)(&[&base, &[(tick)()]]);
+        #[name = "first"]
+        note("derived", of_base.clone());
+        #[name = "second"]
+        note("derived", of_base.clone());
+        Ok(0)
+    }
+}
+
+/// What is made of a step that runs anew is computed anew.
+#[test]
+fn a_computed_name_is_computed_anew_where_what_it_is_made_of_is() {
+    block_on(async {
+        let (store, world) = (Memory::new(), Arc::new(World::default()));
+        let engine = Engine::with_store(Arc::new(store.clone())).resources(App { world: world.clone() });
+        let engine = engine.register::<derived>().start().await.unwrap();
+        let run = engine.start(derived(3)).await.unwrap();
+        let id = run.id().to_owned();
+        run.await.unwrap();
+        let before = one_note(&world, "derived", 2);
+        let by = By { actor: "ann".to_owned(), reason: None };
+        let fork = Operation::Fork { from: "derived/base".to_owned() };
+        let forked = engine.operate(Some(&id), fork, by).await.unwrap();
+        engine.run(&forked).await.unwrap().wait().await;
+        let notes = world.notes.lock().unwrap()["derived"].clone();
+        assert!(notes.len() == 4 && notes[2] == notes[3] && notes[2] != before, "{notes:?}");
+    });
+}

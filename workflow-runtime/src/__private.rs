@@ -21,6 +21,7 @@ pub use crate::task::cache::{CacheKey, CachedBy};
 pub use crate::task::context::Context;
 pub use crate::task::definition::*;
 pub use crate::task::kept::{Argument, KeptArguments, KeptWriter, NotKept};
+pub use crate::task::once::{Computed, OnceCloned, OnceLent, OnceNever, OnceStored};
 pub use crate::task::reconcile::{Finds, Reconciled, Reconciles, check_reconcile, reconcile, reconcile_of};
 pub use crate::task::undo::{NoArguments, Undoes, Undone, undo_of};
 pub use crate::task::{

@@ -65,6 +65,9 @@ pub(crate) struct Binding {
     pub(crate) mutable: bool,
     /// How often expressions and regions use it.
     pub(crate) uses: usize,
+    /// Whether an expression of another region uses it, which may be evaluated
+    /// many times.
+    pub(crate) crosses: bool,
 }
 
 pub(crate) enum Form {

@@ -90,6 +90,7 @@ impl Maker<'_> {
                 Yield::Compute(reads) => definition::Yield::Compute(inert::expr(numbers(reads))),
             },
             carried: numbers(&region.carried),
+            onces: &[],
         }
     }
 

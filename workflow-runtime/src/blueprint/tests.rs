@@ -72,7 +72,7 @@ fn call(def: TaskDef) -> Made {
 
 fn region(label: &'static str, steps: Vec<Step>) -> Region {
     let result = Yield::Compute(never(&[0]));
-    Region { label, captures: &[0], slots: 4, steps: steps.leak(), result, carried: &[2] }
+    Region { label, captures: &[0], slots: 4, steps: steps.leak(), result, carried: &[2], onces: &[] }
 }
 
 fn graph(name: &'static str, regions: Vec<Region>) -> &'static Graph {

@@ -102,6 +102,7 @@ impl<S: Source + ?Sized> FollowedRun<'_, S> {
                 event,
                 StoredEvent::ShutDown
                     | StoredEvent::Given { .. }
+                    | StoredEvent::Computed { .. }
                     | StoredEvent::Listed { .. }
                     | StoredEvent::NotBegun
                     | StoredEvent::LeftBehind { .. }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::execution::log::StepProgress;
 use crate::run::{FrameId, Key};
 use crate::task::definition::Step;
+use crate::task::once::Onces;
 use crate::task::place::Scope;
 use crate::value::Value;
 
@@ -23,6 +24,8 @@ pub(crate) struct Frame {
     kept: Vec<(u16, Kept)>,
     /// What steps were given at first, where that is kept.
     given: Vec<(u16, Arc<[u8]>)>,
+    /// The names that are computed once, of the frame and around it.
+    pub(crate) onces: Option<Arc<Onces>>,
     /// How far the attempts of steps say they are.
     pub(crate) progress: StepProgress,
 }
@@ -62,6 +65,7 @@ impl Frame {
             in_log: None,
             kept: Vec::new(),
             given: Vec::new(),
+            onces: None,
             progress: StepProgress::default(),
         }
     }

@@ -6,23 +6,22 @@
 //! what every later process, attempt and life of the run goes by.
 
 use std::collections::{HashMap, VecDeque};
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context as TaskContext, Poll, Waker};
+use std::task::Poll;
 
 use serde_json::value::RawValue;
 
 use super::Execution;
 use super::coded::{Saved, coded, saved};
 use super::frames::{Frame, Kept};
+use super::values::arguments;
 use crate::failure::Failure;
 use crate::held::hold_in;
 use crate::journal::{StoredEvent, Why};
-use crate::panics::contained;
 use crate::run::{Event, FrameId, Key};
-use crate::task::context::{Context, Host};
+use crate::task::context::Host;
 use crate::task::definition::{Graph, Kind, TaskStep, Yield};
-use crate::task::{Ended, Env, Moved, Purpose};
+use crate::task::{Ended, Purpose};
 use crate::value::{Codec, Payload, Value};
 
 /// The arguments of a step, written down for ever.
@@ -42,6 +41,9 @@ pub(crate) struct KeptValues {
     /// Values: of steps, by their paths, of the first turns of loops, and of
     /// regions.
     values: HashMap<String, Payload>,
+    /// Names that are computed once, by their regions and what they are: of code
+    /// that has changed they are others.
+    computed: HashMap<String, Payload>,
     /// Which arm was chosen, and whether a turn was one more.
     decisions: HashMap<String, usize>,
     /// Arguments and values that this life does not go by, but the undo of what
@@ -94,6 +96,9 @@ impl KeptValues {
                 (StoredEvent::Given { path, .. }, Some(arguments)) => {
                     kept.arguments.insert(path, arguments);
                 }
+                (StoredEvent::Computed { path }, Some(value)) => {
+                    kept.computed.insert(path, value);
+                }
                 (StoredEvent::TakenUp { why, dropped, .. }, _) => kept.begin(why, &dropped),
                 _ => {}
             }
@@ -119,11 +124,22 @@ impl KeptValues {
         }
     }
 
-    /// The lists, for a run that keeps results of this one.
-    pub(crate) fn into_lists(self) -> Vec<(String, Payload)> {
-        let mut lists: Vec<_> = self.lists.into_iter().collect();
-        lists.sort_by(|(left, _), (right, _)| left.cmp(right));
-        lists
+    /// The lists, and what was computed once, for a run that keeps results of this
+    /// one.
+    pub(crate) fn into_shared(self) -> [Vec<(String, Payload)>; 2] {
+        [self.lists, self.computed].map(|by_path| {
+            let mut sorted: Vec<_> = by_path.into_iter().collect();
+            sorted.sort_by(|(left, _), (right, _)| left.cmp(right));
+            sorted
+        })
+    }
+
+    pub(crate) fn keep_computed(&mut self, path: String, value: Payload) {
+        self.computed.insert(path, value);
+    }
+
+    pub(crate) fn computed(&self, path: &str) -> Option<&Payload> {
+        self.computed.get(path)
     }
 
     pub(crate) fn keep_list(&mut self, path: String, list: Payload) {
@@ -329,6 +345,7 @@ impl Execution {
         if self.saves.is_none() && is_given_once {
             return;
         }
+        self.recall_onces(key.frame);
         let Some(bytes) = written_arguments(host, key, frame, task) else { return };
         if self.saves.is_some_and(|largest| bytes.len() > largest) {
             return;
@@ -350,14 +367,7 @@ pub(crate) fn written_arguments<H: Host + 'static>(
     frame: &Frame,
     task: &TaskStep,
 ) -> Option<Vec<u8>> {
-    let (mut env, mut moved) = (Env::new(Context::new(host.clone(), key, 0, 1)), Moved::default());
-    env.prepare(Purpose::Keep, task.arm);
-    env.lend_all(frame.read_all(&task.reads));
-    moved.take_all(frame.read_all(&task.moves));
-    let ended = contained(|| {
-        let running = pin!((task.start)(&env, &mut moved));
-        running.poll(&mut TaskContext::from_waker(Waker::noop()))
-    });
+    let ended = arguments(host, key, frame, task, Purpose::Keep);
     match ended {
         Ok(Poll::Ready(Ended::Kept(written))) => written,
         // The attempt meets what is wrong with them, and says it.

@@ -18,12 +18,13 @@ mod held;
 mod kept;
 mod leftovers;
 pub(crate) mod log;
+mod onces;
 mod order;
 mod portable;
 pub(crate) mod snapshot;
 mod values;
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 pub use self::attempt::{AttemptHost, perform};
@@ -39,6 +40,7 @@ use crate::run::{Action, Change, Effects, Event, Machine, Refused, StepState, Ti
 use crate::task::Env;
 use crate::task::context::Host;
 use crate::task::definition::Graph;
+use crate::task::once::Computations;
 use crate::task::place::{FrameId, Key};
 use crate::value::{Payload, Value};
 
@@ -70,6 +72,11 @@ pub(crate) struct Execution {
     pub(crate) kept: Vec<(KeptOf, String, Option<Payload>)>,
     /// What steps were given that are about to start, to be stored.
     pub(crate) given: Vec<Given>,
+    /// What names were computed as just now, to be stored. There once a region
+    /// with such names has opened in a run that is stored.
+    pub(crate) computed: Option<Arc<Computations>>,
+    /// What this life of the run has stored of them, while it is read back.
+    pub(crate) stored: HashMap<String, Payload>,
     pub(crate) log: Log,
 }
 
@@ -115,6 +122,8 @@ impl Execution {
             saves: None,
             kept: Vec::new(),
             given: Vec::new(),
+            computed: None,
+            stored: HashMap::new(),
             log: Log::of(graph),
         }
     }

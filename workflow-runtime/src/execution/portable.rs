@@ -239,6 +239,7 @@ impl PortableRun {
         self.run.keep_arguments(&self.host, key);
         // Each order carries them.
         self.run.given.clear();
+        self.run.take_computed();
         let frame = self.run.frames.get_mut(key.frame).ok_or_else(lost)?;
         let scope = frame.scope.clone();
         let Some(Kind::Task(step)) = scope.step(key.step).map(|step| &step.kind) else { return Err(lost()) };

@@ -17,6 +17,7 @@ use crate::run::Timestamp;
 use crate::run::{Answer, FrameId, Key};
 use crate::task::context::{Context, Host};
 use crate::task::definition::{Expr, Graph, Kind, OnFailure, Region, Step, TaskStep, Until, Yield};
+use crate::task::once::Onces;
 use crate::task::place::Scope;
 use crate::task::{Ended, Env, Moved, Purpose};
 use crate::value::Value;
@@ -29,6 +30,7 @@ impl Execution {
         key: Key,
         turn: u32,
     ) -> Result<Answer, Failure> {
+        self.recall_onces(key.frame);
         let Self { frames, lent, now, .. } = self;
         let Some(frame) = frames.get_mut(key.frame) else { return Err(lost_frame()) };
         let Some(step) = frame.scope.step(key.step) else { return Err(lost_frame()) };
@@ -116,6 +118,7 @@ impl Execution {
 
     /// Puts the value of a finished frame where its parent wants it.
     pub(crate) fn yield_value(&mut self, id: FrameId) -> Result<(), Failure> {
+        self.recall_onces(id);
         let Self { frames, lent, .. } = self;
         let Some(frame) = frames.get(id) else { return Err(lost_frame()) };
         let region = frame.scope.region;
@@ -176,7 +179,9 @@ impl Execution {
                 let graph = self.graph;
                 let scope = Scope { parent: None, graph, region: &graph.regions[usize::from(region)], index };
                 let imports = std::mem::take(&mut self.params);
-                Frame::new(id, None, Arc::new(scope), imports)
+                let mut frame = Frame::new(id, None, Arc::new(scope), imports);
+                self.know_onces(&mut frame, None);
+                frame
             }
             Some(key) => self.nested(id, key, region, index)?,
         };
@@ -225,9 +230,13 @@ impl Execution {
         {
             around.keep(key.step, Kept::Race(id));
         }
+        // A workflow that is a step sees nothing of the one around.
+        let onces = around.onces.clone().filter(|_| !matches!(step.kind, Kind::Task(_)));
         slots.extend(around.read_all(opened.captures));
         let scope = Scope { parent: Some((around.scope.clone(), key.step)), graph, region: opened, index };
-        Some(Frame::new(id, Some(key), Arc::new(scope), slots))
+        let mut frame = Frame::new(id, Some(key), Arc::new(scope), slots);
+        self.know_onces(&mut frame, onces);
+        Some(frame)
     }
 
     /// Puts the value of a step that opened regions into its slots.
@@ -290,6 +299,25 @@ impl Execution {
     }
 }
 
+/// Evaluates the arguments of a step, and begins nothing.
+pub(super) fn arguments<H: Host + 'static>(
+    host: &Arc<H>,
+    key: Key,
+    frame: &Frame,
+    task: &TaskStep,
+    purpose: Purpose,
+) -> Result<Poll<Ended>, Failure> {
+    let (mut env, mut moved) = (Env::new(Context::new(host.clone(), key, 0, 1)), Moved::default());
+    env.prepare(purpose, task.arm);
+    env.know(frame.onces.as_ref());
+    env.lend_all(frame.read_all(&task.reads));
+    moved.take_all(frame.read_all(&task.moves));
+    contained(|| {
+        let running = pin!((task.start)(&env, &mut moved));
+        running.poll(&mut TaskContext::from_waker(Waker::noop()))
+    })
+}
+
 /// A child workflow's parameters: its step's arguments, evaluated.
 pub(super) fn child_params<H: Host + 'static>(
     host: &Arc<H>,
@@ -297,14 +325,7 @@ pub(super) fn child_params<H: Host + 'static>(
     frame: &Frame,
     task: &TaskStep,
 ) -> Result<Vec<Value>, Failure> {
-    let (mut env, mut moved) = (Env::new(Context::new(host.clone(), key, 0, 1)), Moved::default());
-    env.prepare(Purpose::Attempt, task.arm);
-    env.lend_all(frame.read_all(&task.reads));
-    moved.take_all(frame.read_all(&task.moves));
-    let ended = contained(|| {
-        let running = pin!((task.start)(&env, &mut moved));
-        running.poll(&mut TaskContext::from_waker(Waker::noop()))
-    })?;
+    let ended = arguments(host, key, frame, task, Purpose::Attempt)?;
     match ended {
         Poll::Ready(Ended::Arguments(params)) => Ok(params),
         Poll::Ready(Ended::Err(failure, _)) => Err(failure),
@@ -336,6 +357,7 @@ impl Frame {
 
 pub(super) fn eval<T>(lent: &mut Env, frame: &Frame, expr: &Expr<T>) -> Result<T, Failure> {
     lent.lend_all(frame.read_all(expr.reads));
+    lent.know(frame.onces.as_ref());
     eval_lent(lent, expr)
 }
 
@@ -353,6 +375,10 @@ fn lend_turn(lent: &mut Env, frame: &Frame, step: u16, body: &Region, reads: &[u
         Some(Kept::Turn(variables)) => variables.as_slice(),
         _ => &[],
     };
+    // The test sees what is around the body, as the body does.
+    let within = || Onces::new(body.onces.iter().map(|_| String::new()), frame.onces.clone(), None);
+    let onces = (!body.onces.is_empty()).then(|| Arc::new(within()));
+    lent.know(onces.as_ref().or(frame.onces.as_ref()));
     lent.lend_all(reads.iter().map(|import| {
         let import = usize::from(*import);
         match import.checked_sub(variables.len()) {

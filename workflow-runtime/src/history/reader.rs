@@ -144,7 +144,9 @@ impl JournalReader<'_> {
                 self.kept.push((path, recalled, from, held));
                 return Ok(());
             }
-            StoredEvent::Given { .. } | StoredEvent::Listed { .. } => return Ok(()),
+            StoredEvent::Given { .. } | StoredEvent::Computed { .. } | StoredEvent::Listed { .. } => {
+                return Ok(());
+            }
             StoredEvent::TakenUp { why, blueprint, dropped, holds, undoes_held, .. } => {
                 return self.take_up(entry, why, blueprint, (&dropped, holds, undoes_held), by);
             }

@@ -210,6 +210,11 @@ pub(crate) enum StoredEvent {
         step: StoredKey,
         path: String,
     },
+    /// Not an event of the run: what a name was computed as, which it is for
+    /// ever. The path is that of its region, and what tells it from others.
+    Computed {
+        path: String,
+    },
     /// Not an event of the run: the items of a `for`, as another run has listed
     /// them. Followed by `TakenUp`.
     Listed {
@@ -531,6 +536,7 @@ impl StoredEvent {
             | Self::NotBegun
             | Self::LeftBehind { .. }
             | Self::Given { .. }
+            | Self::Computed { .. }
             | Self::Listed { .. }
             | Self::Kept { .. }
             | Self::TakenUp { .. } => None,

@@ -71,6 +71,18 @@ pub struct Region {
     /// For the body of a `while`: the slots with the loop variables' next
     /// values, in order.
     pub carried: &'static [u16],
+    /// The names whose values are computed once in each frame of the region.
+    pub onces: &'static [Once],
+}
+
+/// A name whose value is computed once, as several expressions use it and
+/// another evaluation may give another value.
+#[derive(Clone, Copy, Debug)]
+pub struct Once {
+    /// The name, and what tells it from others and from other code.
+    pub name: &'static str,
+    /// The slots that it is made of.
+    pub reads: &'static [u16],
 }
 
 /// The value of a region.

@@ -9,6 +9,7 @@ pub(crate) mod cache;
 pub(crate) mod context;
 pub mod definition;
 pub(crate) mod kept;
+pub(crate) mod once;
 pub(crate) mod place;
 pub(crate) mod reconcile;
 pub(crate) mod transaction;
@@ -26,6 +27,7 @@ use crate::failure::{Cause, Failure};
 use crate::task::context::Context;
 use crate::task::definition::TaskDef;
 use crate::task::kept::KeptArguments;
+use crate::task::once::{OnceCell, Onces};
 use crate::value::{Value, wrong_type};
 
 /// A task, or a workflow that is used like one.
@@ -212,6 +214,8 @@ pub struct Env {
     context: Option<Context>,
     /// The arguments, where they are those of an earlier evaluation.
     kept: Option<KeptArguments>,
+    /// The names around that are computed once.
+    onces: Option<Arc<Onces>>,
     arm: u16,
 }
 
@@ -235,7 +239,7 @@ impl Env {
 
     /// For expressions, which belong to no attempt.
     pub(crate) const fn plain() -> Self {
-        Self { values: Vec::new(), purpose: Purpose::Attempt, context: None, kept: None, arm: 0 }
+        Self { values: Vec::new(), purpose: Purpose::Attempt, context: None, kept: None, onces: None, arm: 0 }
     }
 
     /// Takes what the next attempt, or expression, reads.
@@ -251,12 +255,22 @@ impl Env {
     /// Lets go of the values.
     pub(crate) fn clear(&mut self) {
         self.values.clear();
-        (self.purpose, self.kept) = (Purpose::Attempt, None);
+        (self.purpose, self.kept, self.onces) = (Purpose::Attempt, None, None);
     }
 
     /// Has the task be given these arguments, whatever is evaluated.
     pub(crate) fn give(&mut self, arguments: Option<&[u8]>) {
         self.kept = arguments.and_then(KeptArguments::of);
+    }
+
+    /// Has the names that are computed once be those of a frame.
+    #[inline]
+    pub(crate) fn know(&mut self, onces: Option<&Arc<Onces>>) {
+        self.onces = onces.cloned();
+    }
+
+    pub(crate) fn once(&self, level: usize, number: usize) -> Option<(&Onces, &OnceCell)> {
+        self.onces.as_ref()?.cell(level, number)
     }
 
     /// The step's arm of the function that it shares with others.

@@ -107,6 +107,8 @@ impl Tables<'_> {
                 }
                 Form::Pure { pat, ty, code, by_ref, .. } => {
                     let tokens = &code.tokens;
+                    let once = self.once(region, id, tokens, ty.as_ref());
+                    let tokens = once.as_ref().unwrap_or(tokens);
                     let ty = ty.as_ref().map(|ty| if *by_ref { quote!(: &#ty) } else { quote!(: #ty) });
                     if binding.names.first().is_some_and(|name| *name == pat.to_string()) {
                         quote!(let #pat #ty = #tokens;)

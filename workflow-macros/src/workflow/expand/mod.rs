@@ -27,12 +27,14 @@ use crate::workflow::tokens::{plain, type_text};
 mod call;
 mod function;
 mod items;
+mod once;
 mod schedule;
 mod uses;
 
 use call::Arms;
 use function::hidden;
 use items::{items, signals};
+use once::Onces;
 use uses::Uses;
 
 /// The items of a workflow.
@@ -55,6 +57,7 @@ fn tables(workflow: &Workflow, checked: &Checked) -> TokenStream {
     let mut tables = Tables {
         graph,
         uses: Uses::new(graph),
+        onces: Onces::new(graph),
         functions: TokenStream::new(),
         arms: Arms::default(),
         numbers: Vec::new(),
@@ -134,6 +137,7 @@ fn fingerprint(seed: u64, text: &str) -> u64 {
 struct Tables<'a> {
     graph: &'a Graph,
     uses: Uses,
+    onces: Onces,
     functions: TokenStream,
     arms: Arms,
     /// The numbers of all rows of calls, one list after the other.
@@ -210,6 +214,7 @@ impl Tables<'_> {
         };
         // A constant by itself: rustc takes long over a large one with calls
         // inside another.
+        let onces = self.onces(id);
         let table = format_ident!("__WORKFLOW_STEPS_{id}");
         let count = region.steps.len();
         self.functions.extend(quote!(const #table: [#Private::Step; #count] = [#steps];));
@@ -221,6 +226,7 @@ impl Tables<'_> {
                 steps: &#table,
                 result: #result,
                 carried: #carried,
+                onces: &[#onces],
             }
         }
     }

@@ -51,7 +51,8 @@ impl Lower<'_> {
                 // Several of them may stand in one call.
                 let name = format!("step_{}", self.graph.bindings.len());
                 let name = Ident::new(&name, span.resolved_at(Span::mixed_site()));
-                let binding = Binding { names: vec![name], region, form, mutable: false, uses: 1 };
+                let binding =
+                    Binding { names: vec![name], region, form, mutable: false, uses: 1, crosses: false };
                 self.graph.bindings.push(binding);
                 return Input::Step { lend: *lend, binding: self.graph.bindings.len() - 1, span };
             }

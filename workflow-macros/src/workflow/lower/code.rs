@@ -77,7 +77,9 @@ impl Lower<'_> {
     pub(super) fn count(&mut self, mut code: Code, region: RegionId) -> Code {
         for used in &code.uses {
             for binding in self.graph.closure(&[*used]) {
-                self.graph.bindings[binding].uses += 1;
+                let binding = &mut self.graph.bindings[binding];
+                binding.uses += 1;
+                binding.crosses |= binding.region != region;
             }
         }
         code.uses.sort_unstable();

@@ -133,7 +133,14 @@ impl Lower<'_> {
 
     fn bind_slot(&mut self, region: RegionId, name: &Ident, slot: Slot, ty: TokenStream) -> BindingId {
         let form = Form::Slot { slot, ty, pat: None };
-        self.bind(Binding { names: vec![name.clone()], region, form, mutable: false, uses: 0 })
+        self.bind(Binding {
+            names: vec![name.clone()],
+            region,
+            form,
+            mutable: false,
+            uses: 0,
+            crosses: false,
+        })
     }
 
     /// Binds what a pattern takes out of a slot.
@@ -157,7 +164,14 @@ impl Lower<'_> {
         };
         let mutable = matches!(pat, Pat::Ident(pat) if pat.mutability.is_some());
         let pat = (!plain).then(|| pat.to_token_stream());
-        self.bind(Binding { names, region, form: Form::Slot { slot, ty, pat }, mutable, uses: 0 });
+        self.bind(Binding {
+            names,
+            region,
+            form: Form::Slot { slot, ty, pat },
+            mutable,
+            uses: 0,
+            crosses: false,
+        });
     }
 
     fn report(&mut self, errors: Vec<syn::Error>) {

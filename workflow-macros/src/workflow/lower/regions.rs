@@ -136,7 +136,7 @@ impl Lower<'_> {
             code.tokens = quote!(&#tokens);
         }
         let form = Form::Pure { pat: pat.to_token_stream(), ty: None, known: None, code, by_ref };
-        self.bind(Binding { names, region, form, mutable: false, uses: 0 });
+        self.bind(Binding { names, region, form, mutable: false, uses: 0, crosses: false });
     }
 
     /// An arm of the last `if` or `match` of a workflow ends like the workflow.

@@ -117,7 +117,7 @@ impl Lower<'_> {
                 let ty = ty.as_ref().map(ToTokens::to_token_stream);
                 let known = ty.clone().or_else(|| self.type_of(expr)).filter(|_| names.len() == 1);
                 let form = Form::Pure { pat, ty, known, code, by_ref };
-                self.bind(Binding { names, region, form, mutable, uses: 0 });
+                self.bind(Binding { names, region, form, mutable, uses: 0, crosses: false });
                 Out::Nothing
             }
             ast::Target::Assign { name } => {

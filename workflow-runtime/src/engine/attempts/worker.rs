@@ -306,6 +306,7 @@ impl RunHost {
         };
         given.env.prepare(purpose, step.arm);
         given.env.give(frame.given(key.step));
+        given.env.know(frame.onces.as_ref());
         if let Some(context) = given.env.context_mut() {
             context.renew(key, epoch, attempt, goal == Goal::Undo, &frame.scope);
         }

@@ -82,3 +82,8 @@ pub(crate) fn given(at: Timestamp, given: Given) -> Entry {
     let value = Some(Payload { type_name: "arguments".into(), bytes: given.arguments });
     Entry { at, event, value, changes: Vec::new() }
 }
+
+/// The entry about what a name was computed as.
+pub(crate) fn computed(at: Timestamp, path: String, value: Payload) -> Entry {
+    Entry { at, event: text(&StoredEvent::Computed { path }), value: Some(value), changes: Vec::new() }
+}

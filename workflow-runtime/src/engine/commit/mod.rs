@@ -13,7 +13,9 @@ mod params;
 mod queue;
 
 pub(crate) use self::create::{Beginning, queue as queue_run, start as create_run};
-pub(crate) use self::entries::{change as journal_change, entry as journal_entry, given as journal_given};
+pub(crate) use self::entries::{
+    change as journal_change, computed as journal_computed, entry as journal_entry, given as journal_given,
+};
 pub(crate) use self::health::Health;
 pub(crate) use self::params::{encode_params, params_from, same_arguments};
 pub(crate) use self::queue::{Journal, Suspension, Uncommitted};

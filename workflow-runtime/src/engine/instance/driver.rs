@@ -9,7 +9,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use crate::engine::attempts::{Goal, Ready, result_to_keep};
-use crate::engine::commit::{journal_change, journal_entry, journal_given};
+use crate::engine::commit::{journal_change, journal_computed, journal_entry, journal_given};
 use crate::engine::instance::deferred::After;
 use crate::engine::instance::host::{Inner, Room, RunEnd, RunHost};
 use crate::engine::instance::spares::Parts;
@@ -19,7 +19,7 @@ use crate::failure::Failure;
 use crate::run::{Action, AttemptEnd, Change, Event, Key, RunState, StepState, Timestamp, Wait};
 use crate::task::Retryability;
 use crate::task::definition::Kind;
-use crate::value::Value;
+use crate::value::{Payload, Value};
 
 impl RunHost {
     /// Hears an event, and then every event that acting on it gives rise to.
@@ -152,6 +152,13 @@ impl RunHost {
             let at = inner.run.now;
             let given = inner.run.given.drain(..).map(|given| journal_given(at, given));
             inner.uncommitted.entries.extend(given);
+        }
+        if inner.run.computed.is_some() {
+            let at = inner.run.now;
+            for (path, bytes) in inner.run.take_computed() {
+                let value = Payload { type_name: "computed".into(), bytes };
+                inner.uncommitted.entries.push(journal_computed(at, path, value));
+            }
         }
         if let Some(end) = inner.ending.take() {
             self.finish(inner, after, end);

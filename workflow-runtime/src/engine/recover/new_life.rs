@@ -13,8 +13,8 @@ use tokio::sync::oneshot;
 use crate::blueprint::{
     Adoption, Again, Blueprint, Comparison, Obstacle, Progress, Verdict, after, compare, renumbered,
 };
-use crate::engine::commit::Journal;
 use crate::engine::commit::Suspension;
+use crate::engine::commit::{Journal, journal_computed};
 use crate::engine::instance::{After, Identity, Inner, RunHost};
 use crate::engine::recover::prior_lives;
 use crate::engine::recover::prior_lives::{blueprint_of, payload_at};
@@ -47,6 +47,8 @@ pub(crate) struct TakeUp {
     pub(crate) kept: Vec<Kept>,
     /// What another run has listed, whose results are known by their numbers.
     lists: Vec<(String, Payload)>,
+    /// What it has computed once.
+    computed: Vec<(String, Payload)>,
     leftovers: Leftovers,
     /// Signals that came and no step took.
     signals: Vec<(String, Payload)>,
@@ -135,6 +137,7 @@ impl TakeUp {
             kept: Vec::new(),
             leftovers,
             lists: Vec::new(),
+            computed: Vec::new(),
             signals: signals.collect(),
             paused: past.paused && stored.end.is_none(),
             opens_all: false,
@@ -195,7 +198,7 @@ impl TakeUp {
         };
         let mut leftovers = past.leftovers(entries);
         leftovers.check(known.graph).map_err(|reason| format!("cannot be forked: {reason}"))?;
-        let lists = std::mem::take(&mut leftovers.kept).into_lists();
+        let [lists, computed] = std::mem::take(&mut leftovers.kept).into_shared();
         Ok(Self {
             why: Why::Forked,
             by: Some(by),
@@ -203,6 +206,7 @@ impl TakeUp {
             holds: Holds::Set,
             kept: leftovers.take(is_kept),
             lists,
+            computed,
             leftovers: Leftovers::default(),
             signals: Vec::new(),
             paused: false,
@@ -412,6 +416,7 @@ impl RunHost {
             holds,
             kept,
             lists,
+            computed,
             mut leftovers,
             signals,
             paused,
@@ -440,6 +445,10 @@ impl RunHost {
             let event = crate::journal::text(&StoredEvent::Listed { path: path.clone() });
             uncommitted.entries.push(Entry { at, event, value: Some(list.clone()), changes: Vec::new() });
             leftovers.kept.keep_list(path, list);
+        }
+        for (path, value) in computed {
+            uncommitted.entries.push(journal_computed(at, path.clone(), value.clone()));
+            leftovers.kept.keep_computed(path, value);
         }
         // Of another run's life nothing is undone that this one has not come to.
         let undoes_held = holds != Holds::Set;

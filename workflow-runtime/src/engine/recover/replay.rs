@@ -5,6 +5,7 @@
 //! Nothing that is stored is trusted. A journal that cannot be read, or that
 //! this program's code does not follow, blocks its run, and no other.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -145,6 +146,15 @@ impl RunHost {
             inner.run.machine = holds.machine(self.graph, undoes_held);
         }
         inner.uncommitted.seq = begin as u64;
+        // An expression is evaluated before the entry is heard that says what it
+        // gave then.
+        for entry in entries[begin..].iter().filter(|entry| entry.event.starts_with(COMPUTED)) {
+            if let (Ok(StoredEvent::Computed { path }), Some(value)) =
+                (serde_json::from_str(&entry.event), &entry.value)
+            {
+                inner.run.stored.insert(path, value.clone());
+            }
+        }
         for (number, entry) in (begin as u64..).zip(&entries[begin..]) {
             let of = |problem: &dyn fmt::Display| format!("entry {number} of its journal {problem}");
             if entry.seq != number {
@@ -155,7 +165,10 @@ impl RunHost {
             inner.uncommitted.seq = number + 1;
             open.interrupted = event == StoredEvent::ShutDown;
             open.not_begun = event == StoredEvent::NotBegun;
-            if open.interrupted || open.not_begun || matches!(event, StoredEvent::LeftBehind { .. }) {
+            if open.interrupted
+                || open.not_begun
+                || matches!(event, StoredEvent::LeftBehind { .. } | StoredEvent::Computed { .. })
+            {
                 continue;
             }
             if let (Some(key), Some(arguments)) = (event.given_to(), &entry.value) {
@@ -203,6 +216,7 @@ impl RunHost {
                 return Err(reason.into());
             }
         }
+        inner.run.stored = HashMap::new();
         Ok(open)
     }
 
@@ -389,3 +403,4 @@ fn holds(entry: &StoredEntry) -> (Holds, bool) {
 
 /// How the text of such an entry begins; the tag comes first.
 const TAKEN_UP: &str = "{\"event\":\"taken_up\"";
+const COMPUTED: &str = "{\"event\":\"computed\"";

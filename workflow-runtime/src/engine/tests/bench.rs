@@ -21,6 +21,7 @@ fn graph(steps: Vec<Step>, result: u16) -> &'static Graph {
         steps: leak(steps),
         result: Yield::Slot(result),
         carried: &[],
+        onces: &[],
     };
     Box::leak(Box::new(Graph {
         name: "bench",

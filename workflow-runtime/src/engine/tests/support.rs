@@ -89,7 +89,7 @@ pub const AS_VALUE: OnFailure = OnFailure::Value(Outcome {
 });
 
 pub const fn body(slots: u16, steps: &'static [Step], result: Yield) -> Region {
-    Region { label: "", captures: &[], slots, steps, result, carried: &[] }
+    Region { label: "", captures: &[], slots, steps, result, carried: &[], onces: &[] }
 }
 
 pub const fn nested(label: &'static str, captures: &'static [u16], body: Region) -> Region {

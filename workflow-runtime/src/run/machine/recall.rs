@@ -28,6 +28,20 @@ impl Machine {
         self.frames.node(key).is_some_and(|node| node.fresh == Fresh::Entirely)
     }
 
+    /// Whether a region was opened by a step that runs anew, so that all in it
+    /// does.
+    #[must_use]
+    pub fn begins_anew(&self, frame: FrameId) -> bool {
+        self.frames.get(frame).is_none_or(|frame| frame.fresh)
+    }
+
+    /// Whether what a step has come to is what it had come to before: it has
+    /// ended, and neither it nor anything in it runs anew.
+    #[must_use]
+    pub fn stands(&self, key: Key) -> bool {
+        self.frames.node(key).is_some_and(|node| node.valued && node.fresh == Fresh::Not)
+    }
+
     /// Whether a region is worth something else than before: it, or a step in
     /// it, runs anew.
     #[must_use]

@@ -261,7 +261,15 @@ pub fn labelled(label: &'static str, steps: Vec<Spec>) -> Region {
             fingerprint: 0,
         })
         .collect();
-    Region { label, captures: &[], slots: 0, steps: built.leak(), result: Yield::Nothing, carried: &[] }
+    Region {
+        label,
+        captures: &[],
+        slots: 0,
+        steps: built.leak(),
+        result: Yield::Nothing,
+        carried: &[],
+        onces: &[],
+    }
 }
 
 /// A workflow: its body first.
