@@ -114,7 +114,7 @@ fn drive(ids: &str, address: &str, begun: Timestamp) -> (End, Trace) {
                 (None, Some(address)) => {
                     now = begun.after(Duration::from_secs(3600));
                     let value = serde_json::to_vec(address).unwrap();
-                    run.hear(now, Input::Signalled { name: "address".to_owned(), value }).unwrap();
+                    run.hear(now, Input::Signalled { name: "address".to_owned(), key: None, value }).unwrap();
                 }
                 (None, None) => panic!("the run waits for nothing\n{}", run.trace()),
             },

@@ -173,7 +173,7 @@ pub fn moved<T>(_: &T) -> T {
     unreachable!("the mirror of a workflow never runs")
 }
 
-pub use crate::workflow::{Invocation, Signal, Workflow};
+pub use crate::workflow::{Invocation, KeyedSignal, Signal, SignalKey, Workflow};
 
 /// In the mirror: a value that stays.
 pub fn held<T: 'static>(_: T) -> &'static T {

@@ -22,3 +22,4 @@ pub use crate::task::reconcile::{Finds, Reconciles};
 pub use crate::task::undo::Undoes;
 pub use crate::task::{Call, Fallible, Running, Task};
 pub use crate::value::{Codec, Value};
+pub use crate::workflow::SignalKey;

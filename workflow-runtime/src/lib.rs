@@ -186,7 +186,7 @@ pub use task::context::Context;
 pub use task::definition;
 pub use task::{Ended, Retryability, Retryable, RunsOn, Task};
 pub use view::{Items, Progress, RunSnapshot, StepKind, StepSnapshot, Stuck};
-pub use workflow::{Invocation, Signal, Workflow};
+pub use workflow::{AimedSignal, Invocation, KeyedSignal, Signal, SignalTarget, Workflow};
 pub use workflow_macros::{Resources, task, workflow};
 
 // The README's code is compiled and run; its first example is an `App`. What it

@@ -90,9 +90,19 @@ fn named(part: &str) -> (&str, &str) {
     bracketed.unwrap_or((part, ""))
 }
 
-/// The first signal of a name, in a graph or in a workflow that it uses: the
-/// graph's own copy of its name, and how its values are written.
-pub(crate) fn find_signal(graph: &'static Graph, wanted: &str) -> Option<(&'static str, &'static Codec)> {
+/// A signal that a graph has, in itself or in a workflow that it uses.
+#[derive(Clone, Copy)]
+pub(crate) struct KnownSignal {
+    /// The graph's own copy of its name.
+    pub(crate) name: &'static str,
+    /// How its values are written.
+    pub(crate) codec: &'static Codec,
+    /// Whether each that is sent has a key.
+    pub(crate) keyed: bool,
+}
+
+/// The first signal of a name.
+pub(crate) fn find_signal(graph: &'static Graph, wanted: &str) -> Option<KnownSignal> {
     find_signal_where(graph, &|name, _| name == wanted)
 }
 
@@ -100,10 +110,12 @@ pub(crate) fn find_signal(graph: &'static Graph, wanted: &str) -> Option<(&'stat
 pub(crate) fn find_signal_where(
     graph: &'static Graph,
     is_wanted: &dyn Fn(&str, &Codec) -> bool,
-) -> Option<(&'static str, &'static Codec)> {
+) -> Option<KnownSignal> {
     let mut steps = graph.regions.iter().flat_map(|region| region.steps);
     steps.find_map(|step| match step.kind {
-        Kind::Signal { name, codec, .. } if is_wanted(name, codec) => Some((name, codec)),
+        Kind::Signal { name, codec, key, .. } if is_wanted(name, codec) => {
+            Some(KnownSignal { name, codec, keyed: key.is_some() })
+        }
         Kind::Task(task) => find_signal_where(task.task.child?, is_wanted),
         _ => None,
     })

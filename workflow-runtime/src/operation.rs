@@ -62,6 +62,19 @@ pub enum OperationOf<V> {
         /// The value.
         value: V,
     },
+    /// The same, for one of the steps that may wait for it.
+    SignalTo {
+        /// The signal's name.
+        name: String,
+        /// The value.
+        value: V,
+        /// The signal's key, where it is `keyed`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        key: Option<String>,
+        /// The path of the step that is meant, where several wait.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        step: Option<String>,
+    },
     /// Ask the run to stop.
     Cancel,
     /// Start nothing more until the run is resumed. What runs ends.
@@ -133,6 +146,7 @@ impl Operation {
                 Of::Backfill { workflow, params, key, at_a_time }
             }
             Of::Signal { name, value } => Of::Signal { name, value: raw(&value) },
+            Of::SignalTo { name, value, key, step } => Of::SignalTo { name, value: raw(&value), key, step },
             Of::Set { step, value } => Of::Set { step, value: raw(&value) },
             Of::Cancel => Of::Cancel,
             Of::Pause => Of::Pause,
@@ -165,6 +179,22 @@ impl From<Option<By>> for Asker {
 /// How long a run's key may be, in bytes: far more than people read, and little
 /// enough to be stored with every run.
 pub(crate) const LONGEST_KEY: usize = 1 << 20;
+
+/// How long a signal's key may be, in bytes: it is compared, listed and stored
+/// with each wait.
+const LONGEST_SIGNAL_KEY: usize = 1024;
+
+/// Why this cannot be a signal's key, if it cannot.
+pub(crate) fn refused_signal_key(key: &str) -> Option<String> {
+    let length = key.len();
+    match length {
+        0 => Some("is empty".to_owned()),
+        _ if length > LONGEST_SIGNAL_KEY => {
+            Some(format!("has {length} bytes, and at most {LONGEST_SIGNAL_KEY} are allowed"))
+        }
+        _ => None,
+    }
+}
 
 /// Who wants something, and why: it is recorded with what is done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

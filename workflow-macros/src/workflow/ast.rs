@@ -177,11 +177,12 @@ pub(crate) enum Arg {
     },
 }
 
-/// `signal::<T>("name").within("3d")?`
+/// `signal::<T>("name").keyed(order.id).within("3d")?`
 pub(crate) struct SignalCall {
     pub(crate) keyword: Ident,
     pub(crate) ty: Type,
     pub(crate) name: LitStr,
+    pub(crate) key: Option<Expr>,
     pub(crate) within: Option<Expr>,
     pub(crate) question: Option<Token![?]>,
 }

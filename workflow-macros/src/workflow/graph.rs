@@ -90,6 +90,7 @@ pub(crate) struct Code {
 pub(crate) struct Signal {
     pub(crate) name: Ident,
     pub(crate) ty: syn::Type,
+    pub(crate) keyed: bool,
 }
 
 pub(crate) struct Step {
@@ -131,6 +132,7 @@ pub(crate) enum Kind {
     Signal {
         name: String,
         ty: syn::Type,
+        key: Option<Code>,
         within: Option<Code>,
     },
     Sleep {
@@ -354,7 +356,9 @@ impl Kind {
                     Input::Code { code, .. } => code.uses.clone(),
                 })
                 .collect(),
-            Kind::Signal { within, .. } => within.iter().map(|code| code.uses.clone()).collect(),
+            Kind::Signal { key, within, .. } => {
+                key.iter().chain(within).map(|code| code.uses.clone()).collect()
+            }
             Kind::Loop { initial, .. } => initial
                 .iter()
                 .filter_map(|initial| match initial {
@@ -396,7 +400,10 @@ impl Kind {
                 });
                 format!("{}({})", path.to_token_stream(), args.collect::<Vec<_>>().join(", "))
             }
-            Kind::Signal { name, ty, .. } => format!("signal {name}: {}", ty.to_token_stream()),
+            Kind::Signal { name, ty, key, .. } => {
+                let keyed = key.as_ref().map(|key| format!(" keyed {}", key.tokens));
+                format!("signal {name}: {}{}", ty.to_token_stream(), keyed.unwrap_or_default())
+            }
             // How long a sleep or a signal waits, and how many at a time, is
             // no part of what the step means to a run in flight.
             Kind::Sleep { .. } => "sleep".to_owned(),

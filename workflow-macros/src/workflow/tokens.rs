@@ -94,6 +94,14 @@ pub(crate) fn moment(keyword: Span, tokens: &TokenStream) -> TokenStream {
     quote_spanned!(keyword=> #private::Moment::system_time #argument)
 }
 
+/// The key of a signal, as text.
+pub(crate) fn signal_key(at: Span, tokens: &TokenStream) -> TokenStream {
+    let private = private_at(at);
+    let mut argument = Group::new(Delimiter::Parenthesis, tokens.clone());
+    argument.set_span(at);
+    quote_spanned!(at=> #private::SignalKey::text #argument)
+}
+
 /// The runtime's private module, at a place of the user's: rustc says that an
 /// expression begins where its first token does.
 pub(crate) fn private_at(span: Span) -> TokenStream {

@@ -234,7 +234,13 @@ fn operating() -> [Command; 10] {
             .arg(looks().conflicts_with("detach")),
         operation("signal", "Send a run a signal")
             .arg(Arg::new("name").value_name("NAME").help("The signal's name").required(true))
-            .arg(value("Its value, as JSON or as a text")),
+            .arg(value("Its value, as JSON or as a text"))
+            .arg(option("key", "KEY", "The key of the step that is meant, where the signal is keyed"))
+            .arg(option(
+                "step",
+                "STEP",
+                "The path of the step that is meant, where several wait for the signal",
+            )),
         operation("set", "Settle a step by hand: it has this value")
             .arg(step("The step's path"))
             .arg(value("Its value, as JSON or as a text").required(false).required_unless_present("undone"))

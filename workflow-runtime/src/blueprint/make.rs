@@ -128,9 +128,10 @@ impl Maker<'_> {
                     keeps: false,
                 })
             }
-            Kind::Signal { name, within } => Made::Signal {
+            Kind::Signal { name, key, within } => Made::Signal {
                 name: text(name),
                 codec: &CODEC,
+                key: key.as_ref().map(|reads| inert::expr(numbers(reads))),
                 within: within.as_ref().map(|reads| inert::expr(numbers(reads))),
             },
             Kind::Sleep { until } => Made::Sleep(inert::expr(numbers(until))),

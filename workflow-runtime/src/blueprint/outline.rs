@@ -384,7 +384,7 @@ fn filled(workflow: &Workflow, step: &Step) -> impl Iterator<Item = u16> {
 fn reads(kind: &Kind) -> Vec<u16> {
     match kind {
         Kind::Task { reads, moves, .. } => [&reads[..], moves].concat(),
-        Kind::Signal { within, .. } => within.clone().unwrap_or_default(),
+        Kind::Signal { key, within, .. } => [key, within].into_iter().flatten().flatten().copied().collect(),
         Kind::Sleep { until: reads }
         | Kind::For { items: reads, .. }
         | Kind::While { initial: reads, .. }

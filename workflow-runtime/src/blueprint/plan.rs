@@ -103,6 +103,9 @@ pub(crate) enum Kind {
     },
     Signal {
         name: String,
+        /// Where it is `keyed`.
+        #[serde(default, skip_serializing_if = "is_default")]
+        key: Option<Reads>,
         #[serde(default, skip_serializing_if = "is_default")]
         within: Option<Reads>,
     },

@@ -101,9 +101,11 @@ impl GraphReader {
                 reads: step.reads.to_vec(),
                 moves: step.moves.to_vec(),
             },
-            Given::Signal { name, within, .. } => {
-                Kind::Signal { name: (*name).to_owned(), within: within.as_ref().map(reads) }
-            }
+            Given::Signal { name, key, within, .. } => Kind::Signal {
+                name: (*name).to_owned(),
+                key: key.as_ref().map(reads),
+                within: within.as_ref().map(reads),
+            },
             Given::Sleep(until) => Kind::Sleep { until: reads(until) },
             Given::Map { items, region, limit, .. } => {
                 Kind::For { items: reads(items), region: *region, limit: *limit }

@@ -146,8 +146,11 @@ fn everything() -> &'static Graph {
             always: true,
             ..step("d", call(TaskDef { child: Some(child), ..task("inner") }))
         },
-        step("e", Made::Signal { name: "go", codec: &CODEC, within: Some(never(&[1])) }),
-        step("f", Made::Signal { name: "go", codec: &CODEC, within: None }),
+        step(
+            "e",
+            Made::Signal { name: "go", codec: &CODEC, key: Some(never(&[2])), within: Some(never(&[1])) },
+        ),
+        step("f", Made::Signal { name: "go", codec: &CODEC, key: None, within: None }),
         step("g", Made::Sleep(never(&[]))),
         step("h", Made::Map { items: never(&[0]), region: 1, limit: Some(8), collect: |_| Value::new(()) }),
         step("i", Made::Loop { initial: never(&[]), test: never(&[0]), region: 2, limit: 20 }),

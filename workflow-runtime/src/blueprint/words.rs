@@ -20,7 +20,10 @@ pub(super) fn remarks(kind: &Kind) -> Vec<(String, String)> {
             note_policy(policy.as_ref().unwrap_or(&task.policy), &mut note);
             note_task(task, &mut note);
         }
-        Kind::Signal { within, .. } => note("a time limit", yes(within.is_some())),
+        Kind::Signal { key, within, .. } => {
+            note("a key", yes(key.is_some()));
+            note("a time limit", yes(within.is_some()));
+        }
         Kind::For { limit, .. } => note("limit", or_none(limit.map(|limit| limit.to_string()))),
         Kind::While { limit, .. } => note("limit", limit.to_string()),
         Kind::Sleep { .. } | Kind::Branch { .. } | Kind::Select { .. } | Kind::Value { .. } => {}

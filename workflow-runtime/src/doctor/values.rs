@@ -22,7 +22,7 @@ pub(super) fn of_event(
             let is_undo = life.machine.state(*key) == Some(StepState::Undoing);
             (life.machine.path(*key), "its result".to_owned(), !is_undo && is_task(life, *key))
         }
-        Event::Signalled { name } => (None, format!("the value of signal `{name}`"), true),
+        Event::Signalled { signal, .. } => (None, format!("the value of {signal}"), true),
         _ => (None, "its value".to_owned(), false),
     };
     let what = match value {

@@ -47,7 +47,7 @@ pub(crate) fn bringer(run: &Execution, event: &Event) -> String {
         Event::AttemptEnded { key, .. } | Event::Set { key } => {
             format!("step `{}`", run.machine.path(*key).unwrap_or_default())
         }
-        Event::Signalled { name } => format!("signal `{name}`"),
+        Event::Signalled { signal, .. } => signal.to_string(),
         _ => "an event".to_owned(),
     }
 }
@@ -70,8 +70,8 @@ fn codec(run: &Execution, event: &Event) -> Option<&'static Codec> {
             output_codec(run.frames.step(*key)?.1)
         }
         Event::Set { key } if !run.machine.is_undo(*key) => output_codec(run.frames.step(*key)?.1),
-        Event::Signalled { name } => {
-            find_signal(run.machine.graph_of(FrameId::ROOT)?, name).map(|(_, codec)| codec)
+        Event::Signalled { signal, .. } => {
+            find_signal(run.machine.graph_of(FrameId::ROOT)?, signal.name).map(|known| known.codec)
         }
         _ => None,
     }

@@ -10,6 +10,7 @@
 //!
 //! Never here: tokio, a store, an engine, a clock, a thread.
 
+mod aim;
 mod attempt;
 mod brought;
 pub(crate) mod coded;
@@ -24,9 +25,10 @@ mod portable;
 pub(crate) mod snapshot;
 mod values;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
+pub(crate) use self::aim::Aim;
 pub use self::attempt::{AttemptHost, perform};
 pub(crate) use self::brought::{bringer, decode, encode, output_codec};
 use self::frames::{Frame, Frames};
@@ -36,7 +38,7 @@ use self::log::{Log, What};
 pub use self::order::{AttemptId, Command, End, Goal, Input, Order, Outcome, TimerId};
 pub use self::portable::PortableRun;
 use crate::failure::{Cause, Failure, StepError};
-use crate::run::{Action, Change, Effects, Event, Machine, Refused, StepState, Timestamp};
+use crate::run::{Action, Change, Effects, Event, Machine, Refused, SignalId, StepState, Timestamp};
 use crate::task::Env;
 use crate::task::context::Host;
 use crate::task::definition::Graph;
@@ -61,7 +63,7 @@ pub(crate) struct Execution {
     /// The parameters, until the body's frame opens.
     pub(crate) params: Vec<Value>,
     /// Values of signals that no step has waited for yet, oldest first.
-    pub(crate) signals: Vec<(&'static str, VecDeque<Value>)>,
+    pub(crate) signals: BTreeMap<SignalId, VecDeque<Value>>,
     pub(crate) result: Option<Value>,
     /// What is left of earlier lives of the run; `None` in its first.
     pub(crate) leftovers: Option<Box<Leftovers>>,
@@ -116,7 +118,7 @@ impl Execution {
             frames,
             lent,
             params,
-            signals: Vec::new(),
+            signals: BTreeMap::new(),
             result: None,
             leftovers: None,
             saves: None,
@@ -155,7 +157,7 @@ impl Execution {
         // overwrite that of the attempt which followed it.
         match target {
             Target::Output(key) => self.put_output(key, value),
-            Target::Signal(name) => self.keep_signal(name, value),
+            Target::Signal(signal) => self.signals.entry(signal).or_default().push_back(value),
             Target::Nowhere => {}
         }
         Ok(())
@@ -171,7 +173,7 @@ impl Execution {
             Event::AttemptEnded { key, .. } | Event::Set { key } | Event::Recalled { key, .. } => {
                 Target::Output(*key)
             }
-            Event::Signalled { name } => Target::Signal(name),
+            Event::Signalled { signal, .. } => Target::Signal(signal.clone()),
             _ => Target::Nowhere,
         }
     }
@@ -204,7 +206,7 @@ impl Execution {
             }
             Action::Collect { key } => self.collect(key),
             Action::Close { frame } => closed.extend(self.frames.remove(frame)),
-            Action::Deliver { key, name } => self.deliver_signal(key, name),
+            Action::Deliver { key, signal } => self.deliver_signal(key, &signal),
             Action::Fail { key, attempts, failure } => self.put_error(key, attempts, failure),
             Action::Recall { key, fresh } => {
                 let (recalled, value) = self.recall(key, fresh);
@@ -297,6 +299,6 @@ pub(crate) fn is_visible(action: &Action) -> bool {
 /// Where the value goes that came with an event.
 enum Target {
     Output(Key),
-    Signal(&'static str),
+    Signal(SignalId),
     Nowhere,
 }

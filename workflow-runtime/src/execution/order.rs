@@ -164,6 +164,8 @@ pub enum Input {
     Signalled {
         /// Its name.
         name: String,
+        /// Its key, where it is `keyed`.
+        key: Option<String>,
         /// Its value, as JSON.
         value: Vec<u8>,
     },

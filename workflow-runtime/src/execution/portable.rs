@@ -17,7 +17,7 @@ use crate::lookup::find_signal;
 #[cfg(feature = "testing")]
 use crate::observe::Trace;
 use crate::panics::discard;
-use crate::run::{Action, AttemptEnd, Event, Refused, RunState, Timestamp};
+use crate::run::{Action, AttemptEnd, Event, Refused, RunState, SignalId, Timestamp};
 use crate::task::context::{Host, Remembered};
 use crate::task::definition::{Graph, Kind, TaskDef};
 use crate::task::place::Key;
@@ -148,9 +148,10 @@ impl PortableRun {
                 let (key, epoch) = timer.key();
                 (Event::TimerFired { key, epoch }, None)
             }
-            Input::Signalled { name, value } => {
-                let (name, _) = find_signal(self.run.graph, &name).ok_or(Refused::Unexpected)?;
-                (Event::Signalled { name }, Some(value))
+            Input::Signalled { name, key, value } => {
+                let known = find_signal(self.run.graph, &name).ok_or(Refused::Unexpected)?;
+                let signal = SignalId { name: known.name, key: key.map(Into::into) };
+                (Event::Signalled { signal, step: None }, Some(value))
             }
             Input::Paused => (Event::Paused, None),
             Input::Resumed => (Event::Resumed, None),

@@ -12,9 +12,9 @@ use super::Execution;
 use super::frames::{Frame, Kept};
 use super::kept::{KeptOf, List, param_codecs};
 use crate::failure::{Cause, Failure, StepError};
+use crate::operation::refused_signal_key;
 use crate::panics::contained;
-use crate::run::Timestamp;
-use crate::run::{Answer, FrameId, Key};
+use crate::run::{Answer, FrameId, Key, SignalId, Timestamp};
 use crate::task::context::{Context, Host};
 use crate::task::definition::{Expr, Graph, Kind, OnFailure, Region, Step, TaskStep, Until, Yield};
 use crate::task::once::Onces;
@@ -58,9 +58,18 @@ impl Execution {
                 frame.put(step.output, Value::new(()));
                 Ok(Answer::Until(until))
             }
-            Kind::Signal { within: Some(expr), .. } => {
-                let within = eval(lent, frame, expr)?;
-                Ok(Answer::Until(now.after(within)))
+            Kind::Signal { key: of, within, .. } => {
+                let until = match within {
+                    Some(within) => Some(now.after(eval(lent, frame, within)?)),
+                    None => None,
+                };
+                match (of, until) {
+                    (Some(of), until) => {
+                        Ok(Answer::Awaits { key: signal_key(eval(lent, frame, of)?)?, until })
+                    }
+                    (None, Some(until)) => Ok(Answer::Until(until)),
+                    (None, None) => Err(lost_frame()),
+                }
             }
             Kind::Map { items, .. } => {
                 let listed = eval(lent, frame, items)?;
@@ -112,7 +121,7 @@ impl Execution {
                 frame.keep(key.step, Kept::Params(params));
                 Ok(Answer::Value)
             }
-            Kind::Signal { within: None, .. } | Kind::Select { .. } => Err(lost_frame()),
+            Kind::Select { .. } => Err(lost_frame()),
         }
     }
 
@@ -283,17 +292,14 @@ impl Execution {
         }
     }
 
-    pub(crate) fn keep_signal(&mut self, name: &'static str, value: Value) {
-        match self.signals.iter_mut().find(|(kept, _)| *kept == name) {
-            Some((_, values)) => values.push_back(value),
-            None => self.signals.push((name, [value].into())),
-        }
-    }
-
     /// Puts the oldest kept value of a signal into the step's slot.
-    pub(crate) fn deliver_signal(&mut self, key: Key, name: &str) {
-        let values = self.signals.iter_mut().find(|(kept, _)| *kept == name);
-        if let Some(value) = values.and_then(|(_, values)| values.pop_front()) {
+    pub(crate) fn deliver_signal(&mut self, key: Key, signal: &SignalId) {
+        let Some(values) = self.signals.get_mut(signal) else { return };
+        let value = values.pop_front();
+        if values.is_empty() {
+            self.signals.remove(signal);
+        }
+        if let Some(value) = value {
             self.put_output(key, value);
         }
     }
@@ -316,6 +322,14 @@ pub(super) fn arguments<H: Host + 'static>(
         let running = pin!((task.start)(&env, &mut moved));
         running.poll(&mut TaskContext::from_waker(Waker::noop()))
     })
+}
+
+/// The key of a signal: kept, compared and shown, so it has a bound.
+fn signal_key(key: String) -> Result<Arc<str>, Failure> {
+    match refused_signal_key(&key) {
+        None => Ok(key.into()),
+        Some(why) => Err(Failure::new(Cause::Fatal, format!("the key of its signal {why}"))),
+    }
 }
 
 /// A child workflow's parameters: its step's arguments, evaluated.

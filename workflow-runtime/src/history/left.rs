@@ -1,6 +1,7 @@
 //! What is left of each step of a run for another life of it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::journal::{Holds, StoredRecalled};
 use crate::lookup::find_step;
@@ -11,9 +12,17 @@ use crate::task::definition::{Graph, Kind};
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Left {
     pub(crate) steps: BTreeMap<String, Leftover>,
-    /// Signals that came and that no step took: the name of each, and the
-    /// number of the journal's entry with its value. In the order they came.
-    pub(crate) signals: Vec<(String, u64)>,
+    /// Signals that came and that no step took, in the order they came.
+    pub(crate) signals: Vec<KeptSignal>,
+}
+
+/// A signal that no step took.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct KeptSignal {
+    pub(crate) name: String,
+    pub(crate) key: Option<Arc<str>>,
+    /// The number of the journal's entry that holds the value.
+    pub(crate) seq: u64,
 }
 
 /// What is left of a step.

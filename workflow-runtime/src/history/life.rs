@@ -2,14 +2,14 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use super::left::{Left, after_attempts};
+use super::left::{KeptSignal, Left, after_attempts};
 use super::place::{OpenedRegion, Places, Record};
 use super::story::{AttemptKind, AttemptStory, Outcome, StepStory};
 use crate::failure::{Failure, StepError};
 use crate::journal::StoredRecalled;
 use crate::run::{
-    Action, Answer, AttemptEnd, Change, Effects, Event, FrameId, Key, Machine, Recalled, RunState, StepState,
-    StepView, Timestamp, Wait,
+    Action, Answer, AttemptEnd, Change, Effects, Event, FrameId, Key, Machine, Recalled, RunState, SignalId,
+    StepState, StepView, Timestamp, Wait,
 };
 use crate::task::definition::{Graph, Kind, OnFailure, Step};
 use crate::view::{Items, due};
@@ -24,7 +24,7 @@ pub(super) struct LifeReader {
     places: Places,
     frames: HashMap<FrameId, usize>,
     /// Signals that no step has taken, by name.
-    signals: HashMap<&'static str, VecDeque<u64>>,
+    signals: HashMap<SignalId, VecDeque<u64>>,
     pub error: Option<StepError>,
     pub ended_at: Option<Timestamp>,
     graph: &'static Graph,
@@ -111,7 +111,7 @@ impl LifeReader {
     fn note_event(&mut self, event: Event, heard: Heard) {
         match event {
             Event::AttemptEnded { key, epoch, end, .. } => self.note_end(key, epoch, end, heard),
-            Event::Signalled { name } => self.signals.entry(name).or_default().push_back(heard.seq),
+            Event::Signalled { signal, .. } => self.signals.entry(signal).or_default().push_back(heard.seq),
             Event::Recalled { key, recalled } => {
                 if let Some(record) = self.record(key) {
                     record.asked = false;
@@ -180,8 +180,8 @@ impl LifeReader {
                     record.restored = true;
                 }
             }
-            Action::Deliver { key, name } => {
-                let from = self.signals.get_mut(name).and_then(VecDeque::pop_front);
+            Action::Deliver { key, signal } => {
+                let from = self.signals.get_mut(&signal).and_then(VecDeque::pop_front);
                 if let Some(record) = self.record(key) {
                     record.output = from;
                 }
@@ -291,24 +291,34 @@ impl LifeReader {
         // Earlier results that were made from values which are no more.
         let anew = self.machine.anew().into_iter().filter_map(|key| self.path(key));
         anew.for_each(|path| left.drop_below(&path, false));
-        for place in self.places.iter() {
+        let awaited: HashMap<(usize, u16), &SignalId> = self
+            .machine
+            .awaited()
+            .filter_map(|(key, signal)| Some(((*self.frames.get(&key.frame)?, key.step), signal)))
+            .collect();
+        for (at, place) in self.places.iter().enumerate() {
             for ((number, step), record) in (0..).zip(place.region.steps).zip(&place.steps) {
                 if may_be_left(step) {
-                    self.leave_step(place, number, step, record, left, not_begun);
+                    let awaited = awaited.get(&(at, number)).copied();
+                    self.leave_step(place, number, (step, awaited), record, left, not_begun);
                 }
             }
         }
-        let signals =
-            self.signals.iter().flat_map(|(name, kept)| kept.iter().map(|seq| ((*name).to_owned(), *seq)));
-        left.signals = signals.collect();
-        left.signals.sort_by_key(|(_, seq)| *seq);
+        let kept = self.signals.iter().flat_map(|(signal, kept)| kept.iter().map(move |seq| (signal, *seq)));
+        let kept = kept.map(|(signal, seq)| KeptSignal {
+            name: signal.name.to_owned(),
+            key: signal.key.clone(),
+            seq,
+        });
+        left.signals = kept.collect();
+        left.signals.sort_by_key(|kept| kept.seq);
     }
 
     fn leave_step(
         &self,
         place: &OpenedRegion,
         number: u16,
-        step: &Step,
+        (step, awaited): (&Step, Option<&SignalId>),
         record: &Record,
         left: &mut Left,
         not_begun: bool,
@@ -344,7 +354,7 @@ impl LifeReader {
             StepState::OutcomeUnknown => (StoredRecalled::Unknown, false),
             StepState::Suspected if record.succeeded => (StoredRecalled::Nothing, true),
             StepState::Suspected => (suspected(record), false),
-            StepState::Waiting(wait) => (waiting(wait, record), false),
+            StepState::Waiting(wait) => (waiting(wait, record, awaited), false),
             StepState::Running => (running(step, record, not_begun), false),
             StepState::Skipped | StepState::UpstreamFailed | StepState::Cancelled => {
                 (StoredRecalled::Nothing, false)
@@ -389,7 +399,10 @@ fn suspected(record: &Record) -> StoredRecalled {
     }
 }
 
-fn waiting(wait: Wait, record: &Record) -> StoredRecalled {
+fn waiting(wait: Wait, record: &Record, awaited: Option<&SignalId>) -> StoredRecalled {
+    if let (Wait::Signal { until }, Some(key)) = (wait, awaited.and_then(|signal| signal.key.clone())) {
+        return StoredRecalled::Awaits { key: String::from(&*key), until };
+    }
     let failure: Option<&Failure> = record.failure.as_ref();
     match (wait, failure) {
         (Wait::Timer { until } | Wait::Signal { until: Some(until) }, _) => StoredRecalled::Until(until),

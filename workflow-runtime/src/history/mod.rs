@@ -15,7 +15,7 @@ mod story;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use left::Left;
+pub(crate) use left::{KeptSignal, Left};
 #[cfg(any(test, feature = "app"))]
 pub(crate) use reader::Reading;
 pub use story::{AttemptKind, AttemptStory, Life, Operated, OperatorAct, Outcome, StepStory};

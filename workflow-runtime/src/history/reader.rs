@@ -248,7 +248,10 @@ impl JournalReader<'_> {
             Event::RetryRequested { key } => (Operated::Retried, Some(key)),
             Event::UndoGivenUp { key } => (Operated::GaveUp, Some(key)),
             // Most come from other programs, which are no operators.
-            Event::Signalled { name } if by.is_some() => (Operated::Signalled(name.to_owned()), None),
+            Event::Signalled { signal, step } if by.is_some() => {
+                let (name, key) = (signal.name.to_owned(), signal.key.map(|key| String::from(&*key)));
+                (Operated::Signalled { name, key }, step)
+            }
             _ => {
                 self.resuming = false;
                 return;

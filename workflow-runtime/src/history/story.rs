@@ -161,7 +161,12 @@ pub enum Operated {
     /// Gave up the undo of a step: what it did stands.
     GaveUp,
     /// Sent it a signal.
-    Signalled(String),
+    Signalled {
+        /// The signal's name.
+        name: String,
+        /// Its key, where it has one.
+        key: Option<String>,
+    },
     /// Had it taken up again.
     TakenUp(Why),
 }
@@ -221,7 +226,8 @@ impl fmt::Display for Operated {
             Self::Set => f.write_str("set"),
             Self::Retried | Self::TakenUp(Why::Retried) => f.write_str("retried"),
             Self::GaveUp => f.write_str("gave up an undo"),
-            Self::Signalled(name) => write!(f, "signalled `{name}`"),
+            Self::Signalled { name, key: None } => write!(f, "signalled `{name}`"),
+            Self::Signalled { name, key: Some(key) } => write!(f, "signalled `{name}`, key `{key}`"),
             Self::TakenUp(Why::Set) => f.write_str("set a step, and taken up again"),
             Self::TakenUp(Why::Changed) => f.write_str("taken up again under changed code"),
             Self::TakenUp(Why::Adopted) => f.write_str("adopted"),

@@ -12,7 +12,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::failure::Failure;
 use crate::lookup::find_signal;
 use crate::operation::By;
-use crate::run::{Answer, AttemptEnd, Event, FrameId, HeldStep, Key, Machine, Recalled, Timestamp, Within};
+use crate::run::{
+    Answer, AttemptEnd, Event, FrameId, HeldStep, Key, Machine, Recalled, SignalId, Timestamp, Within,
+};
 use crate::task::Retryability;
 use crate::task::definition::Graph;
 
@@ -59,6 +61,13 @@ pub(crate) enum StoredEvent {
     WaitDecided {
         step: StoredKey,
         until: Timestamp,
+    },
+    /// A step waits for a signal with this key.
+    SignalAwaited {
+        step: StoredKey,
+        key: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<Timestamp>,
     },
     EvaluationFailed {
         step: StoredKey,
@@ -119,6 +128,11 @@ pub(crate) enum StoredEvent {
     },
     Signalled {
         name: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        key: Option<String>,
+        /// The step that was meant, where one was named.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        step: Option<StoredKey>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<By>,
     },
@@ -298,6 +312,12 @@ pub(crate) enum StoredRecalled {
         failure: Failure,
     },
     Until(Timestamp),
+    /// It waits for a signal with this key.
+    Awaits {
+        key: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<Timestamp>,
+    },
     Backoff {
         attempts: u32,
         until: Timestamp,
@@ -347,6 +367,9 @@ impl StoredEvent {
                     Ok(Answer::Items(items)) => Self::ItemsListed { step, items: *items, path: None },
                     Ok(Answer::Turn(more)) => Self::TurnDecided { step, more: *more, path: None },
                     Ok(Answer::Until(until)) => Self::WaitDecided { step, until: *until },
+                    Ok(Answer::Awaits { key, until }) => {
+                        Self::SignalAwaited { step, key: String::from(&**key), until: *until }
+                    }
                     Err(failure) => Self::EvaluationFailed { step, failure: failure.clone() },
                 }
             }
@@ -388,7 +411,12 @@ impl StoredEvent {
             Event::TimerFiredLate { key, epoch } => {
                 Self::TimerFiredLate { step: stored(*key), epoch: *epoch }
             }
-            Event::Signalled { name } => Self::Signalled { name: (*name).to_owned(), by: None },
+            Event::Signalled { signal, step } => Self::Signalled {
+                name: signal.name.to_owned(),
+                key: signal.key.as_deref().map(String::from),
+                step: step.map(stored),
+                by: None,
+            },
             Event::CancelRequested => Self::CancelRequested { by: None },
             Event::Recalled { key, recalled } => {
                 Self::Recalled { step: stored(*key), recalled: StoredRecalled::of(recalled), from: None }
@@ -479,6 +507,9 @@ impl StoredEvent {
             Self::ItemsListed { step, items, .. } => answered(step, Ok(Answer::Items(items))),
             Self::TurnDecided { step, more, .. } => answered(step, Ok(Answer::Turn(more))),
             Self::WaitDecided { step, until } => answered(step, Ok(Answer::Until(until))),
+            Self::SignalAwaited { step, key, until } => {
+                answered(step, Ok(Answer::Awaits { key: key.into(), until }))
+            }
             Self::EvaluationFailed { step, failure } => answered(step, Err(failure)),
             Self::Yielded { frame, .. } => Some(Event::Yielded { frame: frame_id(frame), result: Ok(()) }),
             Self::YieldFailed { frame, failure } => {
@@ -504,8 +535,12 @@ impl StoredEvent {
             Self::AttemptCancelled { step, epoch } => ended(step, epoch, AttemptEnd::Cancelled),
             Self::TimerFired { step, epoch } => Some(Event::TimerFired { key: key(step), epoch }),
             Self::TimerFiredLate { step, epoch } => Some(Event::TimerFiredLate { key: key(step), epoch }),
-            Self::Signalled { name, .. } => {
-                find_signal(graph, &name).map(|(name, _)| Event::Signalled { name })
+            Self::Signalled { name, key: of, step, .. } => {
+                let name = find_signal(graph, &name)?.name;
+                Some(Event::Signalled {
+                    signal: SignalId { name, key: of.map(Into::into) },
+                    step: step.map(key),
+                })
             }
             Self::CancelRequested { .. } => Some(Event::CancelRequested),
             Self::AttemptReused { step, epoch } => ended(step, epoch, AttemptEnd::Reused),
@@ -551,6 +586,7 @@ impl StoredRecalled {
             Recalled::Value => Self::Value,
             Recalled::Failed { attempts, failure } => Self::Failed { attempts, failure },
             Recalled::Until(until) => Self::Until(until),
+            Recalled::Awaits { key, until } => Self::Awaits { key: String::from(&*key), until },
             Recalled::Backoff { attempts, until, failure, losses } => {
                 Self::Backoff { attempts, until, failure, losses }
             }
@@ -568,6 +604,7 @@ impl StoredRecalled {
             Self::Value => Recalled::Value,
             Self::Failed { attempts, failure } => Recalled::Failed { attempts, failure },
             Self::Until(until) => Recalled::Until(until),
+            Self::Awaits { key, until } => Recalled::Awaits { key: key.into(), until },
             Self::Backoff { attempts, until, failure, losses } => {
                 Recalled::Backoff { attempts, until, failure, losses }
             }

@@ -33,7 +33,10 @@ fn events_are_written_as_they_always_were() {
             StoredEvent::WaitDecided { step, until: Timestamp(7) },
             r#"{"event":"wait_decided","step":[0,0,3],"until":7}"#,
         ),
-        (StoredEvent::Signalled { name: "go".to_owned(), by: None }, r#"{"event":"signalled","name":"go"}"#),
+        (
+            StoredEvent::Signalled { name: "go".to_owned(), key: None, step: None, by: None },
+            r#"{"event":"signalled","name":"go"}"#,
+        ),
         (StoredEvent::ShutDown, r#"{"event":"shut_down"}"#),
         (StoredEvent::NotBegun, r#"{"event":"not_begun"}"#),
     ];

@@ -1,5 +1,6 @@
 //! What the machine wants done, and what it tells observers.
 
+use super::signal::SignalId;
 use super::state::{RunState, StepState, Timestamp};
 use crate::failure::Failure;
 use crate::task::place::{FrameId, Key};
@@ -110,8 +111,8 @@ pub enum Action {
     Deliver {
         /// The step.
         key: Key,
-        /// The signal's name.
-        name: &'static str,
+        /// Which signal.
+        signal: SignalId,
     },
     /// A step that was written without `?` has failed for good: put the error
     /// into its slot.

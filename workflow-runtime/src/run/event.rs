@@ -1,5 +1,8 @@
 //! What can happen to a run.
 
+use std::sync::Arc;
+
+use super::signal::SignalId;
 use super::state::Timestamp;
 use crate::failure::Failure;
 use crate::task::Retryability;
@@ -61,8 +64,11 @@ pub enum Event {
     },
     /// A signal came from outside. The driver keeps its value.
     Signalled {
-        /// The signal's name.
-        name: &'static str,
+        /// Which signal.
+        signal: SignalId,
+        /// The step that is meant, of those that wait for it: the one that
+        /// waits longest where none is named.
+        step: Option<Key>,
     },
     /// The answer to [`Action::Recall`](super::Action::Recall). Also to
     /// [`Action::Evaluate`](super::Action::Evaluate) of a child workflow whose
@@ -168,6 +174,13 @@ pub enum Recalled {
     /// It waits for a time that was decided before: the end of a `sleep`, or
     /// of a signal's `within`.
     Until(Timestamp),
+    /// It waits for a signal with a key that was decided before.
+    Awaits {
+        /// The key.
+        key: Arc<str>,
+        /// When the wait is given up.
+        until: Option<Timestamp>,
+    },
     /// Its last attempt failed, and the next one has its time.
     Backoff {
         /// Attempts made.
@@ -196,7 +209,7 @@ pub enum Recalled {
 }
 
 /// What an expression says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// A value, already stored in the step's slot: a pure expression. Also a
     /// child workflow's parameters, kept by the driver until the frame opens.
@@ -210,6 +223,13 @@ pub enum Answer {
     Turn(bool),
     /// When the wait ends: the time of a `sleep`, or of a signal's `within`.
     Until(Timestamp),
+    /// Which signal of its name a step waits for, and how long.
+    Awaits {
+        /// The signal's key.
+        key: Arc<str>,
+        /// When the wait is given up.
+        until: Option<Timestamp>,
+    },
 }
 
 /// An event that does not fit the run's state. The state is unchanged.

@@ -11,6 +11,7 @@
 mod effect;
 mod event;
 mod machine;
+mod signal;
 mod state;
 
 pub use state::{RunState, StepState, Timestamp, Wait};
@@ -18,5 +19,6 @@ pub use state::{RunState, StepState, Timestamp, Wait};
 pub(crate) use effect::{Action, Change, Effects};
 pub(crate) use event::{Answer, AttemptEnd, Event, Recalled, Refused};
 pub(crate) use machine::{ClosedSteps, Machine, StepView};
+pub(crate) use signal::SignalId;
 
 pub(crate) use crate::task::place::{FrameId, HeldStep, Key, Within};

@@ -266,6 +266,8 @@ pub enum Kind {
         name: &'static str,
         /// How the values that are sent are saved.
         codec: &'static Codec,
+        /// Which of the name's signals, as text: that of `.keyed(..)`.
+        key: Option<Expr<String>>,
         /// How long to wait.
         within: Option<Expr<Duration>>,
     },

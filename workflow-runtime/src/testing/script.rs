@@ -5,11 +5,10 @@ use std::fmt;
 use std::pin::Pin;
 use std::time::Duration;
 
-use crate::codec::Durable;
 use crate::engine::AnyRun;
 use crate::observe::RunEventKind;
 use crate::run::{StepState, Wait};
-use crate::workflow::Signal;
+use crate::workflow::{Signal, SignalTarget};
 
 /// Who sends a run its signals in a test: each is sent when the run starts to
 /// wait for it, not before. Several of one name are sent to one wait after
@@ -33,8 +32,9 @@ pub struct Script {
 
 struct ScriptedSignal {
     signal: &'static str,
+    key: Option<String>,
     delay: Duration,
-    send: Box<dyn FnOnce(AnyRun) -> Sending + Send>,
+    send: Box<dyn FnOnce(AnyRun, String) -> Sending + Send>,
 }
 
 /// What a wait means to the line of its signal.
@@ -56,20 +56,33 @@ impl Script {
     }
 
     /// Sends `value` as soon as the run waits for the signal.
-    pub fn signal<S: Durable>(self, signal: Signal<S>, value: S) -> Self {
+    pub fn signal<S>(self, signal: S, value: S::Value) -> Self
+    where
+        S: SignalTarget + Send + Sync + 'static,
+    {
         self.signal_after(Duration::ZERO, signal, value)
     }
 
     /// Sends `value` once the run has waited for the signal this long.
-    pub fn signal_after<S: Durable>(mut self, delay: Duration, signal: Signal<S>, value: S) -> Self {
+    pub fn signal_after<S>(mut self, delay: Duration, signal: S, value: S::Value) -> Self
+    where
+        S: SignalTarget + Send + Sync + 'static,
+    {
         self.lines.push_back(ScriptedSignal {
             signal: signal.name(),
+            key: signal.key().map(str::to_owned),
             delay,
-            send: Box::new(move |run| {
+            send: Box::new(move |run, step| {
                 Box::pin(async move {
                     // The run may end before the delay does; that is for the
                     // test to see in the run's result.
-                    let _ = run.signal(signal, value).await;
+                    let _ = match signal.key() {
+                        None => {
+                            let aimed = Signal::<T>::new(signal.name()).at(step);
+                            run.signal(aimed, value).await
+                        }
+                        Some(_) => run.signal(signal, value).await,
+                    };
                 })
             }),
         });
@@ -84,9 +97,9 @@ impl Script {
 
     /// Plays the script for a run that an earlier process began, as if it had
     /// been played from the beginning: `accepted` says how many signals of
-    /// each name it has heard already.
-    pub(super) fn play_on(self, run: &AnyRun, mut accepted: HashMap<String, usize>) {
-        self.play_lines(run, move |_, _, name| match accepted.get_mut(name) {
+    /// each name and key it has heard already.
+    pub(super) fn play_on(self, run: &AnyRun, mut accepted: HashMap<(String, Option<String>), usize>) {
+        self.play_lines(run, move |_, _, line| match accepted.get_mut(line) {
             Some(heard) if *heard > 0 => {
                 *heard -= 1;
                 Cue::Past
@@ -105,8 +118,13 @@ impl Script {
         });
     }
 
-    /// `cue` says what a wait, by its path and its signal's name, means.
-    fn play_lines(mut self, run: &AnyRun, mut cue: impl FnMut(&AnyRun, &str, &str) -> Cue + Send + 'static) {
+    /// `cue` says what a wait, by its path, means to the line, by its signal's
+    /// name and key, that is next for it.
+    fn play_lines(
+        mut self,
+        run: &AnyRun,
+        mut cue: impl FnMut(&AnyRun, &str, &(String, Option<String>)) -> Cue + Send + 'static,
+    ) {
         let run = run.clone();
         drop(tokio::spawn(async move {
             let mut events = run.events();
@@ -118,7 +136,8 @@ impl Script {
                 };
                 let name = task.strip_prefix("signal ").unwrap_or(&task);
                 let Some(place) = self.lines.iter().position(|line| line.signal == name) else { continue };
-                let cue = cue(&run, &path, name);
+                let line = &self.lines[place];
+                let cue = cue(&run, &path, &(line.signal.to_owned(), line.key.clone()));
                 if matches!(cue, Cue::Other) {
                     continue;
                 }
@@ -126,7 +145,7 @@ impl Script {
                     let (run, due) = (run.clone(), run.instant(event.at.after(line.delay)));
                     drop(tokio::spawn(async move {
                         tokio::time::sleep_until(due).await;
-                        (line.send)(run).await;
+                        (line.send)(run, path).await;
                     }));
                 }
             }

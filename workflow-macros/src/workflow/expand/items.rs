@@ -144,9 +144,13 @@ pub(super) fn signals(workflow: &Workflow, graph: &Graph) -> TokenStream {
         let (name, ty) = (&signal.name, &signal.ty);
         let text = plain(name);
         let docs = format!("The signal `{text}`.");
+        let handle = match signal.keyed {
+            true => quote!(#Private::KeyedSignal),
+            false => quote!(#Private::Signal),
+        };
         quote! {
             #[doc = #docs]
-            pub const #name: #Private::Signal<#ty> = #Private::Signal::new(#text);
+            pub const #name: #handle<#ty> = #handle::new(#text);
         }
     });
     handles.collect()

@@ -264,15 +264,18 @@ impl Tables<'_> {
         let graph = self.graph;
         match &graph.regions[region].steps[id].kind {
             Kind::Call { .. } => unreachable!("a call has a row of its own kind"),
-            Kind::Signal { name, ty, within } => {
-                let within = match within {
+            Kind::Signal { name, ty, key, within } => {
+                let mut option = |code: &Option<Code>, ty: TokenStream| match code {
                     Some(code) => {
-                        let expr = self.expr(region, code, &quote!(#Private::Duration), |tokens| tokens);
+                        let expr = self.expr(region, code, &ty, |tokens| tokens);
                         quote!(#Private::Option::Some(#expr))
                     }
                     None => quote!(#Private::Option::None),
                 };
-                quote!(#Private::Kind::Signal { name: #name, codec: &#Private::Codec::of::<#ty>(), within: #within })
+                let key = option(key, quote!(#Private::String));
+                let within = option(within, quote!(#Private::Duration));
+                let codec = quote!(&#Private::Codec::of::<#ty>());
+                quote!(#Private::Kind::Signal { name: #name, codec: #codec, key: #key, within: #within })
             }
             Kind::Sleep { until } => {
                 let expr = self.expr(region, until, &quote!(#Private::Until), |tokens| tokens);

@@ -11,7 +11,7 @@ use crate::workflow::ast::{self, Statement};
 use crate::workflow::graph::*;
 use crate::workflow::rewrite::{Mode, Names, is_place};
 use crate::workflow::spelling::path_ident;
-use crate::workflow::tokens::{duration, plain};
+use crate::workflow::tokens::{duration, plain, signal_key};
 
 impl Lower<'_> {
     #[expect(clippy::too_many_arguments, reason = "the parts of a call, each from another place")]
@@ -143,11 +143,16 @@ impl Lower<'_> {
                 match self.graph.signals.iter().find(|known| known.name == ident) {
                     Some(known) => {
                         let (first, second) = (known.ty.to_token_stream(), signal.ty.to_token_stream());
-                        if first.to_string() != second.to_string() {
+                        if known.keyed != signal.key.is_some() {
+                            self.error(signal.name.span(), format!("signal `{text}` has a key at one place and none at another\nhelp: give each `.keyed(..)`, or use two signals"));
+                        } else if first.to_string() != second.to_string() {
                             self.error(signal.ty.span(), format!("signal `{text}` has two types: `{first}` and `{second}`\nhelp: use one type, or two signals"));
                         }
                     }
-                    None => self.graph.signals.push(Signal { name: ident, ty: signal.ty.clone() }),
+                    None => {
+                        let (ty, keyed) = (signal.ty.clone(), signal.key.is_some());
+                        self.graph.signals.push(Signal { name: ident, ty, keyed });
+                    }
                 }
             }
         }
@@ -158,12 +163,19 @@ impl Lower<'_> {
         }
         let within =
             signal.within.as_ref().map(|expr| self.sleep_duration(signal.keyword.span(), expr, region));
+        let key = signal.key.as_ref().map(|expr| {
+            let span = expr.span();
+            self.decides_once = true;
+            let code = self.code(&syn::parse_quote!(&#expr), region);
+            self.decides_once = false;
+            self.wrap(code, |tokens| signal_key(span, &tokens))
+        });
         let ty = signal.ty.to_token_stream();
         let (failure, ty) = match (&within, signal.question) {
             (Some(_), None) => (Failure::OfSignal, quote!(#Private::Result<#ty, #Private::StepError>)),
             _ => (Failure::FailRun, ty),
         };
-        let kind = Kind::Signal { name: text, ty: signal.ty.clone(), within };
+        let kind = Kind::Signal { name: text, ty: signal.ty.clone(), key, within };
         let span = bound_name(&statement.target).map_or_else(|| signal.keyword.span(), Ident::span);
         let slot = self.push_step(statement, name, span, kind, vec![ty.clone()], failure, region);
         (slot, ty)

@@ -35,7 +35,11 @@ impl Mirror<'_> {
         let head = match value {
             Value::Call(call) => return call.args.iter().any(|arg| self.arg_is_broken(arg)),
             Value::Sleep { arg, .. } | Value::SleepUntil { arg, .. } => arg.to_token_stream(),
-            Value::Signal(signal) => signal.within.to_token_stream(),
+            Value::Signal(signal) => {
+                let mut head = signal.key.to_token_stream();
+                signal.within.to_tokens(&mut head);
+                head
+            }
             Value::For(value) => value.items.to_token_stream(),
             Value::While(value) => value.condition.to_token_stream(),
             Value::Branch(branch) => {

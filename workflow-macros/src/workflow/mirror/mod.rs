@@ -36,6 +36,7 @@ use crate::workflow::scope::Scope;
 use crate::workflow::spelling::path_ident;
 use crate::workflow::tokens::{
     Ends, Owned, call_tokens, duration, iterator, matched, moment, plain_functions, private_at, referenced,
+    signal_key,
 };
 
 mod broken;
@@ -275,11 +276,15 @@ impl Mirror<'_> {
                 let ty = &signal.ty;
                 let within =
                     signal.within.as_ref().map(|within| self.duration(signal.keyword.span(), within));
+                let key = signal.key.as_ref().map(|key| {
+                    let tokens = signal_key(key.span(), &self.expr(&syn::parse_quote!(&#key)));
+                    quote!(let _ = #tokens;)
+                });
                 let question = &signal.question;
                 if within.is_some() {
-                    quote!({ #within #Private::anything::<#Private::Result<#ty, #Private::StepError>>() #question })
+                    quote!({ #key #within #Private::anything::<#Private::Result<#ty, #Private::StepError>>() #question })
                 } else {
-                    quote!(#Private::anything::<#ty>())
+                    quote!({ #key #Private::anything::<#ty>() })
                 }
             }
             Value::For(value) => {

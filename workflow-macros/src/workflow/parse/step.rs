@@ -81,30 +81,51 @@ pub(super) fn is_step(expr: &Expr) -> bool {
     }
 }
 
-pub(super) fn signal_within(
+/// `signal::<T>("name")` with what is said behind it: `.keyed(..)`, `.within(..)`.
+pub(super) fn signal_with(
     method: syn::ExprMethodCall,
     question: Option<Token![?]>,
     errors: &mut Errors,
 ) -> Value {
-    let is_within = method.method == "within";
-    let span = method.method.span();
-    let Expr::Call(call) = *method.receiver else {
-        errors.at(
-            span,
-            "a signal has one option, `within`, once\nhelp: write `signal::<T>(\"name\").within(\"3d\")`, and the rest in a statement of its own",
-        );
-        return Value::Broken;
+    let mut options = Vec::new();
+    let mut next = Expr::MethodCall(method);
+    let call = loop {
+        next = match next {
+            Expr::MethodCall(method) => {
+                let receiver = *method.receiver;
+                options.push((method.method, method.turbofish, method.args));
+                receiver
+            }
+            Expr::Call(call) => break call,
+            _ => return Value::Broken,
+        };
     };
     let Some(mut signal) = signal(call, errors) else {
         return Value::Broken;
     };
-    if !is_within || method.args.len() != 1 {
-        errors.at(span, "a signal has one option: `signal::<T>(\"name\").within(\"3d\")`");
+    for (name, turbofish, args) in options.into_iter().rev() {
+        let (slot, example) = match &*name.to_string() {
+            "within" => (&mut signal.within, "`.within(\"3d\")`"),
+            "keyed" => (&mut signal.key, "`.keyed(order.id)`"),
+            _ => {
+                errors.at(
+                    name.span(),
+                    "a signal has the options `keyed` and `within`\nhelp: write `signal::<T>(\"name\").keyed(key).within(\"3d\")`, and the rest in a statement of its own",
+                );
+                return Value::Broken;
+            }
+        };
+        if slot.is_some() {
+            errors.at(name.span(), format!("`{name}` is given twice\nhelp: remove one of them"));
+        }
+        if let Some(generics) = &turbofish {
+            errors.on(generics, format!("`{name}` takes no type\nhelp: write {example}"));
+        }
+        if args.len() != 1 {
+            errors.at(name.span(), format!("`{name}` takes one thing\nhelp: write {example}"));
+        }
+        *slot = args.into_iter().next();
     }
-    if let Some(generics) = &method.turbofish {
-        errors.on(generics, "`within` takes a time, and no type\nhelp: write `.within(\"3d\")`");
-    }
-    signal.within = method.args.into_iter().next();
     signal.question = question;
     Value::Signal(signal)
 }
@@ -132,11 +153,11 @@ pub(super) fn signal(call: syn::ExprCall, errors: &mut Errors) -> Option<SignalC
     let mut args = call.args.into_iter();
     let name = args.next();
     if let Some(second) = args.next() {
-        errors.on(second, "a signal takes its name, and nothing else\nhelp: write a time limit as `signal::<T>(\"name\").within(\"3d\")`");
+        errors.on(second, "a signal takes its name, and nothing else\nhelp: write a time limit as `signal::<T>(\"name\").within(\"3d\")`, and a key as `.keyed(key)`");
     }
     match name {
         Some(Expr::Lit(syn::ExprLit { lit: Lit::Str(name), .. })) => {
-            Some(SignalCall { keyword, ty, name, within: None, question: None })
+            Some(SignalCall { keyword, ty, name, key: None, within: None, question: None })
         }
         other => {
             let span = other.map_or(keyword.span(), |other| other.span());

@@ -9,7 +9,7 @@ use syn::{Attribute, Expr, Ident, Pat, Token};
 
 use super::first_span;
 use super::statement::{block, expression};
-use super::step::{call_value, is_of_signal, is_ok, signal_within};
+use super::step::{call_value, is_of_signal, is_ok, signal_with};
 use crate::diagnostics::Errors;
 use crate::workflow::ast::*;
 use crate::workflow::spelling::is_step_call;
@@ -22,7 +22,7 @@ pub(super) fn value(expr: Expr, of_workflow: bool, errors: &mut Errors) -> Value
         Expr::Try(outer) => match *outer.expr {
             Expr::Call(call) if is_step_call(&call) => call_value(call, Some(outer.question_token), errors),
             Expr::MethodCall(method) if is_of_signal(&method.receiver) => {
-                signal_within(method, Some(outer.question_token), errors)
+                signal_with(method, Some(outer.question_token), errors)
             }
             inner => Value::Pure(Expr::Try(syn::ExprTry { expr: Box::new(inner), ..outer })),
         },
@@ -33,7 +33,7 @@ pub(super) fn value(expr: Expr, of_workflow: bool, errors: &mut Errors) -> Value
             }
         }
         Expr::Call(call) if is_step_call(&call) => call_value(call, None, errors),
-        Expr::MethodCall(method) if is_of_signal(&method.receiver) => signal_within(method, None, errors),
+        Expr::MethodCall(method) if is_of_signal(&method.receiver) => signal_with(method, None, errors),
         Expr::ForLoop(expr) => {
             if let Some(label) = expr.label {
                 errors

@@ -127,7 +127,7 @@ fn operation(
         "signal" => {
             let (name, value) = (text(matches, "name"), text(matches, "value"));
             let value = match graph.and_then(|graph| find_signal(graph, name)) {
-                Some((_, codec)) => params::typed(&format!("signal `{name}`"), codec, value)?,
+                Some(known) => params::typed(&format!("signal `{name}`"), known.codec, value)?,
                 // Said here, so that it is the same whichever process is asked.
                 None if graph.is_some() => {
                     let (workflow, signal) = (run.workflow.clone(), name.to_owned());
@@ -135,7 +135,12 @@ fn operation(
                 }
                 None => params::json(value),
             };
-            ExactOperation::Signal { name: name.to_owned(), value }
+            let key = matches.get_one::<String>("key").cloned();
+            let step = matches.get_one::<String>("step").map(|step| path(run, step));
+            match (key, step) {
+                (None, None) => ExactOperation::Signal { name: name.to_owned(), value },
+                (key, step) => ExactOperation::SignalTo { name: name.to_owned(), value, key, step },
+            }
         }
         "give-up" => ExactOperation::GiveUp { step: path(run, text(matches, "step")) },
         "set" if matches.get_flag("undone") => {

@@ -21,8 +21,9 @@ use crate::engine::shared::Core;
 use crate::engine::time::{Request, TimerId, Turn, When};
 use crate::error::Error;
 use crate::execution;
-use crate::execution::Execution;
+use crate::execution::{Aim, Execution};
 use crate::failure::StepError;
+use crate::lookup::KnownSignal;
 use crate::operation::{Asker, By};
 use crate::run::{Event, Key, RunState, Timestamp};
 use crate::store::{Answer, StoreError};
@@ -308,11 +309,16 @@ impl RunHost {
 
     pub(crate) async fn signal(
         self: &Arc<Self>,
-        name: &'static str,
+        known: &KnownSignal,
+        aim: &Aim,
         value: Value,
         asker: impl Into<Asker>,
     ) -> Result<(), Error> {
-        self.ask(asker.into(), |_| Ok((Event::Signalled { name }, Some(value)))).await
+        let event = |inner: &Inner| match inner.run.aim(known, aim) {
+            Ok(event) => Ok((event, Some(value))),
+            Err(reason) => Err(Error::Refused { id: self.id.clone(), reason }),
+        };
+        self.ask(asker.into(), event).await
     }
 
     /// Has the run hear something from outside, and waits until that is

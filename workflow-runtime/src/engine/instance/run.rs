@@ -16,6 +16,7 @@ use crate::codec::Durable;
 use crate::engine::instance::events::Events;
 use crate::engine::instance::host::{RunEnd, RunHost};
 use crate::error::{Error, Result};
+use crate::execution::Aim;
 use crate::lookup::find_signal_where;
 #[cfg(feature = "testing")]
 use crate::observe::Trace;
@@ -25,7 +26,7 @@ use crate::run::Timestamp;
 use crate::store::StoreError;
 use crate::value::{Codec, Value};
 use crate::view::RunSnapshot;
-use crate::workflow::Signal;
+use crate::workflow::SignalTarget;
 
 /// A run: awaited, it gives the workflow's result. What can be asked of a run
 /// whatever its result is, is [`AnyRun`]'s, which it derefs to.
@@ -209,24 +210,28 @@ impl AnyRun {
         self.host().cancel(None).await
     }
 
-    /// Sends the run a signal: `run.signal(nightly::review, verdict)`. A
-    /// signal that nothing waits for yet is kept until something does.
+    /// Sends the run a signal: `run.signal(nightly::review, verdict)`, or
+    /// `run.signal(orders::approval.key(17), verdict)` where it has a
+    /// [key](crate::KeyedSignal). A signal that nothing waits for yet is kept
+    /// until something does.
     ///
     /// # Errors
-    /// When the run has ended, or the workflow and those it uses have no such
-    /// signal.
-    pub async fn signal<S: Durable>(&self, signal: Signal<S>, value: S) -> Result<()> {
+    /// When the run has ended, when the workflow and those it uses have no such
+    /// signal, and when several steps wait for it and none of them is named
+    /// ([`Signal::at`](crate::Signal::at)).
+    pub async fn signal<S: SignalTarget>(&self, signal: S, value: S::Value) -> Result<()> {
         let graph = self.host.graph;
         // The handle of another workflow may have the same name and carry
         // another type.
         let is_meant = |name: &str, codec: &Codec| {
-            name == signal.name() && (codec.type_name)() == std::any::type_name::<S>()
+            name == signal.name() && (codec.type_name)() == std::any::type_name::<S::Value>()
         };
-        let Some((name, _)) = find_signal_where(graph, &is_meant) else {
+        let Some(known) = find_signal_where(graph, &is_meant) else {
             let (workflow, signal) = (graph.name.to_owned(), signal.name().to_owned());
             return Err(Error::UnknownSignal { workflow, signal });
         };
-        self.host().signal(name, Value::new(value), None).await
+        let (key, step) = (signal.key().map(str::to_owned), signal.step().map(str::to_owned));
+        self.host().signal(&known, &Aim { key, step }, Value::new(value), None).await
     }
 }
 

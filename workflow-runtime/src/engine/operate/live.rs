@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{from_json, needs_store, refused, value_for};
 use crate::engine::instance::{Inner, RunHost};
 use crate::error::{Error, Result};
-use crate::execution::output_codec;
+use crate::execution::{Aim, output_codec};
 use crate::lookup::find_signal;
 use crate::operation::{Asker, By, ExactOperation};
 use crate::run::{Event, Key, StepState};
@@ -69,13 +69,18 @@ fn event(host: &RunHost, inner: &Inner, operation: &ExactOperation) -> Result<(E
         ExactOperation::Pause => Ok((Event::Paused, None)),
         ExactOperation::Resume if machine.is_paused() => Ok((Event::Resumed, None)),
         ExactOperation::Resume => Err(refused(&host.id, "is not paused")),
-        ExactOperation::Signal { name, value } => {
-            let Some((name, codec)) = find_signal(host.graph, name) else {
+        ExactOperation::Signal { name, value } | ExactOperation::SignalTo { name, value, .. } => {
+            let Some(known) = find_signal(host.graph, name) else {
                 let (workflow, signal) = (host.graph.name.to_owned(), name.clone());
                 return Err(Error::UnknownSignal { workflow, signal });
             };
-            let value = from_json(&host.id, &format!("signal `{name}`"), codec, value)?;
-            Ok((Event::Signalled { name }, Some(value)))
+            let value = from_json(&host.id, &format!("signal `{name}`"), known.codec, value)?;
+            let aim = match operation {
+                ExactOperation::SignalTo { key, step, .. } => Aim { key: key.clone(), step: step.clone() },
+                _ => Aim::default(),
+            };
+            let event = inner.run.aim(&known, &aim).map_err(|reason| refused(&host.id, reason))?;
+            Ok((event, Some(value)))
         }
         ExactOperation::Set { step, value } => {
             let (key, _) = open_step(host, inner, step)?;

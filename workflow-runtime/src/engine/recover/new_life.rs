@@ -25,11 +25,11 @@ use crate::error::Result;
 use crate::execution::coded::coded;
 use crate::execution::coded::decode_params;
 use crate::execution::{self, Kept, Leftovers};
-use crate::history::{History, Left};
+use crate::history::{History, KeptSignal, Left};
 use crate::journal::{Holds, StoredEvent, StoredRecalled, Why};
 use crate::lookup::{find_signal, find_step, static_path};
 use crate::operation::By;
-use crate::run::Event;
+use crate::run::{Event, SignalId};
 use crate::store::{Entry, Store, StoreError, StoredEntry, StoredRun};
 use crate::task::definition::{Graph, OnFailure};
 use crate::value::Payload;
@@ -51,7 +51,7 @@ pub(crate) struct TakeUp {
     computed: Vec<(String, Payload)>,
     leftovers: Leftovers,
     /// Signals that came and no step took.
-    signals: Vec<(String, Payload)>,
+    signals: Vec<(KeptSignal, Payload)>,
     pub(super) paused: bool,
     /// Whether a `for` opens all its items at once, for a caller that only looks.
     pub(super) opens_all: bool,
@@ -128,7 +128,7 @@ impl TakeUp {
         leftovers.check(known.graph)?;
         leftovers.kept.begin(why, &dropped);
         let signals = past.left.signals.iter();
-        let signals = signals.filter_map(|(name, seq)| Some((name.clone(), payload_at(entries, *seq)?)));
+        let signals = signals.filter_map(|kept| Some((kept.clone(), payload_at(entries, kept.seq)?)));
         Ok(Self {
             why,
             by,
@@ -462,13 +462,14 @@ impl RunHost {
         let machine = holds.machine(self.graph, undoes_held);
         inner.run.machine = if opens_all { machine.opening_all() } else { machine };
         self.hear_first(inner, after, paused);
-        for (name, payload) in signals {
+        for (KeptSignal { name, key, .. }, payload) in signals {
             // One that no step can wait for any more is left behind.
-            let Some((name, codec)) = find_signal(self.graph, &name) else { continue };
-            match coded(|| (codec.decode)(&payload.bytes)) {
-                Ok(value) => self.handle(inner, after, Event::Signalled { name }, Some(value)),
+            let Some(known) = find_signal(self.graph, &name) else { continue };
+            let signal = SignalId { name: known.name, key };
+            match coded(|| (known.codec.decode)(&payload.bytes)) {
+                Ok(value) => self.handle(inner, after, Event::Signalled { signal, step: None }, Some(value)),
                 Err(failure) => {
-                    tracing::warn!(parent: &self.span, signal = name, %failure, "a signal cannot be read any more");
+                    tracing::warn!(parent: &self.span, %signal, %failure, "a signal cannot be read any more");
                 }
             }
         }

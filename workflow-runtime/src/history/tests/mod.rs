@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 
 use serde_json::{Value as Json, json};
 
+use super::left::KeptSignal;
 use super::*;
 use crate::blueprint::Blueprint;
 use crate::failure::{Cause, Failure};
@@ -117,6 +118,10 @@ fn what_is_left_of_a_step_follows_from_its_state() {
     assert_eq!(progress("w/nobody/heard/of"), (false, true));
 }
 
+fn kept(name: &str, seq: u64) -> KeptSignal {
+    KeptSignal { name: name.to_owned(), key: None, seq }
+}
+
 #[test]
 fn a_signal_s_value_is_where_it_came() {
     let signal =
@@ -126,10 +131,10 @@ fn a_signal_s_value_is_where_it_came() {
     let journal = Journal::begun().with(sent.clone()).with(sent.clone()).with(sent);
     let history = journal.clone().read(graph);
     assert_eq!(left(&history), [value("w/a", 1)]);
-    assert_eq!(history.left.signals, [("go".to_owned(), 2), ("go".to_owned(), 3)]);
+    assert_eq!(history.left.signals, [kept("go", 2), kept("go", 3)]);
     let history = journal.ok(1, 1).read(graph);
     assert_eq!(left(&history), [value("w/a", 1), value("w/b", 2), value("w/t", 4)]);
-    assert_eq!(history.left.signals, [("go".to_owned(), 3)]);
+    assert_eq!(history.left.signals, [kept("go", 3)]);
     assert_eq!(history.step("w/b").unwrap().output, Some(2));
 }
 

@@ -4,6 +4,7 @@ use super::frame::{Activity, NEVER, Opening, Phase};
 use super::recall::may_be_recalled;
 use super::transition::Transition;
 use crate::failure::Failure;
+use crate::run::SignalId;
 use crate::run::effect::Action;
 use crate::run::event::{Answer, Refused};
 use crate::run::state::{StepState, Timestamp, Wait};
@@ -68,9 +69,9 @@ impl Transition<'_> {
     pub fn begin_step(&mut self, key: Key) {
         match &self.step(key).kind {
             Kind::Task(task) if task.task.child.is_none() => self.begin_attempt(key, task),
-            Kind::Signal { name, within: None, .. } => {
+            Kind::Signal { name, key: None, within: None, .. } => {
                 self.node_mut(key).attempt = 1;
-                self.await_signal(key, name, None);
+                self.await_signal(key, SignalId { name, key: None }, None);
             }
             Kind::Task(_)
             | Kind::Signal { .. }
@@ -165,7 +166,8 @@ impl Transition<'_> {
         let fits = match (&answer, kind) {
             (Err(_), _)
             | (Ok(Answer::Value), Kind::Task(_) | Kind::Compute(_))
-            | (Ok(Answer::Until(_)), Kind::Sleep(_) | Kind::Signal { .. })
+            | (Ok(Answer::Until(_)), Kind::Sleep(_) | Kind::Signal { key: None, .. })
+            | (Ok(Answer::Awaits { .. }), Kind::Signal { key: Some(_), .. })
             | (Ok(Answer::Turn(_)), Kind::Loop { .. }) => true,
             (Ok(Answer::Arm(arm)), Kind::Branch { arms, .. }) => *arm < arms.len(),
             (Ok(Answer::Items(count)), Kind::Map { .. }) => u32::try_from(*count).is_ok(),
@@ -180,14 +182,18 @@ impl Transition<'_> {
             (Ok(Answer::Value), Kind::Task(task)) => self.open_workflow(key, task),
             (Ok(Answer::Value), _) => self.succeed(key),
             (Ok(Answer::Until(until)), Kind::Signal { name, .. }) => {
-                self.await_signal(key, name, Some(until));
+                self.await_signal(key, SignalId { name, key: None }, Some(until));
+            }
+            (Ok(Answer::Awaits { key: of, until }), Kind::Signal { name, .. }) => {
+                self.await_signal(key, SignalId { name, key: Some(of) }, until);
             }
             (Ok(Answer::Until(until)), _) => self.await_time(key, Wait::Timer { until }, until),
             (Ok(Answer::Arm(arm)), Kind::Branch { arms, .. }) => self.open_child(key, arms[arm], 0, false),
             (Ok(Answer::Items(count)), _) => self.begin_items(key, count as u32),
             (Ok(Answer::Turn(more)), _) => self.turn(key, more),
-            // An arm is only answered to a branch, or the answer did not fit.
-            (Ok(Answer::Arm(_)), _) => {}
+            // An arm is only answered to a branch, and a key to a signal, or the
+            // answer did not fit.
+            (Ok(Answer::Arm(_) | Answer::Awaits { .. }), _) => {}
         }
         Ok(())
     }

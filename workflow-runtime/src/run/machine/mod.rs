@@ -193,7 +193,7 @@ impl Machine {
             }
             Event::TimerFired { key, epoch } => transition.timer_fired(key, epoch)?,
             Event::TimerFiredLate { key, epoch } => transition.timer_fired_late(key, epoch)?,
-            Event::Signalled { name } => transition.signalled(name),
+            Event::Signalled { signal, step } => transition.signalled(signal, step)?,
             Event::Recalled { key, recalled } => transition.recalled(key, recalled)?,
             Event::HeldRecalled { frame, steps } => transition.held_recalled(frame, &steps)?,
             Event::MoreWanted { key } => transition.more_wanted(key)?,

@@ -4,6 +4,7 @@
 use super::Machine;
 use super::frame::{Activity, Fresh, Phase};
 use super::transition::Transition;
+use crate::run::SignalId;
 use crate::run::effect::Action;
 use crate::run::event::{Recalled, Refused};
 use crate::run::state::{StepState, Timestamp, Wait};
@@ -58,7 +59,8 @@ impl Machine {
         match (recalled, &step.kind) {
             (Recalled::Nothing | Recalled::Value, _) => true,
             (Recalled::Failed { .. }, _) => matches!(step.on_failure, OnFailure::Value(_)),
-            (Recalled::Until(_), kind) => matches!(kind, Kind::Sleep(_) | Kind::Signal { .. }),
+            (Recalled::Until(_), kind) => matches!(kind, Kind::Sleep(_) | Kind::Signal { key: None, .. }),
+            (Recalled::Awaits { .. }, kind) => matches!(kind, Kind::Signal { key: Some(_), .. }),
             (Recalled::Backoff { .. } | Recalled::Suspected { .. } | Recalled::Unknown, kind) => {
                 matches!(kind, Kind::Task(_))
             }
@@ -181,6 +183,7 @@ impl Transition<'_> {
             }
             Recalled::Value | Recalled::Failed { .. } => {}
             Recalled::Until(_)
+            | Recalled::Awaits { .. }
             | Recalled::Backoff { .. }
             | Recalled::Suspected { .. }
             | Recalled::Unknown => self.run_anew(key),
@@ -206,6 +209,11 @@ impl Transition<'_> {
                 self.suspect(key);
             }
             (Recalled::Until(until), kind) => self.wait_on(key, kind, until),
+            (Recalled::Awaits { key: of, until }, Kind::Signal { name, within, .. }) => {
+                let signal = SignalId { name, key: Some(of) };
+                // The time limit may have been taken away since.
+                self.await_signal(key, signal, until.filter(|_| within.is_some()));
+            }
             (_, Kind::Task(task)) => self.lose_track(key, task, None),
             _ => {}
         }
@@ -216,7 +224,9 @@ impl Transition<'_> {
     fn wait_on(&mut self, key: Key, kind: &Kind, until: Timestamp) {
         match kind {
             // The time limit may have been taken away since.
-            Kind::Signal { name, within, .. } => self.await_signal(key, name, within.map(|_| until)),
+            Kind::Signal { name, within, .. } => {
+                self.await_signal(key, SignalId { name, key: None }, within.map(|_| until));
+            }
             _ => self.await_time(key, Wait::Timer { until }, until),
         }
     }

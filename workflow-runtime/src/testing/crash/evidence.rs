@@ -19,8 +19,8 @@ pub(super) struct Evidence(Mutex<Observed>);
 #[derive(Default)]
 struct Observed {
     steps: HashMap<String, StepEvidence>,
-    /// How many signals of each name were accepted.
-    signals: HashMap<String, usize>,
+    /// How many signals of each name and key were accepted.
+    signals: HashMap<(String, Option<String>), usize>,
     ended: Option<RunState>,
     /// Whether nothing may start any more.
     over: bool,
@@ -49,8 +49,8 @@ impl Evidence {
         }
         for entry in entries {
             seen.tell(format!("  {}", entry.event));
-            if let Ok(StoredEvent::Signalled { name, .. }) = serde_json::from_str(&entry.event) {
-                *seen.signals.entry(name).or_default() += 1;
+            if let Ok(StoredEvent::Signalled { name, key, .. }) = serde_json::from_str(&entry.event) {
+                *seen.signals.entry((name, key)).or_default() += 1;
             }
             for change in &entry.changes {
                 seen.tell(format!("    {} {}", change.path, change.state));
@@ -109,7 +109,7 @@ impl Evidence {
         self.seen().over = true;
     }
 
-    pub(super) fn signalled(&self) -> HashMap<String, usize> {
+    pub(super) fn signalled(&self) -> HashMap<(String, Option<String>), usize> {
         self.seen().signals.clone()
     }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::policy::{Backoff, Policy, Retry};
+use crate::run::Answer;
 use crate::task::definition::{
     Expr, Graph, Keep, Kind, Numbers, OnFailure, Outcome, ReconcileDef, Region, Step, TaskDef, TaskStep,
     UndoDef, Until, Yield,
@@ -78,11 +79,20 @@ pub fn sleep(name: &'static str) -> Spec {
 static UNIT: crate::contract::Codec = crate::contract::Codec::of::<()>();
 
 pub fn signal(name: &'static str, signal: &'static str) -> Spec {
-    spec(name, Make::Kind(Kind::Signal { name: signal, codec: &UNIT, within: None }))
+    spec(name, Make::Kind(Kind::Signal { name: signal, codec: &UNIT, key: None, within: None }))
+}
+
+pub fn keyed(name: &'static str, signal: &'static str) -> Spec {
+    spec(name, Make::Kind(Kind::Signal { name: signal, codec: &UNIT, key: Some(never()), within: None }))
+}
+
+/// What a keyed signal's step is answered.
+pub fn awaits(key: &str) -> Answer {
+    Answer::Awaits { key: key.into(), until: None }
 }
 
 pub fn signal_within(name: &'static str, signal: &'static str) -> Spec {
-    spec(name, Make::Kind(Kind::Signal { name: signal, codec: &UNIT, within: Some(never()) }))
+    spec(name, Make::Kind(Kind::Signal { name: signal, codec: &UNIT, key: None, within: Some(never()) }))
 }
 
 pub fn each(name: &'static str, region: u16, limit: Option<u32>) -> Spec {

@@ -8,7 +8,7 @@ use crate::failure::{Cause, Failure};
 use crate::run::machine::Machine;
 use crate::run::{
     Action, Answer, AttemptEnd, Effects, Event, FrameId, HeldStep, Key, Recalled, Refused, RunState,
-    StepState, Timestamp,
+    SignalId, StepState, Timestamp,
 };
 use crate::task::Retryability;
 use crate::task::definition::{Graph, Kind};
@@ -50,8 +50,8 @@ impl Run {
 
     pub fn scripted(graph: &'static Graph, answers: &[(&str, Answer)]) -> Self {
         let mut run = Self::new(Machine::new(graph));
-        for &(path, answer) in answers {
-            run.will_answer(path, Ok(answer));
+        for (path, answer) in answers {
+            run.will_answer(path, Ok(answer.clone()));
         }
         run.event(Event::Begun).expect("a run begins");
         run
@@ -215,7 +215,10 @@ impl Run {
                 format!("timer {} +{:?}", self.path(*key), at.since(self.now))
             }
             Action::OpenMore { key } => format!("open more {}", self.path(*key)),
-            Action::Deliver { key, name } => format!("deliver {} {name}", self.path(*key)),
+            Action::Deliver { key, signal } => match &signal.key {
+                None => format!("deliver {} {}", self.path(*key), signal.name),
+                Some(of) => format!("deliver {} {}[{of}]", self.path(*key), signal.name),
+            },
             Action::Fail { key, attempts, failure } => {
                 format!("fail {} {attempts} {failure}", self.path(*key))
             }
@@ -366,8 +369,20 @@ impl Run {
         self.event(Event::Resumed).expect("the run is paused");
     }
 
+    pub fn signal_keyed(&mut self, name: &'static str, key: &str) {
+        let signal = SignalId { name, key: Some(key.into()) };
+        self.event(Event::Signalled { signal, step: None }).expect("the run goes on");
+    }
+
+    /// For one of those that wait for it, and have no keys.
+    pub fn signal_step(&mut self, name: &'static str, path: &str) -> Result<(), Refused> {
+        let step = Some(self.key(path));
+        self.event(Event::Signalled { signal: SignalId { name, key: None }, step })
+    }
+
     pub fn signal(&mut self, name: &'static str) {
-        self.event(Event::Signalled { name }).expect("the run goes on");
+        self.event(Event::Signalled { signal: SignalId { name, key: None }, step: None })
+            .expect("the run goes on");
     }
 
     pub fn cancel(&mut self) {

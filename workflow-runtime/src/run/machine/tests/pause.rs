@@ -221,7 +221,7 @@ fn a_paused_run_that_is_taken_up_again_remembers_and_starts_nothing() {
 #[test]
 fn a_loop_does_not_turn_in_a_paused_run() {
     let graph = graph("w", vec![region(vec![turns("l", 1, 9)]), region(vec![task("x")])]);
-    let mut run = Run::scripted(graph, &[("l", Answer::Turn(true)); 3]);
+    let mut run = Run::scripted(graph, &vec![("l", Answer::Turn(true)); 3]);
     run.pause();
     run.log();
     run.ok("l[0]/x");

@@ -87,7 +87,7 @@ fn the_place_of_a_closed_frame_is_used_again_under_a_new_generation() {
     let graph = graph("w", vec![region(vec![turns("l", 1, 9)]), region(vec![task("a")])]);
     let mut run = Run::begin(graph);
     assert_eq!(run.run_state(), RunState::Succeeded);
-    run = Run::scripted(graph, &[("l", Answer::Turn(true)); 4]);
+    run = Run::scripted(graph, &vec![("l", Answer::Turn(true)); 4]);
     let first = run.key("l[0]/a");
     run.ok("l[0]/a");
     let second = run.key("l[1]/a");
@@ -119,7 +119,7 @@ fn a_loop_asks_after_every_turn_and_collects_at_the_end() {
 #[test]
 fn a_loop_fails_when_its_limit_of_turns_did_not_suffice() {
     let graph = graph("w", vec![region(vec![turns("l", 1, 2)]), region(vec![task("a")])]);
-    let mut run = Run::scripted(graph, &[("l", Answer::Turn(true)); 3]);
+    let mut run = Run::scripted(graph, &vec![("l", Answer::Turn(true)); 3]);
     run.ok("l[0]/a");
     run.log();
     run.ok("l[1]/a");

@@ -13,7 +13,8 @@ use super::watch::Watch;
 use super::written::Journal;
 use crate::run::machine::Machine;
 use crate::run::{
-    Action, Answer, AttemptEnd, Effects, Event, FrameId, Key, Refused, RunState, StepState, Timestamp, Wait,
+    Action, Answer, AttemptEnd, Effects, Event, FrameId, Key, Refused, RunState, SignalId, StepState,
+    Timestamp,
 };
 use crate::task::Retryability;
 use crate::task::definition::{Graph, Kind};
@@ -121,11 +122,7 @@ impl Driver {
 
     /// Nothing will happen by itself: the run must wait for someone outside.
     fn idle(&mut self) {
-        let waits = |view: &crate::run::StepView<'_>| match (view.state, view.step.kind) {
-            (StepState::Waiting(Wait::Signal { .. }), Kind::Signal { name, .. }) => Some(name),
-            _ => None,
-        };
-        let signal = self.machine.steps().find_map(|view| waits(&view));
+        let signal = self.machine.awaited().next().map(|(_, signal)| signal.clone());
         let unknown = self.machine.steps().any(|view| view.unresolved);
         let suspected = self.machine.steps().find(|view| view.state == StepState::Suspected);
         let suspected = suspected.map(|view| view.key);
@@ -135,9 +132,7 @@ impl Driver {
                 suspected.into_iter().for_each(|key| self.apply(Event::RetryRequested { key }));
             }
             _ if unknown && self.chance.once_in(2) && self.settle_one() => {}
-            Some(name) => {
-                self.apply(Event::Signalled { name });
-            }
+            Some(signal) => self.apply(Event::Signalled { signal, step: None }),
             _ if unknown && !self.cancelled => self.cancel(),
             _ => {
                 let steps = self.machine.steps().filter(|view| !view.state.is_ended());
@@ -315,7 +310,7 @@ impl Driver {
                 let delay = at.since(self.now);
                 self.at(delay, Event::TimerFired { key, epoch });
                 if self.fate.races && self.chance.once_in(4) {
-                    self.soon(Event::Signalled { name: "late" });
+                    self.soon(Event::Signalled { signal: SignalId { name: "late", key: None }, step: None });
                 }
             }
             Action::Stop { key, epoch } => {
@@ -369,6 +364,9 @@ impl Driver {
         }
         Ok(match self.machine.step(key).unwrap().kind {
             Kind::Task(_) | Kind::Compute(_) => Answer::Value,
+            Kind::Signal { key: Some(_), .. } => {
+                Answer::Awaits { key: self.chance.below(2).to_string().into(), until: None }
+            }
             Kind::Signal { .. } | Kind::Sleep(_) => {
                 Answer::Until(self.now.after(Duration::from_millis(self.chance.below(2000))))
             }

@@ -136,6 +136,14 @@ impl Memory {
             },
             StepState::OutcomeUnknown => Some(Recalled::Unknown),
             StepState::Cancelled if has_lost(machine, *key) => Some(Recalled::Lost),
+            StepState::Waiting(Wait::Signal { until })
+                if let Some(of) = machine
+                    .awaited()
+                    .find(|(waits, _)| waits == key)
+                    .and_then(|(_, signal)| signal.key.clone()) =>
+            {
+                Some(Recalled::Awaits { key: of, until })
+            }
             StepState::Waiting(Wait::Timer { until } | Wait::Signal { until: Some(until) }) => {
                 Some(Recalled::Until(until))
             }

@@ -77,6 +77,7 @@ impl Planner<'_> {
         let chance = &mut *self.chance;
         let mut step = match chance.below(if depth == 0 { 6 } else { 12 }) {
             0 => sleep(name),
+            1 if chance.once_in(2) => keyed(name, "aimed"),
             1 => signal(name, "go"),
             2 if race || chance.once_in(4) => signal_within(name, "late"),
             3 if !race => compute(name),

@@ -86,7 +86,7 @@ impl Reference<'_> {
     fn step(&mut self, graph: &'static Graph, kind: &Kind, path: &str) -> Result<(), Reach> {
         let asks = match kind {
             Kind::Task(task) => task.task.child.is_some(),
-            Kind::Signal { within, .. } => within.is_some(),
+            Kind::Signal { key, within, .. } => key.is_some() || within.is_some(),
             Kind::Loop { .. } => false,
             _ => true,
         };
