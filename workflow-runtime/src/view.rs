@@ -1,5 +1,8 @@
 //! Plain read models of runs, for people and programs that look on.
 
+use std::collections::HashMap;
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
@@ -80,6 +83,37 @@ pub struct StepSnapshot {
     /// When its next attempt is due, or the next one to undo it, where it
     /// waits for that.
     pub next_attempt_at: Option<Timestamp>,
+    /// Which signal it waits for, where it does.
+    pub awaits: Option<AwaitedSignal>,
+}
+
+/// The signal that a step waits for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AwaitedSignal {
+    /// Its name.
+    pub name: String,
+    /// Its key, where it is `keyed`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+}
+
+impl AwaitedSignal {
+    /// What the steps of a run wait for.
+    pub(crate) fn all(machine: &Machine) -> HashMap<Key, Self> {
+        let awaited = machine.awaited().map(|(key, signal)| {
+            let of = signal.key.as_deref().map(str::to_owned);
+            (key, Self { name: signal.name.to_owned(), key: of })
+        });
+        awaited.collect()
+    }
+}
+
+/// As people read it: `` `approval`, key `17` ``.
+impl fmt::Display for AwaitedSignal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}`", self.name)?;
+        self.key.as_ref().map_or(Ok(()), |key| write!(f, ", key `{key}`"))
+    }
 }
 
 /// When the next attempt of a step is due, or the next one to undo it.

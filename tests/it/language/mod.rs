@@ -6,6 +6,7 @@ mod arguments;
 mod branches;
 mod children;
 mod items;
+mod keyed;
 mod loops;
 mod names;
 mod ordering;

@@ -94,10 +94,11 @@ pub(crate) fn moment(keyword: Span, tokens: &TokenStream) -> TokenStream {
     quote_spanned!(keyword=> #private::Moment::system_time #argument)
 }
 
-/// The key of a signal, as text.
-pub(crate) fn signal_key(at: Span, tokens: &TokenStream) -> TokenStream {
+/// The key of a signal, as text. A place is borrowed.
+pub(crate) fn signal_key(at: Span, tokens: &TokenStream, place: bool) -> TokenStream {
     let private = private_at(at);
-    let mut argument = Group::new(Delimiter::Parenthesis, tokens.clone());
+    let lent = if place { referenced(tokens) } else { quote!(&(#tokens)) };
+    let mut argument = Group::new(Delimiter::Parenthesis, lent);
     argument.set_span(at);
     quote_spanned!(at=> #private::SignalKey::text #argument)
 }

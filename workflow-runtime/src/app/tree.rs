@@ -7,7 +7,7 @@ use super::line::Line;
 use super::short::{count, short};
 use super::style::{Paint, Style};
 use crate::run::{StepState, Timestamp, Wait};
-use crate::view::{Items, StepKind, StepSnapshot};
+use crate::view::{AwaitedSignal, Items, StepKind, StepSnapshot};
 
 /// How many lines of one `for` are shown before the rest is counted.
 const ITEMS: usize = 8;
@@ -155,7 +155,7 @@ impl<'a> TreeRows<'a> {
         let undo_due = step.next_attempt_at.filter(|_| step.state == StepState::Undoing);
         let state = match step.state {
             StepState::Succeeded { cached: false } | StepState::Running => None,
-            StepState::Waiting(wait) => Some(self.wait(wait)),
+            StepState::Waiting(wait) => Some(self.wait(wait, step.awaits.as_ref())),
             // The mark and the failure say it.
             StepState::Failed if step.failure.is_some() => None,
             state => Some(state.to_string()),
@@ -178,13 +178,18 @@ impl<'a> TreeRows<'a> {
         parts.join(", ")
     }
 
-    fn wait(&self, wait: Wait) -> String {
+    fn wait(&self, wait: Wait, awaits: Option<&AwaitedSignal>) -> String {
         let left = |until: Timestamp| short(until.since(self.now));
         match wait {
             Wait::Backoff { until } => format!("next attempt in {}", left(until)),
             Wait::Timer { until } => format!("sleeping for another {}", left(until)),
-            Wait::Signal { until: Some(until) } => {
-                format!("waiting for a signal for another {}", left(until))
+            Wait::Signal { until } => {
+                let which = awaits.map(|signal| format!(", {signal},")).unwrap_or_default();
+                let wait = format!("waiting for a signal{which}");
+                match until {
+                    Some(until) => format!("{wait} for another {}", left(until)),
+                    None => wait.trim_end_matches(',').to_owned(),
+                }
             }
             wait => StepState::Waiting(wait).to_string(),
         }
@@ -277,6 +282,7 @@ mod tests {
             progress: None,
             items: None,
             next_attempt_at: None,
+            awaits: None,
         }
     }
 

@@ -7,7 +7,7 @@ use super::log::StepRecord;
 use crate::run::{StepState, Timestamp, Wait};
 use crate::task::definition::{Kind, Region, Step};
 use crate::task::place::Scope;
-use crate::view::{Items, Progress, StepKind, StepSnapshot, describe};
+use crate::view::{AwaitedSignal, Items, Progress, StepKind, StepSnapshot, describe};
 
 /// The regions of a run, by the step that opened them.
 pub(crate) struct Tree {
@@ -16,10 +16,11 @@ pub(crate) struct Tree {
     open: HashMap<(*const Scope, u16), OpenStep>,
 }
 
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct OpenStep {
     pub(crate) items: Option<Items>,
     pub(crate) due: Option<Timestamp>,
+    pub(crate) awaits: Option<AwaitedSignal>,
 }
 
 /// A region that was opened, and its steps.
@@ -52,9 +53,9 @@ impl Tree {
             for (number, record) in (0..).zip(records) {
                 let Some(step) = scope.step(number) else { continue };
                 let key = (Arc::as_ptr(scope), number);
-                let OpenStep { items, due } = self.open.get(&key).copied().unwrap_or_default();
+                let OpenStep { items, due, awaits } = self.open.get(&key).cloned().unwrap_or_default();
                 let step_now = StepSnapshot::of(scope.path(number), step, record);
-                steps.push(StepSnapshot { items, next_attempt_at: due, ..step_now });
+                steps.push(StepSnapshot { items, next_attempt_at: due, awaits, ..step_now });
                 self.write(Some(key), steps);
                 self.write_skipped(Some(key), scope, number, step, steps);
             }
@@ -107,6 +108,7 @@ impl StepSnapshot {
             progress: progress.map(|p| Progress { done: p.done, total: p.total, alive_at: p.alive_at }),
             items: None,
             next_attempt_at: None,
+            awaits: None,
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::run::{
     StepState, StepView, Timestamp, Wait,
 };
 use crate::task::definition::{Graph, Kind, OnFailure, Step};
-use crate::view::{Items, due};
+use crate::view::{AwaitedSignal, Items, due};
 
 /// More items than any run has: an entry that says so is damaged.
 const ITEMS: usize = 10_000_000;
@@ -259,18 +259,21 @@ impl LifeReader {
     pub fn stories(&self, life: usize) -> Vec<StepStory> {
         let mut stories = self.places.stories(life);
         // What only the machine knows of steps that are under way.
+        let mut awaited = AwaitedSignal::all(&self.machine);
         let of = |view: StepView<'_>| {
             let items = Items::of(&self.machine, view.key);
             let due = due(&self.machine, &view);
-            (items.is_some() || due.is_some()).then_some((self.path(view.key)?, (items, due)))
+            let awaits = awaited.remove(&view.key);
+            let is_known = items.is_some() || due.is_some() || awaits.is_some();
+            is_known.then_some((self.path(view.key)?, (items, due, awaits)))
         };
-        let known: HashMap<String, _> = self.machine.steps().filter_map(of).collect();
+        let mut known: HashMap<String, _> = self.machine.steps().filter_map(of).collect();
         if known.is_empty() {
             return stories;
         }
         for story in &mut stories {
-            let Some((items, due)) = known.get(&story.path) else { continue };
-            (story.items, story.next_attempt_at) = (items.or(story.items), *due);
+            let Some((items, due, awaits)) = known.remove(&story.path) else { continue };
+            (story.items, story.next_attempt_at, story.awaits) = (items.or(story.items), due, awaits);
             if story.state == StepState::Undoing {
                 story.failure = story.attempts.last().and_then(|attempt| attempt.failure.clone());
             }

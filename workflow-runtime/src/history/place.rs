@@ -343,6 +343,7 @@ impl OpenedRegion {
             output: record.output,
             items: record.items(step),
             next_attempt_at: None,
+            awaits: None,
             life,
             losses: record.losses,
         }

@@ -8,7 +8,7 @@ use super::Why;
 use crate::failure::{Cause, Failure};
 use crate::operation::By;
 use crate::run::{StepState, Timestamp};
-use crate::view::{Items, StepKind};
+use crate::view::{AwaitedSignal, Items, StepKind};
 
 /// The story of a step.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -42,6 +42,8 @@ pub struct StepStory {
     pub items: Option<Items>,
     /// When its next attempt is due, or the next one to undo it.
     pub next_attempt_at: Option<Timestamp>,
+    /// Which signal it waits for, where it does.
+    pub awaits: Option<AwaitedSignal>,
     /// The number of the life that it was last heard of in, from 0.
     pub life: usize,
     /// How many attempts of it were lost in a row by now.

@@ -128,5 +128,6 @@ fn step(story: &StepStory) -> StepSnapshot {
         progress: None,
         items: story.items,
         next_attempt_at: story.next_attempt_at,
+        awaits: story.awaits.clone(),
     }
 }

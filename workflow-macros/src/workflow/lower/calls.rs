@@ -164,11 +164,11 @@ impl Lower<'_> {
         let within =
             signal.within.as_ref().map(|expr| self.sleep_duration(signal.keyword.span(), expr, region));
         let key = signal.key.as_ref().map(|expr| {
-            let span = expr.span();
+            let place = is_place(expr, self);
             self.decides_once = true;
-            let code = self.code(&syn::parse_quote!(&#expr), region);
+            let code = self.code(expr, region);
             self.decides_once = false;
-            self.wrap(code, |tokens| signal_key(span, &tokens))
+            self.wrap(code, |tokens| signal_key(expr.span(), &tokens, place))
         });
         let ty = signal.ty.to_token_stream();
         let (failure, ty) = match (&within, signal.question) {

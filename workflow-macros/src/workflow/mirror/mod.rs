@@ -277,7 +277,7 @@ impl Mirror<'_> {
                 let within =
                     signal.within.as_ref().map(|within| self.duration(signal.keyword.span(), within));
                 let key = signal.key.as_ref().map(|key| {
-                    let tokens = signal_key(key.span(), &self.expr(&syn::parse_quote!(&#key)));
+                    let tokens = signal_key(key.span(), &self.expr(key), is_place(key, self));
                     quote!(let _ = #tokens;)
                 });
                 let question = &signal.question;

@@ -20,6 +20,7 @@ use crate::app::trouble;
 use crate::engine::Outlook;
 use crate::history::{AttemptKind, AttemptStory, History, Outcome, StepStory};
 use crate::inspect::view::{RunView, Told, params, readable, value, wish};
+use crate::lookup::find_signal;
 use crate::run::RunState;
 use crate::store::{StoredRequest, StoredRun};
 use crate::view::RunSnapshot;
@@ -95,6 +96,9 @@ pub(super) async fn show(
     if let Some(notice) = reader.notice()?.filter(|_| run.end.is_none()) {
         output.line("");
         trouble::lines(&notice).into_iter().for_each(|line| output.line(line));
+    }
+    if run.end.is_none() {
+        awaited(program, &run, &snapshot, output);
     }
     ending(program, &reader, &run, outlook.as_ref(), output)
 }
@@ -193,6 +197,33 @@ fn asked(request: &StoredRequest, run: &StoredRun) -> String {
     };
     format!("{} {}: {}{why}: {became}", local(asked.at), asked.actor, wish(&asked.operation))
 }
+
+/// How what the run waits for is sent.
+fn awaited(program: &Program, run: &StoredRun, snapshot: &RunSnapshot, output: &mut Output<'_>) {
+    let awaited: Vec<_> =
+        snapshot.steps.iter().filter_map(|step| Some((&*step.path, step.awaits.as_ref()?))).collect();
+    let graph = program.workflows.iter().find(|graph| graph.name == run.workflow);
+    for (path, signal) in awaited.iter().take(LISTED) {
+        let known = graph.and_then(|graph| find_signal(graph, &signal.name));
+        let value = known.map_or("VALUE", |known| (known.codec.type_name)());
+        let is_one_of_several = awaited.iter().filter(|(_, other)| *other == *signal).count() > 1;
+        let mut words = vec!["signal", &*run.id, &*signal.name];
+        match &signal.key {
+            _ if is_one_of_several => words.extend(["--step", path]),
+            Some(key) => words.extend(["--key", &**key]),
+            None => {}
+        }
+        // Not a word for the shell: it stands for what is typed there.
+        let command = program.command(&words);
+        output.say(format!("to send {signal}: `{command} <{value}>`"));
+    }
+    if awaited.len() > LISTED {
+        output.say(format!("and {} more wait for a signal", awaited.len() - LISTED));
+    }
+}
+
+/// How many waits are told how to end.
+const LISTED: usize = 3;
 
 /// What is at the end of the story, and what can be done.
 fn ending(

@@ -8,7 +8,7 @@ use crate::execution::snapshot::{OpenStep, Tree};
 #[cfg(feature = "testing")]
 use crate::observe::{RunEvent, Trace};
 use crate::run::StepView;
-use crate::view::{Items, RunSnapshot, due};
+use crate::view::{AwaitedSignal, Items, RunSnapshot, due};
 
 impl RunSnapshot {
     pub(crate) fn of(host: &RunHost) -> Self {
@@ -20,11 +20,15 @@ impl RunSnapshot {
         });
         let closed = inner.run.log.closed().map(|closed| (closed.scope.clone(), closed.records().collect()));
         let regions: Vec<_> = open.chain(closed).collect();
+        let awaited = AwaitedSignal::all(&inner.run.machine);
         let open_steps = inner.run.frames.iter().flat_map(|frame| {
+            let awaited = &awaited;
             let (machine, scope) = (&inner.run.machine, Arc::as_ptr(&frame.scope));
             let of = move |view: StepView<'_>| {
-                let open = OpenStep { items: Items::of(machine, view.key), due: due(machine, &view) };
-                (open.items.is_some() || open.due.is_some()).then_some(((scope, view.key.step), open))
+                let awaits = awaited.get(&view.key).cloned();
+                let open = OpenStep { items: Items::of(machine, view.key), due: due(machine, &view), awaits };
+                let is_known = open.items.is_some() || open.due.is_some() || open.awaits.is_some();
+                is_known.then_some(((scope, view.key.step), open))
             };
             machine.steps_of(frame.id).filter_map(of)
         });

@@ -8,7 +8,7 @@ use crate::history::{AttemptKind, AttemptStory, Outcome, StepStory};
 use crate::run::StepState;
 use crate::secret::redacted;
 use crate::store::{LogLine, StoredLine};
-use crate::view::{Items, StepKind};
+use crate::view::{AwaitedSignal, Items, StepKind};
 
 /// A step of a run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -31,6 +31,9 @@ pub(crate) struct StepView {
     pub(crate) items: Option<Items>,
     /// When its next attempt is due, or the next one to undo it.
     pub(crate) next_attempt_at: Option<Time>,
+    /// Which signal it waits for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) awaits: Option<AwaitedSignal>,
     /// How many attempts of it were lost in a row by now.
     pub(crate) losses: u16,
     /// Its attempts in all lives of the run, in order.
@@ -51,6 +54,7 @@ impl StepView {
             failure: step.failure.clone(),
             items: step.items,
             next_attempt_at: step.next_attempt_at.map(Time),
+            awaits: step.awaits.clone(),
             losses: step.losses,
             attempts: step.attempts.iter().map(AttemptView::of).collect(),
         }
