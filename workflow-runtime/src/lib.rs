@@ -46,7 +46,8 @@
 //!   of `if`, `match` or `select!`.
 //! - A **run** is one execution of a workflow, an **attempt** one execution
 //!   of a step.
-//! - A **signal** is a typed value sent to a run from outside: [`Signal`].
+//! - A **signal** is a typed value sent to a run from outside: [`Signal`], or [`KeyedSignal`] where several steps wait
+//!   for one name.
 //! - A **resource** is a value that the process owns and tasks borrow:
 //!   [`Resources`](trait@Resources).
 //!

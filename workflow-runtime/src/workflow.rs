@@ -158,11 +158,14 @@ pub struct AimedSignal<T> {
     value: PhantomData<fn(T)>,
 }
 
-/// What can be sent to a run: a [`Signal`], or one that is aimed.
-pub trait SignalTarget {
-    /// The type of what is sent.
-    type Value: Durable;
-
+/// What can be sent to a run with a value of type `T`: a [`Signal`], or one that
+/// is aimed.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not sent as it is, with a value of type `{T}`",
+    label = "this is no signal that takes this value",
+    note = "one that is `keyed` is sent with its key: `run.signal(workflow::name.key(key), value)`"
+)]
+pub trait SignalTarget<T: Durable> {
     /// The signal's name.
     fn name(&self) -> &'static str;
 
@@ -177,17 +180,15 @@ pub trait SignalTarget {
     }
 }
 
-impl<T: Durable> SignalTarget for Signal<T> {
-    type Value = T;
-
+#[diagnostic::do_not_recommend]
+impl<T: Durable> SignalTarget<T> for Signal<T> {
     fn name(&self) -> &'static str {
         self.name
     }
 }
 
-impl<T: Durable> SignalTarget for AimedSignal<T> {
-    type Value = T;
-
+#[diagnostic::do_not_recommend]
+impl<T: Durable> SignalTarget<T> for AimedSignal<T> {
     fn name(&self) -> &'static str {
         self.name
     }

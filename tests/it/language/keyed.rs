@@ -200,3 +200,36 @@ fn a_wait_keeps_its_key_over_a_restart() {
         assert_eq!(run.result().unwrap().unwrap(), b"7");
     });
 }
+
+workflow! {
+    fn cart(_customer: u64) -> Result<(String, String)> {
+        let first = signal::<String>("item");
+        #[after(first)]
+        let second = signal::<String>("item");
+        Ok((first, second))
+    }
+}
+
+#[test]
+fn a_signal_starts_its_run_or_goes_to_the_one_that_is_there() {
+    for durable in [false, true] {
+        let store: Arc<dyn Store> = Arc::new(Memory::new());
+        block_on(async {
+            let engine = if durable { Engine::with_store(store.clone()) } else { Engine::in_memory() };
+            let engine = engine.start().await.unwrap();
+            let add = |item: &str| engine.start(cart(7)).key("cart/7").signal(cart::item, item.to_owned());
+            let run = add("tea").await.unwrap();
+            if durable {
+                let stored = store.find(run.id()).unwrap().remove(0);
+                let entries = store.journal(stored.run).unwrap();
+                assert!(entries[1].event.contains("signalled"), "one commit: {entries:?}");
+            }
+            let both = add("milk").await.unwrap().await.unwrap();
+            assert_eq!(both, ("tea".to_owned(), "milk".to_owned()));
+            let late = add("too late").await.unwrap_err();
+            assert!(matches!(late, Error::Ended { .. }), "{late}");
+            let other = engine.start(cart(8)).signal(two::number, 1).await.unwrap_err();
+            assert!(matches!(other, Error::UnknownSignal { .. }), "{other}");
+        });
+    }
+}

@@ -11,8 +11,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::codec::Durable;
 use crate::engine::builder::EngineBuilder;
-use crate::engine::commit::{Beginning, create_run};
+use crate::engine::commit::{Beginning, Sent, create_run};
 use crate::engine::instance::{Run, RunHost};
 use crate::engine::registry::Registry;
 use crate::engine::schedules::World;
@@ -21,7 +22,7 @@ use crate::error::Result;
 use crate::resources::{NoResources, Resources};
 use crate::task::definition::Graph;
 use crate::task::{RunsOn, Task};
-use crate::workflow::{Invocation, Workflow};
+use crate::workflow::{Invocation, SignalTarget, Workflow};
 
 /// How long a shutdown waits for the futures of interrupted attempts to be
 /// dropped, which takes until their current poll returns.
@@ -88,7 +89,13 @@ impl<R: Resources> Engine<R> {
     /// Starts a run once the returned builder is awaited:
     /// `engine.start(nightly(day)).await?`.
     pub fn start<W: Workflow + RunsOn<R>>(&self, invocation: Invocation<W>) -> Start<W> {
-        Start { core: self.core.clone(), registry: self.registry.clone(), invocation, key: None }
+        Start {
+            core: self.core.clone(),
+            registry: self.registry.clone(),
+            invocation,
+            key: None,
+            signals: Ok(Vec::new()),
+        }
     }
 
     /// The workflows that were registered.
@@ -222,9 +229,48 @@ pub struct Start<W: Workflow> {
     registry: Arc<Registry>,
     invocation: Invocation<W>,
     key: Option<String>,
+    signals: Result<Vec<Sent>>,
 }
 
 impl<W: Workflow> Start<W> {
+    /// Sends the run a signal with its start, in one commit. Where the run of
+    /// the [`key`](Self::key) is there already, that one is sent it: so whoever
+    /// sends need not know whether the run has been started.
+    ///
+    /// ```
+    /// use workflow_runtime::{Engine, workflow};
+    ///
+    /// workflow! {
+    ///     fn cart(customer: u64) -> Result<String> {
+    ///         let first = signal::<String>("item");
+    ///         #[after(first)]
+    ///         let second = signal::<String>("item");
+    ///         Ok(format!("{customer}: {first}, {second}"))
+    ///     }
+    /// }
+    ///
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// let engine = Engine::in_memory().start().await?;
+    /// let add = |item: &str| engine.start(cart(7)).key("cart/7").signal(cart::item, item.to_owned());
+    /// add("tea").await?;
+    /// assert_eq!(add("milk").await?.await?, "7: tea, milk");
+    /// # Ok::<(), workflow_runtime::Error>(())
+    /// # }).unwrap();
+    /// ```
+    ///
+    /// Awaiting the start is an error where the signal is none of the
+    /// workflow's, where the value cannot be saved, and where the run has ended
+    /// or [is not sent it](Run::signal).
+    pub fn signal<T: Durable, S: SignalTarget<T>>(mut self, signal: S, value: T) -> Self {
+        if let Ok(signals) = &mut self.signals {
+            match Sent::of(W::GRAPH, &signal, value) {
+                Ok(sent) => signals.push(sent),
+                Err(error) => self.signals = Err(error),
+            }
+        }
+        self
+    }
+
     /// Names the run: starting the same workflow with the same arguments and
     /// the same key again gives the same run, also after it has ended. A key
     /// with anything else is an error, and so is one of more than a MiB.
@@ -240,10 +286,20 @@ impl<W: Workflow> IntoFuture for Start<W> {
 
     fn into_future(self) -> Starting<W> {
         Starting(Some(match self.core.store.clone() {
-            None => Stage::Here(self),
-            Some(store) => Stage::Stored(Box::pin(async move {
-                let Self { core, registry, invocation, key } = self;
-                let beginning = Beginning { key, params: invocation.into_params(), ..Beginning::default() };
+            None if matches!(&self.signals, Ok(none) if none.is_empty()) => Stage::Here(self),
+            None => Stage::Created(Box::pin(async move {
+                let Self { core, registry, invocation, key, signals } = self;
+                let signals = signals?;
+                let host = registry.start(core, W::GRAPH, key, invocation.into_params())?;
+                for signal in &signals {
+                    signal.to(&host).await?;
+                }
+                Ok(Run::new(host))
+            })),
+            Some(store) => Stage::Created(Box::pin(async move {
+                let Self { core, registry, invocation, key, signals } = self;
+                let (params, signals) = (invocation.into_params(), signals?);
+                let beginning = Beginning { key, params, signals, ..Beginning::default() };
                 create_run(&core, &registry, &store, W::GRAPH, beginning).await.map(Run::new)
             })),
         }))
@@ -259,7 +315,7 @@ pub struct Starting<W: Workflow>(Option<Stage<W>>);
 enum Stage<W: Workflow> {
     /// In memory, which takes no time.
     Here(Start<W>),
-    Stored(Creating<W>),
+    Created(Creating<W>),
 }
 
 impl<W: Workflow> Future for Starting<W> {
@@ -270,13 +326,13 @@ impl<W: Workflow> Future for Starting<W> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Self(stage) = self.get_mut();
         let started = match stage.take() {
-            Some(Stage::Here(Start { core, registry, invocation, key })) => {
+            Some(Stage::Here(Start { core, registry, invocation, key, .. })) => {
                 registry.start(core, W::GRAPH, key, invocation.into_params()).map(Run::new)
             }
-            Some(Stage::Stored(mut starting)) => match starting.as_mut().poll(cx) {
+            Some(Stage::Created(mut starting)) => match starting.as_mut().poll(cx) {
                 Poll::Ready(started) => started,
                 Poll::Pending => {
-                    *stage = Some(Stage::Stored(starting));
+                    *stage = Some(Stage::Created(starting));
                     return Poll::Pending;
                 }
             },

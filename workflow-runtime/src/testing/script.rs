@@ -5,6 +5,7 @@ use std::fmt;
 use std::pin::Pin;
 use std::time::Duration;
 
+use crate::codec::Durable;
 use crate::engine::AnyRun;
 use crate::observe::RunEventKind;
 use crate::run::{StepState, Wait};
@@ -56,17 +57,17 @@ impl Script {
     }
 
     /// Sends `value` as soon as the run waits for the signal.
-    pub fn signal<S>(self, signal: S, value: S::Value) -> Self
+    pub fn signal<T: Durable, S>(self, signal: S, value: T) -> Self
     where
-        S: SignalTarget + Send + Sync + 'static,
+        S: SignalTarget<T> + Send + Sync + 'static,
     {
         self.signal_after(Duration::ZERO, signal, value)
     }
 
     /// Sends `value` once the run has waited for the signal this long.
-    pub fn signal_after<S>(mut self, delay: Duration, signal: S, value: S::Value) -> Self
+    pub fn signal_after<T: Durable, S>(mut self, delay: Duration, signal: S, value: T) -> Self
     where
-        S: SignalTarget + Send + Sync + 'static,
+        S: SignalTarget<T> + Send + Sync + 'static,
     {
         self.lines.push_back(ScriptedSignal {
             signal: signal.name(),

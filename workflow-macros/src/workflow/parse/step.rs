@@ -119,7 +119,7 @@ pub(super) fn signal_with(
             errors.at(name.span(), format!("`{name}` is given twice\nhelp: remove one of them"));
         }
         if let Some(generics) = &turbofish {
-            errors.on(generics, format!("`{name}` takes no type\nhelp: write {example}"));
+            errors.on(generics, format!("`{name}` takes a value, and no type\nhelp: write {example}"));
         }
         if args.len() != 1 {
             errors.at(name.span(), format!("`{name}` takes one thing\nhelp: write {example}"));

@@ -5,19 +5,24 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
+use crate::codec::Durable;
 use crate::engine::commit::params::{encode_params, same_arguments};
 use crate::engine::commit::queue::{Journal, Outgoing, Then};
-use crate::engine::instance::{After, Identity, RunEnd, RunHost};
+use crate::engine::instance::{After, Identity, RunEnd, RunHost, aimed};
 use crate::engine::key;
 use crate::engine::recover::{TakeUp, attach, make_known};
 use crate::engine::registry::{Adopted, Known, Registry};
 use crate::engine::shared::Core;
 use crate::engine::time::Hold;
 use crate::error::Error;
+use crate::execution::Aim;
+use crate::execution::coded::coded;
+use crate::lookup::KnownSignal;
 use crate::run::{Event, RunState};
 use crate::store::{self, Answer, Created, NewRun, Parent, RunRef, Store, StoreError, StoredRun, Tick};
 use crate::task::definition::Graph;
 use crate::value::Value;
+use crate::workflow::SignalTarget;
 
 /// A run that begins.
 #[derive(Default)]
@@ -32,6 +37,46 @@ pub(crate) struct Beginning {
     pub(crate) request: Option<i64>,
     /// What it takes over from that one.
     pub(crate) anew: Option<TakeUp>,
+    /// What it is sent with the same commit, or the run that is there.
+    pub(crate) signals: Vec<Sent>,
+}
+
+/// A signal that a run is sent as it begins.
+pub(crate) struct Sent {
+    pub(crate) known: KnownSignal,
+    pub(crate) aim: Aim,
+    /// The value as it is written: a run that is there gets it too.
+    pub(crate) value: Vec<u8>,
+}
+
+impl Sent {
+    /// Of a handle, for a run of the graph.
+    pub(crate) fn of<T: Durable, S: SignalTarget<T>>(
+        graph: &'static Graph,
+        signal: &S,
+        value: T,
+    ) -> Result<Self, Error> {
+        let (known, aim) = aimed(graph, signal)?;
+        match coded(|| (known.codec.encode)(&Value::new(value))) {
+            Ok(value) => Ok(Self { known, aim, value }),
+            Err(failure) => Err(Error::Unsaved {
+                workflow: graph.name.to_owned(),
+                reason: format!("signal `{}`: {failure}", known.name),
+            }),
+        }
+    }
+
+    fn read(&self, graph: &Graph) -> Result<Value, Error> {
+        coded(|| (self.known.codec.decode)(&self.value)).map_err(|failure| Error::Unsaved {
+            workflow: graph.name.to_owned(),
+            reason: format!("signal `{}`: {failure}", self.known.name),
+        })
+    }
+
+    /// Sends it to a run that goes on.
+    pub(crate) async fn to(&self, host: &Arc<RunHost>) -> Result<(), Error> {
+        host.signal(&self.known, &self.aim, self.read(host.graph)?, None).await
+    }
 }
 
 /// Creates a run in the store, or finds the one that has the key.
@@ -48,12 +93,12 @@ pub(crate) async fn start(
     let known = make_known(core, registry, store, graph).await?;
     let (mut new, params) = beginning.new_run(core, &known, graph)?;
     let keyed = Keyed::of(&new);
-    let Beginning { key, anew, .. } = beginning;
+    let Beginning { key, anew, signals, .. } = beginning;
     let journal = Some(Journal::new(store.clone()));
     let identity = Identity { id: new.id.clone(), key, started_at: new.created_at };
     let host = RunHost::of(core.clone(), graph, identity, params, journal);
     host.lock().run.log.holds = true;
-    let mut first = host.decide_begin(anew);
+    let mut first = host.decide_begin(anew, &signals)?;
     new.state = first.then.state.filter(|state| !state.is_ended()).unwrap_or(RunState::Running);
     new.entries = std::mem::take(&mut first.batch.entries);
     // Known before it is created: a caller that finds it in the store, before we hear
@@ -74,7 +119,11 @@ pub(crate) async fn start(
         Ok(host) => Ok(host),
         Err(stored) => {
             keyed.check(graph, &stored)?;
-            attach(core, registry, store, &known, *stored).await
+            let host = attach(core, registry, store, &known, *stored).await?;
+            for signal in &signals {
+                signal.to(&host).await?;
+            }
+            Ok(host)
         }
     }
 }
@@ -202,8 +251,8 @@ impl Drop for Creation {
 }
 
 impl RunHost {
-    /// Has a new run decide how it begins.
-    fn decide_begin(self: &Arc<Self>, anew: Option<TakeUp>) -> Outgoing {
+    /// Has a new run decide how it begins, and hear what it is sent with that.
+    fn decide_begin(self: &Arc<Self>, anew: Option<TakeUp>, signals: &[Sent]) -> Result<Outgoing, Error> {
         let mut after = After::default();
         let first = {
             let mut inner = self.lock();
@@ -211,12 +260,18 @@ impl RunHost {
                 Some(anew) => self.take_up(&mut inner, &mut after, anew),
                 None => self.handle(&mut inner, &mut after, Event::Begun, None),
             }
+            for signal in signals {
+                let event = inner.run.aim(&signal.known, &signal.aim);
+                let event = event.map_err(|reason| Error::Refused { id: self.id.clone(), reason })?;
+                let value = self.save_sent(&mut inner, &event, Some(signal.read(self.graph)?))?;
+                self.handle(&mut inner, &mut after, event, value);
+            }
             // The caller that starts it is about to hold it.
             self.take_uncommitted(&mut inner, false)
         };
         self.settle(&mut after);
         // A fresh machine takes its first event.
-        first.unwrap_or_default()
+        Ok(first.unwrap_or_default())
     }
 
     /// The store has created the run. Where the engine has shut down

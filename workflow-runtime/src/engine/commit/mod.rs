@@ -12,7 +12,7 @@ mod health;
 mod params;
 mod queue;
 
-pub(crate) use self::create::{Beginning, queue as queue_run, start as create_run};
+pub(crate) use self::create::{Beginning, Sent, queue as queue_run, start as create_run};
 pub(crate) use self::entries::{
     change as journal_change, computed as journal_computed, entry as journal_entry, given as journal_given,
 };

@@ -346,16 +346,9 @@ impl RunHost {
         let is_request = asker.request.is_some();
         self.with(|inner, after| {
             self.check_open(inner)?;
-            let (event, mut value) = event(inner)?;
+            let (event, value) = event(inner)?;
+            let value = self.save_sent(inner, &event, value)?;
             if self.journal.is_some() {
-                if let Some(given) = &mut value
-                    && let Some((payload, read)) = self.save_value(inner, &event, given)?
-                {
-                    inner.saved = Some(payload);
-                    if let Some(read) = read {
-                        *given = read;
-                    }
-                }
                 inner.uncommitted.waiters.push(committed);
             }
             inner.by = asker.by;
@@ -385,6 +378,26 @@ impl RunHost {
     /// The answer to a request, once what it wants of this run is done.
     pub(crate) fn answer_to(&self, request: Option<i64>) -> Option<(i64, Answer)> {
         request.map(|number| (number, Answer { at: self.core.clock.now(), result: Ok(self.id.clone()) }))
+    }
+
+    /// Saves a value that was sent to the run, for the event that it hears
+    /// next: one that cannot be saved is refused. Gives it as it is read back.
+    pub(crate) fn save_sent(
+        &self,
+        inner: &mut Inner,
+        event: &Event,
+        mut value: Option<Value>,
+    ) -> Result<Option<Value>, Error> {
+        if self.journal.is_some()
+            && let Some(given) = &mut value
+            && let Some((payload, read)) = self.save_value(inner, event, given)?
+        {
+            inner.saved = Some(payload);
+            if let Some(read) = read {
+                *given = read;
+            }
+        }
+        Ok(value)
     }
 
     /// The value that comes with an event, as it is saved and read back.

@@ -19,5 +19,6 @@ mod waiters;
 pub(crate) use self::deferred::After;
 pub use self::events::Events;
 pub(crate) use self::host::{Identity, Inner, RunEnd, RunHost, Stop};
+pub(crate) use self::run::aimed;
 pub use self::run::{AnyRun, Run, RunResult};
 pub(crate) use self::spares::Spares;

@@ -17,13 +17,14 @@ use crate::engine::instance::events::Events;
 use crate::engine::instance::host::{RunEnd, RunHost};
 use crate::error::{Error, Result};
 use crate::execution::Aim;
-use crate::lookup::find_signal_where;
+use crate::lookup::{KnownSignal, find_signal_where};
 #[cfg(feature = "testing")]
 use crate::observe::Trace;
 use crate::run::RunState;
 #[cfg(feature = "testing")]
 use crate::run::Timestamp;
 use crate::store::StoreError;
+use crate::task::definition::Graph;
 use crate::value::{Codec, Value};
 use crate::view::RunSnapshot;
 use crate::workflow::SignalTarget;
@@ -219,20 +220,28 @@ impl AnyRun {
     /// When the run has ended, when the workflow and those it uses have no such
     /// signal, and when several steps wait for it and none of them is named
     /// ([`Signal::at`](crate::Signal::at)).
-    pub async fn signal<S: SignalTarget>(&self, signal: S, value: S::Value) -> Result<()> {
-        let graph = self.host.graph;
-        // The handle of another workflow may have the same name and carry
-        // another type.
-        let is_meant = |name: &str, codec: &Codec| {
-            name == signal.name() && (codec.type_name)() == std::any::type_name::<S::Value>()
-        };
-        let Some(known) = find_signal_where(graph, &is_meant) else {
-            let (workflow, signal) = (graph.name.to_owned(), signal.name().to_owned());
-            return Err(Error::UnknownSignal { workflow, signal });
-        };
-        let (key, step) = (signal.key().map(str::to_owned), signal.step().map(str::to_owned));
-        self.host().signal(&known, &Aim { key, step }, Value::new(value), None).await
+    pub async fn signal<T: Durable, S: SignalTarget<T>>(&self, signal: S, value: T) -> Result<()> {
+        let (known, aim) = aimed(self.host.graph, &signal)?;
+        self.host().signal(&known, &aim, Value::new(value), None).await
     }
+}
+
+/// The signal of a graph that a handle stands for, and for whom it is.
+pub(crate) fn aimed<T: Durable, S: SignalTarget<T>>(
+    graph: &'static Graph,
+    signal: &S,
+) -> Result<(KnownSignal, Aim)> {
+    // The handle of another workflow may have the same name and carry another
+    // type.
+    let is_meant = |name: &str, codec: &Codec| {
+        name == signal.name() && (codec.type_name)() == std::any::type_name::<T>()
+    };
+    let Some(known) = find_signal_where(graph, &is_meant) else {
+        let (workflow, signal) = (graph.name.to_owned(), signal.name().to_owned());
+        return Err(Error::UnknownSignal { workflow, signal });
+    };
+    let (key, step) = (signal.key().map(str::to_owned), signal.step().map(str::to_owned));
+    Ok((known, Aim { key, step }))
 }
 
 impl<T: Durable> IntoFuture for Run<T> {
