@@ -131,7 +131,7 @@ pub(crate) enum Kind {
     },
     Signal {
         name: String,
-        ty: syn::Type,
+        ty: Box<syn::Type>,
         key: Option<Code>,
         within: Option<Code>,
     },

@@ -175,7 +175,7 @@ impl Lower<'_> {
             (Some(_), None) => (Failure::OfSignal, quote!(#Private::Result<#ty, #Private::StepError>)),
             _ => (Failure::FailRun, ty),
         };
-        let kind = Kind::Signal { name: text, ty: signal.ty.clone(), key, within };
+        let kind = Kind::Signal { name: text, ty: Box::new(signal.ty.clone()), key, within };
         let span = bound_name(&statement.target).map_or_else(|| signal.keyword.span(), Ident::span);
         let slot = self.push_step(statement, name, span, kind, vec![ty.clone()], failure, region);
         (slot, ty)
