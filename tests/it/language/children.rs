@@ -96,8 +96,9 @@ workflow! {
 #[test]
 fn children_have_children_and_hear_signals() {
     let ran = drive(outer(), async |run: Run<u64>| {
-        for word in [100, 200, 300] {
-            run.signal(grandchild::word, word).await.unwrap();
+        for (item, word) in [100, 200, 300].into_iter().enumerate() {
+            let step = format!("outer/all/all[{item}]/grandchild/word");
+            run.signal(grandchild::word.at(step), word).await.unwrap();
         }
     });
     assert_eq!(*ran.value(), 603);

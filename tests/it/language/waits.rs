@@ -190,7 +190,7 @@ workflow! {
 #[test]
 fn a_signal_wakes_one_wait_and_the_one_of_its_name() {
     let ran = drive(both_wait(), async |run: Run<(u64, String)>| {
-        run.signal(both_wait::number, 5).await.unwrap();
+        run.signal(both_wait::number.at("both_wait/number"), 5).await.unwrap();
         settle().await;
         let waiting = |path| matches!(run.snapshot().step(path).unwrap().state, StepState::Waiting(_));
         assert!(!waiting("both_wait/number") && waiting("both_wait/word") && waiting("both_wait/again"));
@@ -211,10 +211,11 @@ workflow! {
 }
 
 #[test]
-fn waits_of_one_name_are_served_in_their_order() {
+fn each_wait_of_one_name_has_the_value_that_was_sent_to_it() {
     let ran = drive(in_items(vec![10, 20, 30]), async |run: Run<Vec<u64>>| {
-        for more in 1..=3 {
-            run.signal(in_items::more, more).await.unwrap();
+        for item in [2, 0, 1] {
+            let step = format!("in_items/answers[{item}]/more");
+            run.signal(in_items::more.at(step), item + 1).await.unwrap();
         }
     });
     assert_eq!(*ran.value(), [11, 22, 33]);
