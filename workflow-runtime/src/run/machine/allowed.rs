@@ -16,6 +16,8 @@ pub enum Refusal {
     Closed,
     /// It is made of other steps, and has nothing of its own.
     OfOthers,
+    /// It is the value of an expression.
+    Expression,
     /// Its state is none for that.
     State(StepState),
     /// An attempt to undo it is under way.
@@ -29,6 +31,7 @@ impl fmt::Display for Refusal {
         match self {
             Self::Closed => f.write_str("is not under way any more"),
             Self::OfOthers => f.write_str("is made of other steps"),
+            Self::Expression => f.write_str("is an expression, which is evaluated by itself"),
             Self::State(state) => write!(f, "is {state}"),
             Self::UndoRuns => f.write_str("is being undone at this moment"),
             Self::Ending => f.write_str("belongs to what has failed or is cancelled"),
@@ -69,13 +72,19 @@ impl Machine {
     pub fn may_set(&self, key: Key) -> Result<(), Refusal> {
         let node = self.frames.node(key).ok_or(Refusal::Closed)?;
         let step = self.step(key).ok_or(Refusal::Closed)?;
-        let has_own_value = match &step.kind {
-            Kind::Task(task) => task.task.child.is_none(),
-            Kind::Signal { .. } | Kind::Sleep(_) => true,
-            _ => false,
-        };
+        match &step.kind {
+            Kind::Task(task) if task.task.child.is_none() => {}
+            Kind::Signal { .. } | Kind::Sleep(_) => {}
+            Kind::Compute(_) => return Err(Refusal::Expression),
+            Kind::Task(_)
+            | Kind::Map { .. }
+            | Kind::Loop { .. }
+            | Kind::Branch { .. }
+            | Kind::Select { .. } => {
+                return Err(Refusal::OfOthers);
+            }
+        }
         match node.state {
-            _ if !has_own_value => Err(Refusal::OfOthers),
             // It may never begin, and nothing asks for its value yet.
             state @ StepState::Waiting(Wait::Dependencies) => Err(Refusal::State(state)),
             StepState::Waiting(_) | StepState::Suspected => Ok(()),

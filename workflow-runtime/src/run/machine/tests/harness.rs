@@ -269,6 +269,11 @@ impl Run {
         self.machine.state(self.key(path)).expect("an open step")
     }
 
+    /// The last epoch told for a step, and the time it waits for.
+    pub fn told(&self, key: Key) -> Option<(u32, Timestamp)> {
+        self.told.get(&key).copied()
+    }
+
     /// When the step's first attempt or wait began.
     pub fn started(&self, path: &str) -> Timestamp {
         self.machine.frames.node(self.key(path)).expect("the step is there").started

@@ -5,6 +5,7 @@ mod graph;
 mod harness;
 mod held;
 
+mod allowed;
 mod attempts;
 mod losses;
 mod operator;
