@@ -161,13 +161,13 @@ impl<R: Resources> Engine<R> {
             if !is_late {
                 tokio::select! {
                     biased;
-                    () = until(host, |host| host.lock().attempts == 0) => {}
+                    () = until(host, |host| host.lock().work.attempts == 0) => {}
                     () = &mut dropped => is_late = true,
                 }
             }
             let inner = host.lock();
-            if inner.attempts > 0 {
-                let steps: Vec<_> = inner.left_behind.stuck().map(|stuck| &*stuck.step).collect();
+            if inner.work.attempts > 0 {
+                let steps: Vec<_> = inner.work.left_behind.stuck().map(|stuck| &*stuck.step).collect();
                 tracing::warn!(parent: &host.span, ?steps, "an attempt does not return from its poll and was left behind");
             }
         }

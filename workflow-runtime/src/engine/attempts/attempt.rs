@@ -123,7 +123,7 @@ impl Attempt {
     /// others go first.
     #[inline]
     fn forestalled(&self, host: &RunHost) -> Option<End> {
-        if host.is_stopping() && host.lock().controls.is_stopped(self.key, self.epoch) {
+        if host.is_stopping() && host.lock().work.controls.is_stopped(self.key, self.epoch) {
             return Some(End::Dropped);
         }
         // As after a pause, a wait for room, or a while in which no engine ran.
@@ -371,7 +371,7 @@ impl<'a> Watch<'a> {
         if !known || self.host.is_stopping() {
             let Attempt { key, epoch, .. } = *self.attempt;
             let mut inner = self.host.lock();
-            if let Some(at) = inner.controls.attend(key, epoch, cx.waker(), Instant::now()) {
+            if let Some(at) = inner.work.controls.attend(key, epoch, cx.waker(), Instant::now()) {
                 drop(inner);
                 self.arm(at, || End::Dropped);
             }

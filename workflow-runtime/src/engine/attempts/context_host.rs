@@ -42,11 +42,11 @@ impl Host for RunHost {
             return Poll::Pending;
         }
         let mut inner = self.lock();
-        if inner.controls.is_stopped(key, epoch) {
+        if inner.work.controls.is_stopped(key, epoch) {
             return Poll::Ready(());
         }
         if let Some(cx) = cx {
-            inner.controls.await_stop(key, epoch, cx.waker());
+            inner.work.controls.await_stop(key, epoch, cx.waker());
         }
         Poll::Pending
     }

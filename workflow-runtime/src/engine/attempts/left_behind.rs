@@ -98,16 +98,16 @@ impl Inner {
     /// returns.
     pub(crate) fn hold_back(&mut self, ready: &Ready) -> bool {
         // An undo has no place in the `for`: it is not one of its items.
-        if self.left_behind.strays.is_empty() || ready.goal != Goal::Do {
+        if self.work.left_behind.strays.is_empty() || ready.goal != Goal::Do {
             return false;
         }
         let full = limited(&self.run.frames, ready.key).into_iter().any(|(over, item)| {
-            let strays = self.left_behind.strays.iter().filter(|stray| stray.stuck.given_up);
+            let strays = self.work.left_behind.strays.iter().filter(|stray| stray.stuck.given_up);
             let strays = strays.filter(|stray| stray.within.iter().any(|(of, _)| *of == over)).count();
             strays > 0 && self.items_at_work(over, item) + strays > self.limit_of(over)
         });
         if full {
-            self.left_behind.held.push(*ready);
+            self.work.left_behind.held.push(*ready);
         }
         full
     }
@@ -122,7 +122,7 @@ impl Inner {
     /// How many items of a `for` have attempts under way, this one counted.
     fn items_at_work(&self, over: Key, item: u32) -> usize {
         let waits: HashSet<Key> =
-            self.ready.iter().chain(&self.left_behind.held).map(|ready| ready.key).collect();
+            self.work.ready.iter().chain(&self.work.left_behind.held).map(|ready| ready.key).collect();
         let at_work = self.run.machine.steps().filter(|view| {
             view.state == StepState::Running
                 && matches!(view.step.kind, Kind::Task(task) if task.task.child.is_none())
@@ -155,13 +155,13 @@ impl Inner {
 impl RunHost {
     /// The code of an attempt that was over has returned: what it held is free.
     pub(crate) fn returned(self: &Arc<Self>, inner: &mut Inner, after: &mut After, stray: &Stray) {
-        inner.controls.remove(stray.key, stray.epoch);
+        inner.work.controls.remove(stray.key, stray.epoch);
         self.release(inner, after, stray.key, stray.epoch);
         self.core.left_behind.fetch_sub(1, Ordering::Relaxed);
         let Stuck { step, attempt, .. } = &stray.stuck;
         tracing::info!(parent: &self.span, step, attempt, "code that was left behind has returned");
-        let held: Vec<Ready> = inner.left_behind.release().collect();
-        inner.ready.extend(held);
+        let held: Vec<Ready> = inner.work.left_behind.release().collect();
+        inner.work.ready.extend(held);
         self.call_workers(inner, after);
         // It may be all that kept the run from its rows.
         after.asleep = self.is_asleep(inner);
@@ -170,7 +170,7 @@ impl RunHost {
     /// The thread of an attempt that was over has come to its end.
     pub(crate) fn thread_returned(self: &Arc<Self>, key: Key, epoch: u32) {
         self.with(|inner, after| {
-            if let Some(stray) = inner.left_behind.remove(key, epoch) {
+            if let Some(stray) = inner.work.left_behind.remove(key, epoch) {
                 self.returned(inner, after, &stray);
             }
         });
@@ -190,7 +190,7 @@ impl RunHost {
         let all = self.core.left_behind.load(Ordering::Relaxed);
         tracing::warn!(parent: &self.span, step, attempt, all, "{what}");
         self.stop(inner, after, stray.key, stray.epoch, Some(Instant::now()));
-        inner.left_behind.add(stray);
+        inner.work.left_behind.add(stray);
     }
 }
 

@@ -92,15 +92,15 @@ impl RunHost {
         }
         self.with(|inner, after| {
             // The worker that polls takes the lock before it goes on.
-            if !poll.goes_on() || inner.left_behind.find(poll.key, poll.epoch).is_some_and(|it| it.stuck.given_up)
+            if !poll.goes_on() || inner.work.left_behind.find(poll.key, poll.epoch).is_some_and(|it| it.stuck.given_up)
             {
                 return;
             }
-            if inner.left_behind.find(poll.key, poll.epoch).is_none() {
+            if inner.work.left_behind.find(poll.key, poll.epoch).is_none() {
                 self.note_long(inner, after, poll);
             }
             if now.since(poll.since) > TOLD
-                && let Some(stray) = inner.left_behind.find(poll.key, poll.epoch)
+                && let Some(stray) = inner.work.left_behind.find(poll.key, poll.epoch)
                 && !std::mem::replace(&mut stray.is_told, true)
             {
                 let Stuck { step, attempt, .. } = &stray.stuck;
@@ -130,10 +130,10 @@ impl RunHost {
         let mut stray = Stray::of(&inner.run.frames, poll.key, poll.epoch, stuck);
         if poll.how == How::First {
             stray.uncounted = true;
-            inner.working -= 1;
-            inner.back_soon -= usize::from(poll.is_quick);
+            inner.work.working -= 1;
+            inner.work.back_soon -= usize::from(poll.is_quick);
         }
-        inner.left_behind.add(stray);
+        inner.work.left_behind.add(stray);
         self.call_workers(inner, after);
     }
 
@@ -144,9 +144,9 @@ impl RunHost {
             return;
         }
         self.with(|inner, _| {
-            let stray = inner.left_behind.find(poll.key, poll.epoch);
+            let stray = inner.work.left_behind.find(poll.key, poll.epoch);
             if stray.is_some_and(|stray| !stray.uncounted && !stray.stuck.given_up) {
-                inner.left_behind.remove(poll.key, poll.epoch);
+                inner.work.left_behind.remove(poll.key, poll.epoch);
             }
         });
     }
@@ -159,7 +159,7 @@ impl RunHost {
             return None;
         }
         let is_over = |at: Timestamp| at.after(LATE) <= now;
-        let stopped = inner.controls.abort_at(poll.key, poll.epoch);
+        let stopped = inner.work.controls.abort_at(poll.key, poll.epoch);
         if stopped.is_some_and(|at| is_over(self.core.clock.steady_at(at))) {
             return Some(End::Dropped);
         }
@@ -172,7 +172,7 @@ impl RunHost {
 
     /// The run hears that an attempt is over which does not return.
     fn give_up_poll(self: &Arc<Self>, inner: &mut Inner, after: &mut After, poll: &Poll, end: End) {
-        let Some(mut stray) = inner.left_behind.remove(poll.key, poll.epoch) else { return };
+        let Some(mut stray) = inner.work.left_behind.remove(poll.key, poll.epoch) else { return };
         stray.stuck.given_up = true;
         let limit = task_of(inner, poll).and_then(|task| attempt::timeout(task, poll.goal));
         let end = match end {
@@ -182,10 +182,10 @@ impl RunHost {
             End::DeadlineOver => attempt::deadline_over(Some("it does not return from its poll")),
             _ => AttemptEnd::Cancelled,
         };
-        inner.attempts -= 1;
+        inner.work.attempts -= 1;
         inner.run.now = self.core.clock.now();
         inner.tell_left_behind(poll.key, poll.epoch, self.core.clock.wall_of(poll.since));
-        inner.controls.remove(poll.key, poll.epoch);
+        inner.work.controls.remove(poll.key, poll.epoch);
         self.leave_behind(inner, after, stray);
         let (key, epoch, roll) = (poll.key, poll.epoch, self.core.random.roll());
         self.handle(inner, after, Event::AttemptEnded { key, epoch, end, roll }, None);

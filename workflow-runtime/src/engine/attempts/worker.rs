@@ -84,15 +84,6 @@ async fn work(host: Arc<RunHost>) {
     }
 }
 
-impl Inner {
-    /// A worker polls an attempt no more: it has ended, or waits.
-    #[inline]
-    fn leave(&mut self, attempt: &Attempt) {
-        self.working -= 1;
-        self.back_soon -= usize::from(attempt.is_quick);
-    }
-}
-
 impl RunHost {
     /// Starts the run.
     pub(crate) fn begin(self: &Arc<Self>, inner: &mut Inner, after: &mut After) {
@@ -111,8 +102,8 @@ impl RunHost {
         if !self.core.mode.works() {
             return;
         }
-        let more = inner.ready.len().min(self.core.parallelism.saturating_sub(inner.working));
-        inner.working += more;
+        let more = inner.work.ready.len().min(self.core.parallelism.saturating_sub(inner.work.working));
+        inner.work.working += more;
         after.workers += more;
     }
 
@@ -132,13 +123,13 @@ impl RunHost {
         let Worker { attempt, given, after } = worker;
         let Some(ended) = attempt.take() else { return };
         self.with_after(after, |inner, after| {
-            let stray = inner.left_behind.remove(ended.key, ended.epoch);
+            let stray = inner.work.left_behind.remove(ended.key, ended.epoch);
             let is_counted = !waited && !stray.as_ref().is_some_and(|stray| stray.uncounted);
             match stray.filter(|stray| stray.stuck.given_up) {
                 // The run has heard of its end already.
                 Some(stray) => self.returned(inner, after, &stray),
                 None => {
-                    inner.attempts -= 1;
+                    inner.work.attempts -= 1;
                     self.hear_end(inner, after, &ended, end, left);
                 }
             }
@@ -146,15 +137,15 @@ impl RunHost {
                 self.core.paces.note(ended.task, inner.run.now.since(ended.began));
             }
             if is_counted {
-                inner.leave(&ended);
+                inner.work.leave(&ended);
             }
             // A worker that is back soon does it alone, if it is little.
             let is_done_alone =
-                inner.back_soon > 0 && self.core.paces.does_alone(ended.task, inner.ready.len());
-            if is_done_alone || inner.working >= self.core.parallelism {
+                inner.work.back_soon > 0 && self.core.paces.does_alone(ended.task, inner.work.ready.len());
+            if is_done_alone || inner.work.working >= self.core.parallelism {
                 return;
             }
-            inner.working += 1;
+            inner.work.working += 1;
             *attempt = self.take_attempt(inner, after, given);
         });
         self.step_aside(worker);
@@ -174,13 +165,13 @@ impl RunHost {
     pub(crate) fn pause_worker(self: &Arc<Self>, attempt: &Attempt) {
         self.with(|inner, after| {
             let Attempt { key, epoch, .. } = *attempt;
-            match inner.left_behind.find(key, epoch) {
+            match inner.work.left_behind.find(key, epoch) {
                 // Its first poll took long, so it does not count any more.
                 Some(stray) if stray.stuck.given_up => {}
-                Some(_) => drop(inner.left_behind.remove(key, epoch)),
-                None => inner.leave(attempt),
+                Some(_) => drop(inner.work.left_behind.remove(key, epoch)),
+                None => inner.work.leave(attempt),
             }
-            if !inner.room.is_empty() {
+            if !inner.work.room.is_empty() {
                 self.pass_turn(inner, after, key, epoch);
             }
             self.call_workers(inner, after);
@@ -205,7 +196,7 @@ impl RunHost {
         };
         inner.run.now = self.core.clock.now();
         inner.tell_left_behind(key, epoch, since);
-        inner.controls.remove(key, epoch);
+        inner.work.controls.remove(key, epoch);
         let (step, attempt) = (code.step.clone(), code.attempt);
         let stuck = Stuck { step, attempt, since, blocking: true, given_up: true };
         self.leave_behind(inner, after, Stray::of(&inner.run.frames, key, epoch, stuck));
@@ -222,7 +213,7 @@ impl RunHost {
         end: AttemptEnd,
         output: Option<Value>,
     ) {
-        inner.controls.remove(key, epoch);
+        inner.work.controls.remove(key, epoch);
         self.release(inner, after, key, epoch);
         self.attempt_ended(inner, after, key, epoch, end, output);
     }
@@ -239,7 +230,7 @@ impl RunHost {
         output: Option<Value>,
     ) {
         // Its room may be kept by code that does not return; its turn is not.
-        if !inner.room.is_empty() {
+        if !inner.work.room.is_empty() {
             self.end_turn(inner, after, key, epoch);
         }
         // Only a failure may lead to a wait that needs a random part.
@@ -261,9 +252,9 @@ impl RunHost {
         after: &mut After,
         given: &mut Given,
     ) -> Option<Attempt> {
-        while let Some(ready) = inner.ready.pop_front() {
+        while let Some(ready) = inner.work.ready.pop_front() {
             self.open_more(inner, after);
-            if self.is_stopping() && inner.controls.is_stopped(ready.key, ready.epoch) {
+            if self.is_stopping() && inner.work.controls.is_stopped(ready.key, ready.epoch) {
                 self.end_attempt(inner, after, ready.key, ready.epoch, AttemptEnd::Cancelled, None);
                 continue;
             }
@@ -271,20 +262,20 @@ impl RunHost {
                 continue;
             }
             if let Some(mut attempt) = self.prepare(inner, &ready, given) {
-                inner.attempts += 1;
-                attempt.is_quick = self.core.paces.does_alone(attempt.task, inner.ready.len() + 1);
+                inner.work.attempts += 1;
+                attempt.is_quick = self.core.paces.does_alone(attempt.task, inner.work.ready.len() + 1);
                 if attempt.is_quick {
-                    inner.back_soon += 1;
+                    inner.work.back_soon += 1;
                 } else {
                     self.call_workers(inner, after);
                 }
                 return Some(attempt);
             }
             // Its region was closed before it began.
-            inner.controls.remove(ready.key, ready.epoch);
+            inner.work.controls.remove(ready.key, ready.epoch);
             self.release(inner, after, ready.key, ready.epoch);
         }
-        inner.working -= 1;
+        inner.work.working -= 1;
         None
     }
 
@@ -292,8 +283,8 @@ impl RunHost {
     #[inline]
     fn prepare(&self, inner: &mut Inner, ready: &Ready, given: &mut Given) -> Option<Attempt> {
         let Ready { key, epoch, attempt, last, deadline, goal } = *ready;
-        if !inner.room.is_empty()
-            && let Some(room) = inner.room.get_mut(&(key, epoch))
+        if !inner.work.room.is_empty()
+            && let Some(room) = inner.work.room.get_mut(&(key, epoch))
         {
             room.taken = true;
         }

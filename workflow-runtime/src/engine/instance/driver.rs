@@ -8,11 +8,12 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use crate::engine::attempts::{Goal, Ready, result_to_keep};
+use crate::engine::attempts::{Goal, Ready, Room, result_to_keep};
 use crate::engine::commit::{journal_change, journal_computed, journal_entry, journal_given};
 use crate::engine::instance::deferred::After;
-use crate::engine::instance::host::{Inner, Room, RunEnd, RunHost};
+use crate::engine::instance::host::{Inner, RunHost};
 use crate::engine::instance::spares::Parts;
+use crate::engine::instance::standing::RunEnd;
 use crate::engine::time::{FAR, Request, Turn, When};
 use crate::execution::{Execution, find, is_visible};
 use crate::failure::Failure;
@@ -78,8 +79,8 @@ impl RunHost {
     /// A step that should open more of its items.
     #[inline]
     fn next_with_more(&self, inner: &mut Inner) -> Option<Key> {
-        let is_idle = self.core.mode.works() && inner.ready.len() < self.core.parallelism;
-        if is_idle { inner.has_more.pop() } else { None }
+        let is_idle = self.core.mode.works() && inner.work.ready.len() < self.core.parallelism;
+        if is_idle { inner.work.has_more.pop() } else { None }
     }
 
     /// One turn of the loop.
@@ -221,7 +222,7 @@ impl RunHost {
     pub(crate) fn perform(self: &Arc<Self>, inner: &mut Inner, after: &mut After, action: Action) {
         match action {
             Action::Start { key, epoch, attempt, last, deadline } => {
-                inner.ready.push_back(Ready { key, epoch, attempt, last, deadline, goal: Goal::Do });
+                inner.work.ready.push_back(Ready { key, epoch, attempt, last, deadline, goal: Goal::Do });
             }
             Action::Undo { key, epoch, attempt } => {
                 if let Err(failure) = inner.run.give_for_undo(key) {
@@ -229,7 +230,7 @@ impl RunHost {
                     let ended = Event::AttemptEnded { key, epoch, end, roll: 0.5 };
                     return self.deliver_at(inner, When::Passed(Instant::now()), ended);
                 }
-                inner.ready.push_back(Ready {
+                inner.work.ready.push_back(Ready {
                     key,
                     epoch,
                     attempt,
@@ -240,7 +241,7 @@ impl RunHost {
             }
             Action::Reconcile { key, epoch, attempt } => {
                 let goal = Goal::Reconcile;
-                inner.ready.push_back(Ready { key, epoch, attempt, last: false, deadline: None, goal });
+                inner.work.ready.push_back(Ready { key, epoch, attempt, last: false, deadline: None, goal });
             }
             // Left to the engine that begins the attempt.
             Action::Acquire { .. } if !self.core.mode.works() => {}
@@ -249,7 +250,7 @@ impl RunHost {
             }
             Action::Release { key, epoch } => self.release(inner, after, key, epoch),
             Action::Timer { key, epoch, at } => self.await_time(inner, key, epoch, at, inner.run.now),
-            Action::OpenMore { key } => inner.has_more.push(key),
+            Action::OpenMore { key } => inner.work.has_more.push(key),
             Action::Stop { key, epoch } => self.stop(inner, after, key, epoch, None),
             Action::Abort { key, epoch, graceful } => {
                 let grace = if graceful { self.core.grace } else { std::time::Duration::ZERO };
@@ -298,7 +299,7 @@ impl RunHost {
         let turn = if losses > 0 { Turn::Needed } else { Turn::None };
         let task = limited.then_some(task.task);
         let room = Room { task: task.map(|task| task.name), taken: false, turn, losses, timer: None };
-        inner.room.insert((key, epoch), room);
+        inner.work.room.insert((key, epoch), room);
         if let Some(task) = task {
             let request = Request { host: self.clone(), key, epoch };
             after.rare().granted.extend(self.core.limits.acquire(&self.core, task, request));
@@ -330,18 +331,18 @@ impl RunHost {
             log.archive(&mut frame, machine);
             after.garbage.push(frame);
         }
-        let (run, ready) = (inner.run.take_parts(), std::mem::take(&mut inner.ready));
+        let (run, ready) = (inner.run.take_parts(), std::mem::take(&mut inner.work.ready));
         self.core.spares.give(Parts { run, ready });
         for timer in inner.timers.drain() {
             self.core.timers.remove(timer);
         }
         // Attempts that still run keep their room until they end.
-        let idle = inner.room.iter().filter(|(_, room)| !room.taken).map(|(request, _)| *request);
+        let idle = inner.work.room.iter().filter(|(_, room)| !room.taken).map(|(request, _)| *request);
         for (key, epoch) in idle.collect::<Vec<_>>() {
             self.release(inner, after, key, epoch);
         }
-        inner.has_more.clear();
-        inner.left_behind.release().for_each(drop);
+        inner.work.has_more.clear();
+        inner.work.left_behind.release().for_each(drop);
         inner.run.signals.clear();
         inner.run.params.clear();
         after.awaiting = std::mem::take(&mut inner.awaiting);

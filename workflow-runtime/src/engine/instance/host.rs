@@ -1,6 +1,6 @@
 //! One run in this process: its machine, its values, and what is under way.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::HashSet;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
@@ -11,21 +11,21 @@ use tokio::sync::futures::Notified;
 use tokio::time::Instant;
 use tracing::Span;
 
-use crate::engine::attempts::{Controls, LeftBehind, Ready};
+use crate::engine::attempts::Work;
 use crate::engine::commit::{Journal, Uncommitted};
 use crate::engine::instance::deferred::After;
 use crate::engine::instance::spares::Parts;
+use crate::engine::instance::standing::{RunEnd, Stop};
 use crate::engine::instance::waiters::Waiters;
 use crate::engine::registry::Registry;
 use crate::engine::shared::Core;
-use crate::engine::time::{Request, TimerId, Turn, When};
+use crate::engine::time::{Request, TimerId, When};
 use crate::error::Error;
 use crate::execution;
 use crate::execution::{Aim, Execution};
-use crate::failure::StepError;
 use crate::lookup::KnownSignal;
 use crate::operation::{Asker, By};
-use crate::run::{Event, Key, RunState, Timestamp};
+use crate::run::{Event, Key, Timestamp};
 use crate::store::{Answer, StoreError};
 use crate::task::definition::Graph;
 use crate::value::Payload;
@@ -62,21 +62,8 @@ pub(crate) struct RunHost {
 /// The part of a run that changes.
 pub(crate) struct Inner {
     pub(crate) run: Execution,
-    /// Attempts that may start, in order.
-    pub(crate) ready: VecDeque<Ready>,
-    /// Steps that have more items to open, once few attempts are ready.
-    pub(crate) has_more: Vec<Key>,
-    /// Workers that poll or are about to, without those whose attempt waits.
-    pub(crate) working: usize,
-    /// Those of them that are probably back before another one could help.
-    pub(crate) back_soon: usize,
-    /// Attempts that have begun and not ended.
-    pub(crate) attempts: usize,
-    pub(crate) controls: Controls,
-    /// Code that does not return.
-    pub(crate) left_behind: LeftBehind,
-    /// Requests for room, granted or not.
-    pub(crate) room: HashMap<(Key, u32), Room>,
+    /// What is under way.
+    pub(crate) work: Work,
     pub(crate) timers: HashSet<TimerId>,
     /// How far the wall clock was set back after the run had fallen asleep,
     /// where it was read back for that.
@@ -103,18 +90,6 @@ pub(crate) struct Inner {
     pub(crate) ended_at: Option<Timestamp>,
 }
 
-/// What becomes of a run that has stopped because its store failed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Stop {
-    /// The next engine goes on with it.
-    #[default]
-    ForGood,
-    /// It is read back here some time later.
-    ForNow,
-    /// It is being read back, and a caller that asks for it reads it, too.
-    Over,
-}
-
 /// How long after its time a wait has ended late: no engine was there, or the
 /// machine slept.
 const LATE: Duration = Duration::from_secs(1);
@@ -129,43 +104,6 @@ pub(crate) struct Identity {
     pub(crate) id: String,
     pub(crate) key: Option<String>,
     pub(crate) started_at: Timestamp,
-}
-
-/// A request for what an attempt needs before it begins: room under its task's
-/// limits, and its turn where it follows a loss.
-pub(crate) struct Room {
-    /// The task whose limits there are.
-    pub(crate) task: Option<&'static str>,
-    /// Whether its attempt has begun, and will give the room back itself.
-    pub(crate) taken: bool,
-    pub(crate) turn: Turn,
-    /// How many attempts were lost in a row before this one.
-    pub(crate) losses: u16,
-    /// The end of its turn.
-    pub(crate) timer: Option<TimerId>,
-}
-
-/// How a run ended.
-#[derive(Clone, Debug)]
-pub(crate) enum RunEnd {
-    Succeeded,
-    Failed(StepError),
-    Cancelled,
-    /// The engine shut down first.
-    Interrupted,
-    /// What it decided could not be stored; it is unfinished in its store.
-    Unstored(StoreError),
-}
-
-impl RunEnd {
-    pub(crate) fn state(&self) -> RunState {
-        match self {
-            RunEnd::Succeeded => RunState::Succeeded,
-            RunEnd::Failed(_) => RunState::Failed,
-            RunEnd::Cancelled | RunEnd::Interrupted => RunState::Cancelled,
-            RunEnd::Unstored(_) => RunState::Blocked,
-        }
-    }
 }
 
 impl RunHost {
@@ -196,14 +134,7 @@ impl RunHost {
         run.saves = journal.as_ref().map(|_| core.largest_value);
         let inner = Inner {
             run,
-            ready,
-            has_more: Vec::new(),
-            working: 0,
-            back_soon: 0,
-            attempts: 0,
-            controls: Controls::default(),
-            left_behind: LeftBehind::default(),
-            room: HashMap::new(),
+            work: Work { ready, ..Work::default() },
             timers: HashSet::new(),
             set_back: Duration::ZERO,
             watched: false,
@@ -417,7 +348,7 @@ impl RunHost {
     /// Drops every attempt.
     pub(crate) fn stop_all(&self, inner: &mut Inner, after: &mut After) {
         self.stopping.store(true, Ordering::Release);
-        after.rare().wakers.extend(inner.controls.stop_everything(Instant::now()));
+        after.rare().wakers.extend(inner.work.controls.stop_everything(Instant::now()));
     }
 
     /// Asks an attempt to stop; it is dropped at `abort_at` if given.
@@ -430,9 +361,9 @@ impl RunHost {
         abort_at: Option<Instant>,
     ) {
         self.stopping.store(true, Ordering::Release);
-        after.rare().wakers.extend(inner.controls.stop(key, epoch, abort_at));
+        after.rare().wakers.extend(inner.work.controls.stop(key, epoch, abort_at));
         // It may be one of those that wait for code to return.
-        inner.ready.extend(inner.left_behind.release());
+        inner.work.ready.extend(inner.work.left_behind.release());
     }
 
     /// Whether any attempt was ever asked to stop.
@@ -445,11 +376,11 @@ impl RunHost {
     /// not needed any more.
     #[inline]
     pub(crate) fn release(self: &Arc<Self>, inner: &mut Inner, after: &mut After, key: Key, epoch: u32) {
-        if inner.room.is_empty() {
+        if inner.work.room.is_empty() {
             return;
         }
         self.end_turn(inner, after, key, epoch);
-        if let Some(room) = inner.room.remove(&(key, epoch))
+        if let Some(room) = inner.work.room.remove(&(key, epoch))
             && let Some(task) = room.task
         {
             let request = Request { host: self.clone(), key, epoch };
@@ -465,98 +396,5 @@ impl RunHost {
             (host, depth) = (next, depth + 1);
         }
         (host, depth)
-    }
-
-    pub(crate) fn check_open(&self, inner: &Inner) -> Result<(), Error> {
-        match &inner.end {
-            // The machine is ahead of the store by what is not committed yet.
-            None if inner.run.machine.run_state().is_ended() => {
-                Err(Error::Ended { workflow: self.graph.name.to_owned() })
-            }
-            None => Ok(()),
-            Some(RunEnd::Interrupted) => Err(Error::ShutDown),
-            Some(RunEnd::Unstored(error)) => Err(self.stopped(error)),
-            Some(_) => Err(Error::Ended { workflow: self.graph.name.to_owned() }),
-        }
-    }
-
-    /// Whether the run has come to its end, and not only to that of this
-    /// engine.
-    pub(crate) fn has_ended(&self) -> bool {
-        let inner = self.lock();
-        matches!(inner.end, Some(RunEnd::Succeeded | RunEnd::Failed(_) | RunEnd::Cancelled))
-            || inner.stop == Stop::Over
-    }
-
-    /// Whether the run has stopped because its store failed.
-    pub(crate) fn is_stopped(&self) -> bool {
-        matches!(self.lock().end, Some(RunEnd::Unstored(_)))
-    }
-
-    /// Why the run does not go on for now, if it does not: what it has decided
-    /// is not stored.
-    pub(crate) fn why_stopped(&self) -> Option<String> {
-        let inner = self.lock();
-        match &inner.end {
-            Some(RunEnd::Unstored(error)) => return Some(error.to_string()),
-            None if inner.uncommitted.is_pending() => {}
-            _ => return None,
-        }
-        drop(inner);
-        let run = *self.journal.as_ref()?.run.get()?;
-        let trouble = self.core.store.as_ref()?.trouble().filter(|trouble| trouble.concerns(run))?;
-        let again =
-            (!trouble.again_in.is_zero()).then(|| format!("; tried again in {:.0?}", trouble.again_in));
-        Some(format!("{}{}", trouble.error, again.unwrap_or_default()))
-    }
-
-    /// Whether it has, and is to be read back here.
-    pub(crate) fn is_stopped_for_now(&self) -> bool {
-        let inner = self.lock();
-        matches!(inner.end, Some(RunEnd::Unstored(_))) && inner.stop != Stop::ForGood
-    }
-
-    /// Whether it is being read back.
-    pub(crate) fn is_replaceable(&self) -> bool {
-        self.lock().stop == Stop::Over && self.successor.get().is_none()
-    }
-
-    /// Whether callers that wait for the run are to wait no more: it has ended, or
-    /// so has the engine. What is known to pass is waited for; what may
-    /// not pass is told, though the run may go on.
-    pub(crate) fn is_over(&self, inner: &Inner) -> bool {
-        match &inner.end {
-            None => false,
-            Some(RunEnd::Unstored(error)) => {
-                inner.stop == Stop::ForGood || !error.is_passing() || self.core.registry.strong_count() == 0
-            }
-            Some(_) => true,
-        }
-    }
-
-    /// Whether the run may still end by itself until then: something is under
-    /// way or will be.
-    pub(crate) fn is_busy_until(&self, until: Instant) -> bool {
-        let inner = self.lock();
-        if !self.core.mode.works() {
-            return inner.end.is_none() && inner.uncommitted.is_pending();
-        }
-        let due = || inner.timers.iter().any(|timer| timer.instant(&self.core.clock) <= until);
-        inner.end.is_none()
-            && (inner.uncommitted.is_pending()
-                || inner.attempts > 0
-                || !inner.ready.is_empty()
-                || inner.working > 0
-                || due())
-    }
-
-    /// The run's state, as far as it is committed.
-    pub(crate) fn state(&self) -> RunState {
-        let inner = self.lock();
-        match &inner.end {
-            Some(end) => end.state(),
-            None if self.journal.is_some() => inner.uncommitted.committed.unwrap_or(RunState::Queued),
-            None => inner.run.machine.run_state(),
-        }
     }
 }

@@ -2,7 +2,7 @@
 //! loop that has it hear events, has its decisions committed, and acts on them.
 //!
 //! [`host`] is the run, [`driver`] the loop; what must not be done under the lock is
-//! [`deferred`]. [`run`] is what users hold, [`snapshot`] and [`events`] what they see.
+//! [`deferred`]; how it stands is [`standing`]. [`run`] is what users hold, [`snapshot`] and [`events`] what they see.
 //! [`spares`] are what ended runs leave to the next.
 //!
 //! Never here: what follows from an event, how a commit is made, who polls.
@@ -14,11 +14,13 @@ mod host;
 mod run;
 mod snapshot;
 mod spares;
+mod standing;
 mod waiters;
 
 pub(crate) use self::deferred::After;
 pub use self::events::Events;
-pub(crate) use self::host::{Identity, Inner, RunEnd, RunHost, Stop};
+pub(crate) use self::host::{Identity, Inner, RunHost};
 pub(crate) use self::run::aimed;
 pub use self::run::{AnyRun, Run, RunResult};
 pub(crate) use self::spares::Spares;
+pub(crate) use self::standing::{RunEnd, Stop};

@@ -14,7 +14,8 @@ use tokio::time::Instant;
 
 use crate::codec::Durable;
 use crate::engine::instance::events::Events;
-use crate::engine::instance::host::{RunEnd, RunHost};
+use crate::engine::instance::host::RunHost;
+use crate::engine::instance::standing::RunEnd;
 use crate::error::{Error, Result};
 use crate::execution::Aim;
 use crate::lookup::{KnownSignal, find_signal_where};

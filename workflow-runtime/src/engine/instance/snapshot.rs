@@ -34,7 +34,7 @@ impl RunSnapshot {
         });
         let open_steps = open_steps.collect();
         let (started_at, ended_at) = (inner.started_at, inner.ended_at);
-        let stuck = inner.left_behind.stuck().cloned().collect();
+        let stuck = inner.work.left_behind.stuck().cloned().collect();
         // Writing paths takes time that the run should not wait for.
         drop(inner);
         Self {

@@ -158,7 +158,7 @@ fn plan(
             // Two attempts of a step at a time would be one too many; those
             // that cannot be stopped are not waited for longer than elsewhere.
             let since = inner.ended_at.unwrap_or_default();
-            if inner.attempts > 0 && core.clock.now().since(since) < delay + core.grace {
+            if inner.work.attempts > 0 && core.clock.now().since(since) < delay + core.grace {
                 drop(inner);
                 return plan(&core, &registry, known, id, stopped, STOPPING);
             }

@@ -184,11 +184,7 @@ impl RunHost {
             && inner.end.is_none()
             && matches!(inner.run.machine.run_state(), RunState::Waiting | RunState::Paused)
             && inner.run.machine.is_idle()
-            && inner.attempts == 0
-            && inner.working == 0
-            && inner.ready.is_empty()
-            && !inner.left_behind.holds()
-            && inner.room.is_empty()
+            && inner.work.is_done()
             // An undo between two attempts waits for a time that no step's
             // state tells, also where the rest of the run only waits.
             && inner.run.machine.steps().all(|view| view.state != StepState::Undoing)

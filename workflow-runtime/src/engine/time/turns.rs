@@ -115,7 +115,8 @@ impl RunHost {
         key: Key,
         epoch: u32,
     ) -> bool {
-        let Some(room) = inner.room.get_mut(&(key, epoch)).filter(|room| room.turn == Turn::Needed) else {
+        let Some(room) = inner.work.room.get_mut(&(key, epoch)).filter(|room| room.turn == Turn::Needed)
+        else {
             return false;
         };
         room.turn = Turn::Asked;
@@ -126,7 +127,7 @@ impl RunHost {
 
     /// Its turn has come. Whether it still wants it.
     pub(crate) fn take_turn(self: &Arc<Self>, inner: &mut Inner, key: Key, epoch: u32) -> bool {
-        let room = inner.room.get_mut(&(key, epoch)).filter(|room| room.turn == Turn::Asked);
+        let room = inner.work.room.get_mut(&(key, epoch)).filter(|room| room.turn == Turn::Asked);
         if let Some(room) = room {
             room.turn = Turn::Has;
             return true;
@@ -138,7 +139,7 @@ impl RunHost {
     /// have ended its process, if it does so at once. One that has its turn
     /// alone keeps it for as long as it had to wait before.
     pub(crate) fn pass_turn(self: &Arc<Self>, inner: &mut Inner, after: &mut After, key: Key, epoch: u32) {
-        let Some(room) = inner.room.get_mut(&(key, epoch)).filter(|room| room.turn == Turn::Has) else {
+        let Some(room) = inner.work.room.get_mut(&(key, epoch)).filter(|room| room.turn == Turn::Has) else {
             return;
         };
         let keeps = Policy::after_losses(room.losses, 0.5);
@@ -149,7 +150,7 @@ impl RunHost {
         let due = move |_| {
             if let Some(host) = host.upgrade() {
                 host.with(|inner, after| {
-                    if let Some(room) = inner.room.get_mut(&(key, epoch)) {
+                    if let Some(room) = inner.work.room.get_mut(&(key, epoch)) {
                         room.timer = None;
                     }
                     host.end_turn(inner, after, key, epoch);
@@ -162,7 +163,7 @@ impl RunHost {
 
     /// The turn of an attempt is over, or it wants none any more.
     pub(crate) fn end_turn(self: &Arc<Self>, inner: &mut Inner, after: &mut After, key: Key, epoch: u32) {
-        let Some(room) = inner.room.get_mut(&(key, epoch)) else { return };
+        let Some(room) = inner.work.room.get_mut(&(key, epoch)) else { return };
         let losses = room.losses;
         if let Some(timer) = room.timer.take() {
             self.core.timers.remove(timer);
