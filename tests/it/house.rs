@@ -195,6 +195,29 @@ fn a_module_imports_only_what_is_below_it() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+#[test]
+fn every_place_that_the_architecture_names_is_there() {
+    let root = sources("");
+    let mut files = Vec::new();
+    for folder in ["workflow-runtime", "workflow-macros", "tests/it", "benches"] {
+        rust_files(&root.join(folder), &mut files);
+    }
+    let is_there = |place: &str| {
+        root.join(place).exists()
+            || files.iter().any(|file| file.ancestors().any(|folder| folder.ends_with(place)))
+    };
+    for page in ["ARCHITECTURE.md", "DECISIONS.md", "CONTRIBUTING.md"] {
+        let text = fs::read_to_string(root.join(page)).unwrap();
+        // What stands in fences is drawn, and in between every other piece is code.
+        let prose = text.split("```").step_by(2);
+        let places = prose
+            .flat_map(|prose| prose.split('`').skip(1).step_by(2))
+            .filter(|code| ["/", ".rs", ".md"].iter().any(|end| code.ends_with(end)) && !code.contains(' '));
+        let gone: Vec<&str> = places.filter(|place| !is_there(place)).collect();
+        assert!(gone.is_empty(), "{page} names what is not there: {gone:?}");
+    }
+}
+
 /// The rooms of the engine. Each has a door, its `mod.rs`.
 const ROOMS: &[&str] = &["attempts", "commit", "instance", "operate", "recover", "schedules", "time"];
 
