@@ -165,7 +165,7 @@ fn what_is_too_long_or_not_there_is_a_problem_with_a_code() {
         assert_eq!(answer.headers["content-type"], "application/problem+json");
         assert_eq!(problem["status"], status);
     }
-    let posted = Request::post("/api/v1/runs").header("host", "localhost").body(Body::from("{}")).unwrap();
+    let posted = Request::put("/api/v1/runs").header("host", "localhost").body(Body::from("{}")).unwrap();
     assert_eq!(ask(router(world.console()), posted).status, 405);
 }
 

@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 use crate::app::process::Program;
 
 /// A console that is served, until it is dropped.
-struct Served {
+pub struct Served {
     child: Child,
     out: BufReader<ChildStdout>,
     /// What it has printed when it began.
@@ -17,7 +17,7 @@ struct Served {
 }
 
 impl Served {
-    fn of(program: &Program, args: &[&str]) -> Self {
+    pub fn of(program: &Program, args: &[&str]) -> Self {
         let args = [&["serve", "--listen", "127.0.0.1:0", "--json"], args].concat();
         let mut child = program.command(&args).spawn().unwrap();
         let mut out = BufReader::new(child.stdout.take().unwrap());
@@ -31,18 +31,35 @@ impl Served {
     }
 
     fn get(&self, path: &str, header: &str) -> String {
+        self.ask("GET", path, header, "")
+    }
+
+    fn ask(&self, method: &str, path: &str, header: &str, body: &str) -> String {
         let url = self.said["url"].as_str().unwrap();
         let address = url.strip_prefix("http://").unwrap().trim_end_matches('/');
         let mut stream = TcpStream::connect(address).unwrap();
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{header}\r\n")
-            .unwrap();
+        write!(
+            stream,
+            "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{header}\r\n{body}"
+        )
+        .unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         answer
     }
 
+    /// Sends a document, and returns the one that is answered.
+    #[track_caller]
+    pub fn post(&self, path: &str, header: &str, document: &Json) -> Json {
+        let body = document.to_string();
+        let head = format!("Content-Type: application/json\r\nContent-Length: {}\r\n{header}", body.len());
+        let answer = self.ask("POST", path, &head, &body);
+        let (_, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("{answer}"));
+        serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {answer}"))
+    }
+
     /// Asks until the answer has a text in it.
-    fn until(&self, path: &str, wanted: &str) -> String {
+    pub fn until(&self, path: &str, wanted: &str) -> String {
         for _ in 0..2_000 {
             let answer = self.get(path, "");
             if answer.contains(wanted) {
@@ -70,7 +87,7 @@ fn serve_works_on_the_store_and_shows_it() {
     program.fine(&["start", "nightly", "day=7"]);
     served.until("/api/v1/runs", "Waits for the signal");
     program.fine(&["signal", "@last", "verdict", "good"]);
-    let ended = served.until("/api/v1/runs/@last", "\"succeeded\"");
+    let ended = served.until("/api/v1/runs/@last", "\"state\":\"succeeded\",\"created_at\"");
     assert!(ended.contains("page 7 parsed: good"), "{ended}");
     assert!(served.get("/", "").contains("HTTP/1.1 200 OK"));
 }

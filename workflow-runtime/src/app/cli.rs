@@ -155,7 +155,7 @@ fn serving() -> [Command; 1] {
                 .default_value("127.0.0.1:8080"),
         )
         .arg(flag("look", "Only show runs: start and go on with none"))
-        .after_help("The environment variable WORKFLOW_TOKEN sets the token; without it, one is made up where it is needed.")]
+        .after_help("The environment variable WORKFLOW_TOKEN sets the token; without it, one is made up where it is needed. WORKFLOW_OPERATOR_TOKEN and WORKFLOW_VIEWER_TOKEN are those of people who may do less.")]
 }
 
 fn looking() -> [Command; 7] {

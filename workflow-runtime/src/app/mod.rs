@@ -84,20 +84,17 @@ mod listen;
 mod news;
 mod operator;
 mod output;
-mod params;
 mod problem;
 mod program;
 mod runtime;
 mod screen;
 mod style;
-mod suggest;
 mod suspected;
 mod tree;
-mod user;
 mod watch;
 
 pub use crate::inspect::time::short;
 pub use builder::App;
 // What a command reads of a store.
-use crate::inspect::{ids, keys, outlook, reader, story, time as short, trouble};
+use crate::inspect::{ids, keys, outlook, params, reader, story, suggest, time as short, trouble, user};
 pub use watch::watch;

@@ -1,7 +1,7 @@
 //! What programs are answered.
 
 use axum::body::Body;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_TYPE, LOCATION};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 use serde::Serialize;
@@ -14,6 +14,16 @@ pub(super) fn json(document: &impl Serialize) -> Response {
     // It consists of texts, which can be written.
     let text = serde_json::to_string(document).unwrap_or_default();
     answer(StatusCode::OK, "application/json", &text)
+}
+
+/// A document about something that was made, and where that is.
+pub(super) fn created(document: &impl Serialize, at: &str) -> Response {
+    let mut response = json(document);
+    *response.status_mut() = StatusCode::CREATED;
+    if let Ok(at) = HeaderValue::from_str(at) {
+        response.headers_mut().insert(LOCATION, at);
+    }
+    response
 }
 
 /// Why there is none.

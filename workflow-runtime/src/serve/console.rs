@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::safety::Access;
+use super::safety::{Access, Role};
 use crate::inspect::keys::Keys;
 use crate::inspect::problem::Problem;
 use crate::inspect::reader::StoreReader;
@@ -70,12 +70,23 @@ impl Console {
         self.with(|inner| inner.base = base)
     }
 
-    /// Asks for a token: browsers by a page where it is entered, programs by
-    /// `Authorization: Bearer TOKEN`. Without one, it is open to requests that
-    /// name this machine (`localhost`, `127.0.0.1` or `[::1]`), and to no
-    /// others.
+    /// Asks for a token, and lets whoever has this one do everything: browsers
+    /// by a page where it is entered, programs by `Authorization: Bearer TOKEN`.
+    /// Without any token, the console is open to requests that name this
+    /// machine (`localhost`, `127.0.0.1` or `[::1]`), and to no others.
     pub fn token(self, token: impl AsRef<str>) -> Self {
-        self.with(|inner| inner.access = Access::token(token.as_ref()))
+        self.with(|inner| inner.access.add(token.as_ref(), Role::Admin))
+    }
+
+    /// Lets whoever has this token start runs, send signals, and have runs stop
+    /// and go on; not say what became of a step.
+    pub fn operator_token(self, token: impl AsRef<str>) -> Self {
+        self.with(|inner| inner.access.add(token.as_ref(), Role::Operator))
+    }
+
+    /// Lets whoever has this token look.
+    pub fn viewer_token(self, token: impl AsRef<str>) -> Self {
+        self.with(|inner| inner.access.add(token.as_ref(), Role::Viewer))
     }
 
     pub(crate) fn known(self, workflows: Vec<&'static Graph>, keys: Keys) -> Self {

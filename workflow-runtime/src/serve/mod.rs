@@ -39,6 +39,7 @@
 //! | `/` | the runs, what needs a person on top; the address holds the filter |
 //! | `/runs/ID` | how a run stands, its picture, its steps, its operators |
 //! | `/runs/ID/step?path=PATH` | a step: every attempt, arguments and output as far as they are kept, what it said |
+//! | `/runs/ID/act?do=NAME` | what an operation would do to a run, and the form that has it done |
 //!
 //! # API
 //!
@@ -48,6 +49,8 @@
 //! | `GET /api/v1/runs/ID` | the run, as `show --json` prints it |
 //! | `GET /api/v1/runs/ID/graph` | its picture as data, with what has become of each step |
 //! | `GET /api/v1/runs/ID/step?path=PATH` | a step, with its values and lines |
+//! | `POST /api/v1/runs` | starts a run: `{"workflow", "params", "reason"}`; the header `Idempotency-Key` is its key |
+//! | `POST /api/v1/runs/ID/operations` | does something to a run: `{"operation", "reason"}`; with `?dry_run=true`, only what it would do |
 //! | `GET /healthz` | 200 while this process answers |
 //! | `GET /readyz` | 200 while the store can be read, 503 otherwise |
 //!
@@ -61,9 +64,14 @@
 //!
 //! Whoever may open the console sees the values of runs, but for those that are
 //! a [`Secret`](crate::Secret). On the machine itself it is open; on any other
-//! address [`Console::token`] is asked for. A page loads nothing from elsewhere,
-//! runs no script but its own, and may not be framed. All text is text.
+//! address a token is asked for: of a viewer, who looks, an operator, who has
+//! runs begin, stop and go on, or an admin, who also says what became of steps
+//! (`set`, `undone`, `give-up`, `adopt`). A page loads nothing from elsewhere,
+//! runs no script but its own, and may not be framed. All text is text. Whatever
+//! is done is shown before, and is in the store with who wanted it and why. Only
+//! forms of the console's own are taken, and documents as `application/json`.
 
+mod acting;
 mod api;
 mod console;
 mod pages;

@@ -43,6 +43,10 @@ impl Trouble {
         Self::new(StatusCode::FORBIDDEN, "forbidden", detail)
     }
 
+    pub(super) fn refused(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, "refused", detail)
+    }
+
     pub(super) fn unavailable(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "store_unavailable", detail)
     }

@@ -25,6 +25,12 @@ impl Query {
         Ok(Self(pairs.filter(|(_, value)| !value.is_empty()).collect()))
     }
 
+    /// The fields of a form.
+    pub(super) fn form(body: &[u8]) -> Self {
+        let pairs = form_urlencoded::parse(body).into_owned();
+        Self(pairs.filter(|(_, value)| !value.is_empty()).collect())
+    }
+
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         self.all(name).next()
     }

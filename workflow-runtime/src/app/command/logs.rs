@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::ArgMatches;
 
-use super::{path, text};
+use super::text;
 use crate::app::interrupt::Interrupts;
 use crate::app::line::Line;
 use crate::app::output::Output;
@@ -14,6 +14,7 @@ use crate::app::reader::StoreReader;
 use crate::app::short::local;
 use crate::app::style::Style;
 use crate::inspect::view::LineView;
+use crate::inspect::wishes::path;
 use crate::secret::redacted;
 use crate::store::{LogFilter, LogLevel, LogLine, StoredRun};
 

@@ -22,7 +22,6 @@ use clap::ArgMatches;
 use super::output::Output;
 use super::problem::{Code, Problem};
 use super::program::Program;
-use crate::store::StoredRun;
 
 /// Does what the command line says.
 pub(super) async fn run(
@@ -53,15 +52,6 @@ pub(super) async fn run(
         "doctor" => doctor::doctor(program, output),
         "completions" => completions::completions(program, matches, output),
         _ => Err(Problem::new(Code::Refused, format!("`{name}` is not there yet"))),
-    }
-}
-
-/// The path of a step, which may be given without the workflow's name.
-fn path(run: &StoredRun, step: &str) -> String {
-    let (workflow, step) = (&run.workflow, step.trim_matches('/'));
-    match step.strip_prefix(workflow.as_str()) {
-        Some(rest) if rest.starts_with('/') => step.to_owned(),
-        _ => format!("{workflow}/{step}"),
     }
 }
 

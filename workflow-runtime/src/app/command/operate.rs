@@ -4,18 +4,15 @@ use clap::ArgMatches;
 use serde_json::json;
 
 use super::run::show_done;
-use super::{path, text};
+use super::text;
 use crate::app::line::plain;
 use crate::app::operator::{self, Done};
 use crate::app::outlook::Looker;
 use crate::app::output::Output;
-use crate::app::params;
 use crate::app::problem::{Code, Problem};
 use crate::app::program::{Duty, Program};
-use crate::engine::step_codec;
-use crate::error::Error;
 use crate::inspect::view;
-use crate::lookup::find_signal;
+use crate::inspect::wishes::Wish;
 use crate::operation::ExactOperation;
 use crate::run::RunState;
 use crate::store::StoredRun;
@@ -113,55 +110,17 @@ fn operation(
     matches: &ArgMatches,
     run: &StoredRun,
 ) -> Result<ExactOperation, Problem> {
-    let graph = program.workflows.iter().find(|graph| graph.name == run.workflow);
-    Ok(match name {
-        "cancel" => ExactOperation::Cancel,
-        "pause" => ExactOperation::Pause,
-        "resume" => ExactOperation::Resume,
-        "retry" => {
-            let step = matches.get_one::<String>("step");
-            ExactOperation::Retry { step: step.map(|step| path(run, step)) }
-        }
-        "rerun" => ExactOperation::Rerun,
-        "fork" => ExactOperation::Fork { from: path(run, text(matches, "from")) },
-        "signal" => {
-            let (name, value) = (text(matches, "name"), text(matches, "value"));
-            let value = match graph.and_then(|graph| find_signal(graph, name)) {
-                Some(known) => params::typed(&format!("signal `{name}`"), known.codec, value)?,
-                // Said here, so that it is the same whichever process is asked.
-                None if graph.is_some() => {
-                    let (workflow, signal) = (run.workflow.clone(), name.to_owned());
-                    return Err(Error::UnknownSignal { workflow, signal }.into());
-                }
-                None => params::json(value),
-            };
-            let key = matches.get_one::<String>("key").cloned();
-            let step = matches.get_one::<String>("step").map(|step| path(run, step));
-            match (key, step) {
-                (None, None) => ExactOperation::Signal { name: name.to_owned(), value },
-                (key, step) => ExactOperation::SignalTo { name: name.to_owned(), value, key, step },
-            }
-        }
-        "give-up" => ExactOperation::GiveUp { step: path(run, text(matches, "step")) },
-        "set" if matches.get_flag("undone") => {
-            ExactOperation::Undone { step: path(run, text(matches, "step")) }
-        }
-        "set" => {
-            let (step, value) = (path(run, text(matches, "step")), text(matches, "value"));
-            let value = match graph.and_then(|graph| step_codec(graph, &step)) {
-                Some(codec) => params::typed(&format!("step `{step}`"), codec, value)?,
-                None => params::json(value),
-            };
-            ExactOperation::Set { step, value }
-        }
-        "adopt" => {
-            let again = matches.get_many::<String>("again").unwrap_or_default();
-            let again: Vec<String> = again.map(|step| path(run, step)).collect();
-            match again.is_empty() {
-                true => ExactOperation::Adopt,
-                false => ExactOperation::AdoptAgain { again, even_if_done: matches.get_flag("even-if-done") },
-            }
-        }
-        other => return Err(Problem::usage(format!("there is no operation `{other}`"))),
-    })
+    let given = |name: &str| matches.try_get_one::<String>(name).ok().flatten().map(String::as_str);
+    let flag = |name: &str| matches.try_get_one::<bool>(name).ok().flatten().is_some_and(|flag| *flag);
+    let again = matches.try_get_many::<String>("again").ok().flatten().unwrap_or_default();
+    let wish = Wish {
+        name: if name == "set" && flag("undone") { "undone" } else { name },
+        step: given(if name == "fork" { "from" } else { "step" }),
+        signal: given("name").unwrap_or_default(),
+        key: given("key"),
+        value: given("value").unwrap_or_default(),
+        again: again.map(String::as_str).collect(),
+        even_if_done: flag("even-if-done"),
+    };
+    wish.operation(&program.workflows, run)
 }

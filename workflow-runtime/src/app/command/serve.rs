@@ -23,6 +23,10 @@ const TRY: Duration = Duration::from_millis(250);
 /// Where a token is taken from that is not made up.
 const TOKEN: &str = "WORKFLOW_TOKEN";
 
+/// Where the tokens are taken from of those who may do less.
+const OPERATOR: &str = "WORKFLOW_OPERATOR_TOKEN";
+const VIEWER: &str = "WORKFLOW_VIEWER_TOKEN";
+
 /// Serves the console until it is stopped. Unless it only looks, it works as
 /// `work` does, as soon as no other process does.
 pub(super) async fn serve(
@@ -43,7 +47,8 @@ pub(super) async fn serve(
     let address = server
         .address()
         .map_err(|error| Problem::new(Code::Refused, format!("cannot tell where it listens: {error}")))?;
-    let given = env::var(TOKEN).ok().filter(|token| !token.is_empty());
+    let token_of = |name| env::var(name).ok().filter(|token| !token.is_empty());
+    let given = token_of(TOKEN);
     let mut console = Console::open(&program.place.path).known(program.workflows.clone(), program.keys());
     let token = match given {
         None if address.ip().is_loopback() => None,
@@ -53,6 +58,25 @@ pub(super) async fn serve(
     if let Some((token, _)) = &token {
         console = console.token(token);
     }
+    // Beside that of an admin, without which the console would be open to all.
+    for (name, add) in [(OPERATOR, Console::operator_token as fn(_, _) -> _), (VIEWER, Console::viewer_token)]
+    {
+        let Some(other) = token_of(name) else { continue };
+        if token.is_none() {
+            return Err(Problem::usage(format!("{name} is set, and {TOKEN} is not"))
+                .help(format!("set {TOKEN} too: it is the token of whoever may do everything")));
+        }
+        console = add(console, other);
+    }
+    // Whoever is told the address can have something done there.
+    let looks = matches.get_flag("look");
+    let engine = match looks {
+        true => None,
+        false => tokio::select! {
+            engine = program.engine(Duty::Everything) => engine?,
+            () = interrupts.next() => return Ok(Code::Fine),
+        },
+    };
     let url = format!("http://{address}/");
     let shown = token.as_ref().filter(|(_, is_new)| *is_new).map(|(token, _)| token);
     if output.json {
@@ -69,7 +93,7 @@ pub(super) async fn serve(
     let mut serving = pin!(server.serve(router(console)));
     let engine = tokio::select! {
         () = &mut serving => None,
-        engine = work(program, matches.get_flag("look"), output) => engine?,
+        engine = work(program, engine, looks, output) => engine?,
         () = interrupts.next() => None,
     };
     let Some(engine) = engine else { return Ok(Code::Fine) };
@@ -86,6 +110,7 @@ pub(super) async fn serve(
 /// looks.
 async fn work(
     program: &mut Program,
+    mut engine: Option<Engine>,
     looks: bool,
     output: &mut Output<'_>,
 ) -> Result<Option<Engine>, Problem> {
@@ -95,7 +120,7 @@ async fn work(
     }
     let mut said = false;
     loop {
-        if let Some(engine) = program.engine(Duty::Everything).await? {
+        if let Some(engine) = engine {
             output.say("this process works on the store; ctrl-c stops");
             return Ok(Some(engine));
         }
@@ -103,6 +128,7 @@ async fn work(
             output.say("another process works on the store; this one does once that has gone");
         }
         tokio::time::sleep(TRY).await;
+        engine = program.engine(Duty::Everything).await?;
     }
 }
 

@@ -4,6 +4,7 @@
 //! reader could not see is made visible in the finished page, so that no piece
 //! of text has to be known as harmless where it is used.
 
+mod act;
 mod graph;
 mod layout;
 mod run;
@@ -12,6 +13,7 @@ mod step;
 mod steps;
 mod words;
 
+pub(super) use act::{ActForm, act};
 pub(super) use run::run;
 pub(super) use runs::runs;
 pub(super) use step::step;

@@ -4,6 +4,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use maud::{Markup, html};
 
+use super::act::of_run;
 use super::finished;
 use super::graph::graph;
 use super::layout::{Here, layout};
@@ -14,12 +15,13 @@ use crate::inspect::view::{Asked, Mark, RunView, SuspectView, in_words};
 use crate::run::Timestamp;
 use crate::serve::console::Inner;
 use crate::serve::query::encoded;
+use crate::serve::safety::Role;
 use crate::serve::view::RunPage;
 
 /// More steps than are drawn.
 const DRAWN: usize = 400;
 
-pub(in crate::serve) fn run(inner: &Inner, page: &RunPage, shown: &Shown) -> Response {
+pub(in crate::serve) fn run(inner: &Inner, page: &RunPage, shown: &Shown, role: Role) -> Response {
     let (run, now) = (&page.run, now());
     let mark = if run.stopped.is_some() { Mark::Failed } else { mark_of(run.state) };
     let body = html! {
@@ -29,6 +31,7 @@ pub(in crate::serve) fn run(inner: &Inner, page: &RunPage, shown: &Shown) -> Res
                 span.shape aria-hidden="true" { (shape(Some(mark))) }
                 span { (said(&page.standing)) }
             }
+            (of_run(inner, run, role))
             (facts(inner, page, now))
         }
         @for suspect in run.suspected.iter().flatten() { (suspected(suspect)) }

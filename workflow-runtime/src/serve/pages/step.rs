@@ -4,6 +4,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use maud::{Markup, html};
 
+use super::act::of_step;
 use super::finished;
 use super::layout::{Here, layout};
 use super::run::named;
@@ -15,9 +16,10 @@ use crate::inspect::view::{AttemptView, LineView, Mark};
 use crate::run::Timestamp;
 use crate::serve::console::Inner;
 use crate::serve::query::encoded;
+use crate::serve::safety::Role;
 use crate::serve::view::StepPage;
 
-pub(in crate::serve) fn step(inner: &Inner, page: &StepPage) -> Response {
+pub(in crate::serve) fn step(inner: &Inner, page: &StepPage, role: Role) -> Response {
     let (step, now) = (&page.step, now());
     let mark = mark(step);
     let run = inner.at(&format!("/runs/{}", encoded(&page.run)));
@@ -28,6 +30,7 @@ pub(in crate::serve) fn step(inner: &Inner, page: &StepPage) -> Response {
                 span.shape aria-hidden="true" { (shape(mark)) }
                 span { code { (step.path) } " " (note(step, now)) }
             }
+            (of_step(inner, &page.run, step, role))
             dl.facts {
                 div { dt { "Task" } dd { (step.task) } }
                 div { dt { "Kind" } dd { (named(&step.kind)) } }

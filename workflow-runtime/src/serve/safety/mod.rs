@@ -3,5 +3,5 @@
 mod access;
 mod headers;
 
-pub(super) use access::{Access, Session};
+pub(super) use access::{Access, Role, Session, is_from_elsewhere};
 pub(super) use headers::guarded;

@@ -7,10 +7,10 @@ use std::io::{self, Read};
 use serde_json::Value as Json;
 use serde_json::value::RawValue;
 
-use super::line::{cut, plain};
 use super::problem::Problem;
-use super::short::count;
 use super::suggest::similar;
+use super::text::{cut, plain};
+use super::time::count;
 use crate::engine::{LARGEST_VALUE, Wanted};
 use crate::exact::{Exact, raw};
 use crate::held::unquoted;
@@ -24,16 +24,16 @@ const SHOWN: usize = 60;
 
 /// The parameters of a run that is about to start.
 #[derive(Debug)]
-pub(super) struct Params {
+pub(crate) struct Params {
     /// In the workflow's order.
-    pub(super) values: Vec<Value>,
+    pub(crate) values: Vec<Value>,
     /// By name, for the record and for a process that is asked to start the run.
-    pub(super) json: BTreeMap<String, Box<RawValue>>,
+    pub(crate) json: BTreeMap<String, Box<RawValue>>,
 }
 
 impl Params {
     /// Of values that are there already, such as a schedule's.
-    pub(super) fn of(graph: &Graph, values: Vec<Value>) -> Result<Self, Problem> {
+    pub(crate) fn of(graph: &Graph, values: Vec<Value>) -> Result<Self, Problem> {
         let mut json = BTreeMap::new();
         for (param, value) in graph.params.iter().zip(&values) {
             let encoded = contained(|| (param.codec.encode)(value)).map_err(|panic| panic.to_string());
@@ -47,7 +47,7 @@ impl Params {
     }
 
     /// A run with them.
-    pub(super) fn wanted(self, graph: &'static Graph, key: Option<String>, by: By) -> Wanted {
+    pub(crate) fn wanted(self, graph: &'static Graph, key: Option<String>, by: By) -> Wanted {
         Wanted { graph, params: self.values, json: self.json, key, backfill: None, by }
     }
 }
@@ -58,7 +58,7 @@ impl Params {
 ///
 /// # Errors
 /// One that says everything that is wrong, parameter by parameter.
-pub(super) fn read(graph: &Graph, args: &[String], stdin: &mut dyn Read) -> Result<Params, Problem> {
+pub(crate) fn read(graph: &Graph, args: &[String], stdin: &mut dyn Read) -> Result<Params, Problem> {
     let mut wrong = Vec::new();
     let mut given: BTreeMap<&str, Typed> = BTreeMap::new();
     let mut from_stdin = None;
@@ -122,12 +122,12 @@ fn is_optional(param: &Param) -> bool {
 
 /// A value as it is typed, for a type that is not known here: JSON if it is
 /// that, and otherwise a text.
-pub(super) fn json(text: &str) -> Box<RawValue> {
+pub(crate) fn json(text: &str) -> Box<RawValue> {
     serde_json::from_str(text).unwrap_or_else(|_| raw(&Json::from(text)))
 }
 
 /// The value of something that has a type: of `what`, such as a signal.
-pub(super) fn typed(what: &str, codec: &Codec, text: &str) -> Result<Box<RawValue>, Problem> {
+pub(crate) fn typed(what: &str, codec: &Codec, text: &str) -> Result<Box<RawValue>, Problem> {
     decode(codec, text).map(|(json, _)| json).map_err(|reason| {
         let ty = (codec.type_name)();
         let given = given(ty, text, &reason);
@@ -137,7 +137,7 @@ pub(super) fn typed(what: &str, codec: &Codec, text: &str) -> Result<Box<RawValu
 }
 
 /// How a workflow's parameters are written, for help texts.
-pub(super) fn usage(graph: &Graph) -> String {
+pub(crate) fn usage(graph: &Graph) -> String {
     let params = graph.params.iter().map(|param| match is_optional(param) {
         true => format!("[{}=<{}>]", param.name, param.ty),
         false => format!("{}=<{}>", param.name, param.ty),
@@ -249,7 +249,7 @@ impl Typed {
 
 /// A whole text, if it is not too long to be a value: a device, or a pipe, may
 /// never end.
-pub(super) fn read_text(from: &mut dyn Read) -> io::Result<String> {
+pub(crate) fn read_text(from: &mut dyn Read) -> io::Result<String> {
     read_at_most(from, LARGEST_VALUE)
 }
 

@@ -1,7 +1,7 @@
 //! Names that the user may have meant.
 
 /// The known name that is most like this one, if any is much like it.
-pub(super) fn similar<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn similar<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let most = name.chars().count() / 3 + 1;
     let close = known.into_iter().map(|known| (distance(name, known), known));
     close.filter(|(distance, _)| *distance <= most).min().map(|(_, known)| known)

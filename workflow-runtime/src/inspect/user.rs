@@ -6,7 +6,7 @@ use std::env;
 /// The name of the user of this process. The environment says who logged in,
 /// and the system's list of users whose process this is, where nobody did: in
 /// a container, by a service manager.
-pub(super) fn name() -> String {
+pub(crate) fn name() -> String {
     let login = ["USER", "LOGNAME", "USERNAME"].iter().filter_map(|name| env::var(name).ok());
     let login = login.map(|name| name.trim().to_owned()).find(|name| !name.is_empty());
     login.or_else(of_process).unwrap_or_else(|| "unknown".to_owned())
