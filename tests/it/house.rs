@@ -55,9 +55,11 @@ const RUNTIME: &[&str] = &[
     "policy",
     "resources",
     "moment",
+    "ordered",
     // A task's contract, and graphs of tasks.
     "task",
     "workflow",
+    "tried",
     "__private",
     "lookup",
     "picture",

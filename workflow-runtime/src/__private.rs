@@ -15,6 +15,7 @@ pub use std::vec::Vec;
 pub use crate::codec::{CodecError, Durable};
 pub use crate::failure::{Cause, Failure, StepError, TaskError};
 pub use crate::moment::Moment;
+pub use crate::ordered::Ordered;
 pub use crate::policy::{Backoff, Policy, Rate, Retry};
 pub use crate::resources::{Provides, Resources};
 pub use crate::task::cache::{CacheKey, CachedBy};
@@ -27,6 +28,7 @@ pub use crate::task::undo::{NoArguments, Undoes, Undone, undo_of};
 pub use crate::task::{
     Call, Ended, Env, Fallible, Moved, Retryability, Retryable, Running, RunsOn, Take, TakeByCodec, Task,
 };
+pub use crate::tried::{Tried, checked, ended, failed_by, failed_with, of, passed, tried};
 pub use crate::value::{Codec, Value};
 pub use jiff::Zoned;
 

@@ -15,11 +15,16 @@
 //! # let _ = CODEC;
 //! ```
 
+pub use crate::__private::PlainFunction;
 pub use crate::codec::CodecError;
 pub use crate::moment::Moment;
+pub use crate::ordered::Ordered;
 pub use crate::task::cache::CachedBy;
 pub use crate::task::reconcile::{Finds, Reconciles};
 pub use crate::task::undo::Undoes;
 pub use crate::task::{Call, Fallible, Running, Task};
+pub use crate::tried::Tried;
+#[doc(hidden)]
+pub use crate::tried::tried;
 pub use crate::value::{Codec, Value};
 pub use crate::workflow::SignalKey;

@@ -122,7 +122,7 @@ fn opened<'g>(graph: &'g Graph, step: &Step) -> Vec<(String, (&'g Graph, &'g Reg
             let child = task.task.child.and_then(|child| child.regions.first().map(|body| (child, body)));
             return child.map(|child| (child.0.name.to_owned(), child)).into_iter().collect();
         }
-        Kind::Signal { .. } | Kind::Sleep(_) | Kind::Compute(_) => Vec::new(),
+        Kind::Signal { .. } | Kind::Sleep(_) | Kind::Compute(_) | Kind::Check(_) => Vec::new(),
     };
     regions.into_iter().flatten().filter(|(_, (_, region))| !region.steps.is_empty()).collect()
 }
@@ -138,13 +138,14 @@ fn label(step: &Step) -> String {
         Kind::Branch { .. } => "choice".to_owned(),
         Kind::Select { .. } => "select".to_owned(),
         Kind::Compute(_) => "value".to_owned(),
+        Kind::Check(_) => "check".to_owned(),
     };
     if what == step.name { what } else { format!("{}: {what}", step.name) }
 }
 
 fn shape(step: &Step) -> NodeShape {
     match step.kind {
-        Kind::Task(_) | Kind::Compute(_) => NodeShape::Task,
+        Kind::Task(_) | Kind::Compute(_) | Kind::Check(_) => NodeShape::Task,
         Kind::Signal { .. } | Kind::Sleep(_) => NodeShape::Wait,
         Kind::Map { .. } | Kind::Loop { .. } | Kind::Branch { .. } | Kind::Select { .. } => {
             NodeShape::Control

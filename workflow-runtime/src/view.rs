@@ -184,6 +184,8 @@ pub enum StepKind {
     Select,
     /// An expression whose value is stored.
     Value,
+    /// An expression that may fail, by `?` or `fail!`.
+    Check,
 }
 
 impl StepKind {
@@ -198,6 +200,7 @@ impl StepKind {
             Kind::Branch { .. } => StepKind::Branch,
             Kind::Select { .. } => StepKind::Select,
             Kind::Compute(_) => StepKind::Value,
+            Kind::Check(_) => StepKind::Check,
         }
     }
 
@@ -219,5 +222,6 @@ pub(crate) fn describe(step: &Step) -> String {
         Kind::Branch { .. } => "if".to_owned(),
         Kind::Select { .. } => "select".to_owned(),
         Kind::Compute(_) => "value".to_owned(),
+        Kind::Check(_) => "check".to_owned(),
     }
 }

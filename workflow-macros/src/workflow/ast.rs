@@ -133,6 +133,19 @@ pub(crate) enum Target {
     Discard,
     /// `…` at the end: the value of the region.
     Tail,
+    /// What stands inside an expression, and was taken out of it: the
+    /// expression has the name in its place. `bound` is what the whole
+    /// expression is bound to, where the step has its name from there.
+    Part { name: Ident, bound: Option<Ident>, form: PartForm },
+}
+
+/// What an expression does with the value of a step inside it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PartForm {
+    /// It looks at it, as in `weigh(id)?.grams`.
+    Lent,
+    /// It has it for itself, as in `weigh(id).unwrap_or(0)`.
+    Owned,
 }
 
 /// What stands on the right of a statement.
@@ -154,6 +167,19 @@ pub(crate) enum Value {
     Select(Box<Select>),
     /// `Ok(value)` at the end of a workflow.
     Ok(Box<Value>),
+    /// `expression?`: a step that fails at once where it is an error.
+    Try {
+        expr: Expr,
+        question: Token![?],
+    },
+    /// `let pattern = expression else { fail!(…) };`
+    Else {
+        keyword: Token![else],
+        expr: Expr,
+        fail: Fail,
+    },
+    /// `fail!(…)`: a step that fails.
+    Fail(Fail),
     /// Any other expression.
     Pure(Expr),
     /// What could not be parsed and has been reported.
@@ -187,10 +213,26 @@ pub(crate) struct SignalCall {
     pub(crate) question: Option<Token![?]>,
 }
 
+/// In what words, or with what error, a run fails.
+pub(crate) struct Fail {
+    pub(crate) keyword: Span,
+    pub(crate) with: FailWith,
+}
+
+pub(crate) enum FailWith {
+    /// What `format!` takes.
+    Words(syn::Macro),
+    /// A value that is an error.
+    Error(Expr),
+}
+
 pub(crate) struct For {
     pub(crate) keyword: Token![for],
     pub(crate) pat: Pat,
     pub(crate) items: Expr,
+    /// Whether an item is found again by its place, because its type is not
+    /// known; set when it is lowered.
+    pub(crate) by_place: Cell<bool>,
     pub(crate) body: Block,
 }
 
@@ -210,6 +252,11 @@ pub(crate) struct Branch {
     /// The braces of a `match`.
     pub(crate) brace: Span,
     pub(crate) arms: Vec<Arm>,
+    /// All of it, where its arms hold no step: it may be an expression.
+    pub(crate) pure: Option<Expr>,
+    /// Whether it is one, because the type of its value is not known; set when
+    /// it is lowered.
+    pub(crate) is_pure: Cell<bool>,
 }
 
 pub(crate) struct Arm {
@@ -258,6 +305,19 @@ impl Block {
 }
 
 impl Value {
+    /// Whether it ends a run by itself: `?` on an expression, `fail!`, and an
+    /// `if` or a `match` of which an arm does.
+    pub(crate) fn may_fail(&self) -> bool {
+        match self {
+            Self::Try { .. } | Self::Fail(_) => true,
+            Self::Branch(branch) => {
+                let mut statements = branch.arms.iter().flat_map(|arm| &arm.body.statements);
+                statements.any(|statement| statement.value.may_fail())
+            }
+            _ => false,
+        }
+    }
+
     fn each_statement(&self, visit: &mut dyn FnMut(&Statement)) {
         match self {
             Self::For(value) => value.body.each_statement(visit),
@@ -274,6 +334,9 @@ impl Value {
             | Self::Sleep { .. }
             | Self::SleepUntil { .. }
             | Self::Signal(_)
+            | Self::Try { .. }
+            | Self::Else { .. }
+            | Self::Fail(_)
             | Self::Pure(_)
             | Self::Broken => {}
         }

@@ -87,6 +87,44 @@ pub(super) fn is_certain(expr: &Expr) -> bool {
     }
 }
 
+/// Whether these are surely the same items each time. That they have an order
+/// is asked of their type.
+pub(super) fn are_certain(items: &Expr) -> bool {
+    const ITERATORS: [&str; 23] = [
+        "bytes",
+        "chain",
+        "char_indices",
+        "chars",
+        "chunks",
+        "chunks_exact",
+        "cloned",
+        "copied",
+        "enumerate",
+        "into_iter",
+        "iter",
+        "keys",
+        "lines",
+        "rchunks",
+        "rev",
+        "skip",
+        "split",
+        "split_whitespace",
+        "step_by",
+        "take",
+        "values",
+        "windows",
+        "zip",
+    ];
+    match items {
+        Expr::Paren(inner) => are_certain(&inner.expr),
+        Expr::Reference(inner) => are_certain(&inner.expr),
+        Expr::MethodCall(call) if ITERATORS.contains(&call.method.to_string().as_str()) => {
+            are_certain(&call.receiver) && call.args.iter().all(are_certain)
+        }
+        items => is_certain(items),
+    }
+}
+
 /// `vec![a, b]`, and a `format!` that prints nothing by its `Debug`, which
 /// shows a map in an order of its own each time.
 fn is_certain_macro(mac: &syn::Macro) -> bool {

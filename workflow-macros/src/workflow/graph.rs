@@ -36,6 +36,8 @@ pub(crate) struct Region {
     pub(crate) result: RegionValue,
     /// The last slot of each loop variable.
     pub(crate) carried: Vec<Slot>,
+    /// Steps that what is written after them waits for.
+    pub(crate) checks: Vec<StepId>,
 }
 
 pub(crate) type RegionId = usize;
@@ -71,8 +73,9 @@ pub(crate) struct Binding {
 }
 
 pub(crate) enum Form {
-    /// The value of a slot, or parts of it through a pattern.
-    Slot { slot: Slot, ty: TokenStream, pat: Option<TokenStream> },
+    /// The value of a slot, or parts of it through a pattern. `own` where an
+    /// expression has it for itself.
+    Slot { slot: Slot, ty: TokenStream, pat: Option<TokenStream>, own: bool },
     /// A pure expression, evaluated wherever it is used.
     /// `ty` is the type as written, `known` also one that follows.
     Pure { pat: TokenStream, ty: Option<TokenStream>, known: Option<TokenStream>, code: Code, by_ref: bool },
@@ -168,6 +171,10 @@ pub(crate) enum Kind {
     Compute {
         code: Code,
         ty: TokenStream,
+    },
+    /// `?` on an expression, and `fail!`.
+    Check {
+        code: Code,
     },
 }
 
@@ -330,6 +337,7 @@ impl Step {
             Kind::Branch { word, .. } => self.name == *word,
             Kind::Select { .. } => self.name == "select",
             Kind::Sleep { .. } => self.name == "sleep" || self.name == "sleep_until",
+            Kind::Check { .. } => self.name == "check" || self.name == "fail",
             Kind::Call { .. } | Kind::Signal { .. } | Kind::Compute { .. } => false,
         }
     }
@@ -369,6 +377,7 @@ impl Kind {
             Kind::Sleep { until: code }
             | Kind::Map { items: code, .. }
             | Kind::Branch { choose: code, .. }
+            | Kind::Check { code }
             | Kind::Compute { code, .. } => vec![code.uses.clone()],
             Kind::Select { .. } => Vec::new(),
         }
@@ -412,6 +421,7 @@ impl Kind {
             Kind::Branch { word, choose, .. } => format!("{word} {}", choose.tokens),
             Kind::Select { .. } => "select".to_owned(),
             Kind::Compute { code, .. } => format!("= {}", code.tokens),
+            Kind::Check { code } => format!("check {}", code.tokens),
         }
     }
 }

@@ -34,6 +34,22 @@ pub(crate) fn pattern_names(pat: &Pat, names: &mut Vec<Ident>) {
     }
 }
 
+/// A pattern without the `&`s in it.
+pub(crate) fn without_references(pat: &Pat) -> Pat {
+    struct Remove;
+    impl syn::visit_mut::VisitMut for Remove {
+        fn visit_pat_mut(&mut self, pat: &mut Pat) {
+            if let Pat::Reference(reference) = pat {
+                *pat = (*reference.pat).clone();
+            }
+            syn::visit_mut::visit_pat_mut(self, pat);
+        }
+    }
+    let mut pat = pat.clone();
+    syn::visit_mut::VisitMut::visit_pat_mut(&mut Remove, &mut pat);
+    pat
+}
+
 /// Refuses the parts of a pattern that make no sense for shared values. Only
 /// the one name of a `let` may be `mut`: a `while` may assign it.
 pub(crate) fn check_pattern(pat: &Pat, mutable: bool, errors: &mut Vec<syn::Error>) {
@@ -56,8 +72,7 @@ pub(crate) fn check_pattern(pat: &Pat, mutable: bool, errors: &mut Vec<syn::Erro
             }
         }
         Pat::Reference(pat) => {
-            let message =
-                "a pattern of a workflow has no `&`: values between steps are owned\nhelp: remove the `&`";
+            let message = "a pattern of a workflow has no `&` here: values between steps are owned\nhelp: remove the `&`";
             errors.push(syn::Error::new(pat.and_token.span(), message));
         }
         Pat::Or(pat) => pat.cases.iter().for_each(|pat| check_pattern(pat, false, errors)),

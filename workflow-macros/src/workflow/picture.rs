@@ -152,6 +152,7 @@ fn layout_step(graph: &Graph, kind: &Kind, name: String) -> StepBox {
         Kind::Branch { word, .. } => ((*word).to_owned(), false),
         Kind::Select { .. } => ("select".to_owned(), false),
         Kind::Compute { .. } => ("value".to_owned(), false),
+        Kind::Check { .. } => ("check".to_owned(), false),
     };
     let mut inner = Vec::new();
     let mut x = PADDING;

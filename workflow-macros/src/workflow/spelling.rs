@@ -36,7 +36,8 @@ pub(crate) fn is_of_type_or_std(path: &syn::Path) -> bool {
             || PRIMITIVES.contains(&name.as_str())
             || matches!(owner.arguments, syn::PathArguments::AngleBracketed(_))
     });
-    of_type || (owner.is_some() && path.segments.first().is_some_and(|first| first.ident == "std"))
+    let of_std = |first: &syn::PathSegment| ["std", "core", "alloc"].iter().any(|name| first.ident == name);
+    of_type || (owner.is_some() && path.segments.first().is_some_and(of_std))
 }
 
 /// The name in an expression that is only a name.

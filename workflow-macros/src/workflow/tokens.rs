@@ -103,6 +103,47 @@ pub(crate) fn signal_key(at: Span, tokens: &TokenStream, place: bool) -> TokenSt
     quote_spanned!(at=> #private::SignalKey::text #argument)
 }
 
+/// What `?` asks of an expression, at its place.
+pub(crate) fn tried(tokens: &TokenStream, ty: Option<&TokenStream>) -> TokenStream {
+    let at = Ends::of(tokens).first;
+    let private = private_at(at);
+    let mut argument = Group::new(Delimiter::Parenthesis, tokens.clone());
+    argument.set_span(at);
+    let tried = quote_spanned!(at=> #private::tried #argument);
+    match ty {
+        Some(ty) => quote_spanned!(at=> #private::of::<#ty>(#tried)),
+        None => tried,
+    }
+}
+
+/// The value of what has been tried, where it was no error.
+pub(crate) fn passed(tried: &TokenStream) -> TokenStream {
+    let at = Ends::of(tried).first;
+    let private = private_at(at);
+    quote_spanned!(at=> #private::passed(#tried))
+}
+
+/// Why a run fails: in words, or by an error.
+pub(crate) fn failure(keyword: Span, words: bool, tokens: &TokenStream) -> TokenStream {
+    let at = Ends::of(tokens).first;
+    let private = private_at(at);
+    if words {
+        return quote_spanned!(keyword=> #private::failed_with(#tokens));
+    }
+    let mut argument = Group::new(Delimiter::Parenthesis, tokens.clone());
+    argument.set_span(at);
+    quote_spanned!(at=> #private::failed_by #argument)
+}
+
+/// `format!` of what `fail!` takes.
+pub(crate) fn words(fail: &syn::Macro) -> syn::Expr {
+    let mut mac = fail.clone();
+    let span = mac.path.segments.first().map_or_else(Span::call_site, |name| name.ident.span());
+    mac.path = syn::Path::from(Ident::new("format", span));
+    mac.path.leading_colon = None;
+    syn::Expr::Macro(syn::ExprMacro { attrs: Vec::new(), mac })
+}
+
 /// The runtime's private module, at a place of the user's: rustc says that an
 /// expression begins where its first token does.
 pub(crate) fn private_at(span: Span) -> TokenStream {

@@ -33,13 +33,18 @@ pub(super) struct News {
     why: Option<String>,
 }
 
+/// Whether a step is not worth a word while nothing is wrong with it.
+fn is_quiet(kind: StepKind, state: StepState) -> bool {
+    kind == StepKind::Value || kind == StepKind::Check && state != StepState::Failed
+}
+
 impl Reporter {
     /// Takes an event in, and says what of it is worth telling.
     pub(super) fn take(&mut self, event: RunEvent) -> Option<News> {
         let RunEventKind::Step { path, kind, state, attempt, failure, .. } = event.kind else { return None };
         // Regions are under way as long as a step in them is, and only say so
         // again.
-        if kind.is_region() || kind == StepKind::Value {
+        if kind.is_region() || is_quiet(kind, state) {
             return None;
         }
         // The rest of a long message is for the code that reports the failure.
@@ -52,7 +57,8 @@ impl Reporter {
     /// Looks at a run again, and says what is new since the last time.
     pub(super) fn compare(&mut self, run: &RunSnapshot) -> Vec<News> {
         let mut news = Vec::new();
-        for step in run.steps.iter().filter(|step| !step.kind.is_region() && step.kind != StepKind::Value) {
+        for step in run.steps.iter().filter(|step| !step.kind.is_region() && !is_quiet(step.kind, step.state))
+        {
             if self.seen.get(&step.path) == Some(&step.state) {
                 continue;
             }

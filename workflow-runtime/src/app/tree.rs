@@ -255,7 +255,8 @@ fn is_bad(step: &StepSnapshot) -> bool {
 
 /// Not worth a line as long as all is well.
 fn is_dull(step: &StepSnapshot) -> bool {
-    step.state == StepState::Skipped || step.kind == StepKind::Value && !is_bad(step)
+    step.state == StepState::Skipped
+        || matches!(step.kind, StepKind::Value | StepKind::Check) && !is_bad(step)
 }
 
 fn is_live(step: &StepSnapshot) -> bool {

@@ -152,6 +152,7 @@ impl Maker<'_> {
             }
             Kind::Select { race, arms } => Made::Select { race: *race, arms: numbers(arms) },
             Kind::Value { reads } => Made::Compute(inert::expr(numbers(reads))),
+            Kind::Check { reads } => Made::Check(inert::expr(numbers(reads))),
         }
     }
 

@@ -354,6 +354,7 @@ fn kind(kind: &Kind) -> StepKind {
         Kind::Branch { .. } => StepKind::Branch,
         Kind::Select { .. } => StepKind::Select,
         Kind::Value { .. } => StepKind::Value,
+        Kind::Check { .. } => StepKind::Check,
     }
 }
 
@@ -389,7 +390,8 @@ fn reads(kind: &Kind) -> Vec<u16> {
         | Kind::For { items: reads, .. }
         | Kind::While { initial: reads, .. }
         | Kind::Branch { choose: reads, .. }
-        | Kind::Value { reads } => reads.clone(),
+        | Kind::Value { reads }
+        | Kind::Check { reads } => reads.clone(),
         Kind::Select { .. } => Vec::new(),
     }
 }

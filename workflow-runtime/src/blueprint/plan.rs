@@ -135,6 +135,9 @@ pub(crate) enum Kind {
     Value {
         reads: Reads,
     },
+    Check {
+        reads: Reads,
+    },
 }
 
 /// A task's contract.
@@ -185,7 +188,11 @@ impl Kind {
             Self::For { region, .. } | Self::While { region, .. } => vec![*region],
             Self::Branch { arms, .. } => arms.clone(),
             Self::Select { race, arms } => std::iter::once(*race).chain(arms.iter().copied()).collect(),
-            Self::Task { .. } | Self::Signal { .. } | Self::Sleep { .. } | Self::Value { .. } => Vec::new(),
+            Self::Task { .. }
+            | Self::Signal { .. }
+            | Self::Sleep { .. }
+            | Self::Value { .. }
+            | Self::Check { .. } => Vec::new(),
         }
     }
 

@@ -116,6 +116,7 @@ impl GraphReader {
             Given::Branch { choose, arms } => Kind::Branch { choose: reads(choose), arms: arms.to_vec() },
             Given::Select { race, arms } => Kind::Select { race: *race, arms: arms.to_vec() },
             Given::Compute(expr) => Kind::Value { reads: reads(expr) },
+            Given::Check(expr) => Kind::Check { reads: reads(expr) },
         }
     }
 

@@ -26,7 +26,11 @@ pub(super) fn remarks(kind: &Kind) -> Vec<(String, String)> {
         }
         Kind::For { limit, .. } => note("limit", or_none(limit.map(|limit| limit.to_string()))),
         Kind::While { limit, .. } => note("limit", limit.to_string()),
-        Kind::Sleep { .. } | Kind::Branch { .. } | Kind::Select { .. } | Kind::Value { .. } => {}
+        Kind::Sleep { .. }
+        | Kind::Branch { .. }
+        | Kind::Select { .. }
+        | Kind::Value { .. }
+        | Kind::Check { .. } => {}
     }
     remarks
 }
@@ -109,6 +113,7 @@ pub(super) fn kind(kind: StepKind) -> &'static str {
         StepKind::Branch => "an `if` or `match`",
         StepKind::Select => "a `select!`",
         StepKind::Value => "an expression",
+        StepKind::Check => "a check",
     }
 }
 
@@ -130,6 +135,7 @@ pub(super) fn rewritten(kind: StepKind) -> &'static str {
         StepKind::While => "has another condition",
         StepKind::Branch => "decides by something else",
         StepKind::Value => "computes something else",
+        StepKind::Check => "checks something else",
         StepKind::Sleep | StepKind::Select => "is written differently",
     }
 }

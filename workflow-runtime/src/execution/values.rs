@@ -49,6 +49,11 @@ impl Execution {
                 self.frames.get_mut(key.frame).ok_or_else(lost_frame)?.put(step.output, value);
                 Ok(Answer::Value)
             }
+            Kind::Check(expr) => {
+                let value = eval(lent, frame, expr)??;
+                frame.put(step.output, value);
+                Ok(Answer::Value)
+            }
             Kind::Sleep(expr) => {
                 let until = match eval(lent, frame, expr)? {
                     Until::After(delay) => now.after(delay),

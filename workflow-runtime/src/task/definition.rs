@@ -15,6 +15,7 @@ use std::ops::Deref;
 use std::slice;
 use std::time::Duration;
 
+use crate::failure::Failure;
 use crate::policy::{Policy, Rate};
 use crate::task::{Env, Moved, Running};
 use crate::value::{Codec, Value};
@@ -313,7 +314,12 @@ pub enum Kind {
     /// A pure expression that has to be stored, such as a loop variable's
     /// next value.
     Compute(Expr<Value>),
+    /// `?` on an expression, and `fail!`: what may fail, once and at once.
+    Check(Expr<Checked>),
 }
+
+/// What a check comes to: a value nobody looks at, or why the run fails.
+pub type Checked = Result<Value, Failure>;
 
 /// When a `sleep` ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -530,6 +536,7 @@ impl fmt::Debug for Kind {
                 f.debug_struct("Select").field("race", race).field("arms", arms).finish()
             }
             Kind::Compute(_) => f.write_str("Compute"),
+            Kind::Check(_) => f.write_str("Check"),
         }
     }
 }

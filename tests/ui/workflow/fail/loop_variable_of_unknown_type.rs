@@ -7,7 +7,7 @@ async fn next(number: u64) -> u64 {
 
 workflow! {
     fn numbers(first: u64) -> Result<u64> {
-        let mut number = first + 1;
+        let mut number = first.rotate_left(1);
         #[limit(5)]
         while number < 10 {
             number = next(number);

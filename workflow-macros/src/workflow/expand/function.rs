@@ -89,10 +89,16 @@ impl Tables<'_> {
         for id in self.graph.closure(uses) {
             let binding = &self.graph.bindings[id];
             prelude.statements.extend(match &binding.form {
-                Form::Slot { slot, ty, pat } => {
+                Form::Slot { slot, ty, pat, own } => {
                     let slot = self.find(region, binding.region, *slot);
                     let index = position(&mut prelude.reads, self.graph.number(region, slot));
                     match (pat, binding.names.first(), self.output_of(binding)) {
+                        (None, Some(name), _) if *own => quote! {
+                            let mut #name = {
+                                use #Private::TakeByCodec as _;
+                                #Private::Take::<#ty>::of(#env.share(#index)).take()
+                            };
+                        },
                         // The mirror has rustc check that the pattern always fits.
                         (Some(pat), _, _) => {
                             quote!(let #pat = #env.lend::<#ty>(#index) else { #Private::changed() };)

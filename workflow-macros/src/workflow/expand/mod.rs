@@ -345,6 +345,11 @@ impl Tables<'_> {
                 let expr = self.value(region, code, ty);
                 quote!(#Private::Kind::Compute(#expr))
             }
+            Kind::Check { code } => {
+                let checked = quote!(#Private::Checked);
+                let expr = self.expr(region, code, &checked, |tokens| tokens);
+                quote!(#Private::Kind::Check(#expr))
+            }
         }
     }
 

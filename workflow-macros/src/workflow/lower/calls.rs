@@ -32,10 +32,7 @@ impl Lower<'_> {
         let args = call.args.iter().map(|arg| self.arg(statement, arg, region)).collect::<Vec<_>>();
         let path = &call.path;
         let failure = if call.question.is_some() || fails_run { Failure::FailRun } else { Failure::AskTask };
-        let ty = match failure {
-            Failure::FailRun => quote!(<#path as #Private::Task>::Ok),
-            _ => quote!(<#path as #Private::Task>::Outcome),
-        };
+        let ty = type_of_call(call, matches!(failure, Failure::FailRun));
         let kind = Kind::Call { path: path.clone(), paren: call.paren, args, policy };
         let slot = self.push_step(statement, name, name_span, kind, vec![ty.clone()], failure, region);
         (slot, ty)
@@ -47,7 +44,7 @@ impl Lower<'_> {
             ast::Arg::Step { lend, call } => {
                 let span = call.path.span();
                 let (slot, ty) = self.call(statement, call, task_name(call), span, None, false, region);
-                let form = Form::Slot { slot, ty, pat: None };
+                let form = Form::Slot { slot, ty, pat: None, own: false };
                 // Several of them may stand in one call.
                 let name = format!("step_{}", self.graph.bindings.len());
                 let name = Ident::new(&name, span.resolved_at(Span::mixed_site()));
@@ -108,7 +105,14 @@ impl Lower<'_> {
     pub(super) fn outlives(&self, expr: &Expr) -> bool {
         match expr {
             Expr::Lit(_) => true,
-            Expr::Path(_) => path_ident(expr).is_none_or(|name| self.mode(name) != Some(Mode::Place)),
+            Expr::Path(_) => path_ident(expr).is_none_or(|name| {
+                let made_here = |binding: BindingId| {
+                    let binding = &self.graph.bindings[binding];
+                    // A variable that no loop has assigned yet is an expression.
+                    binding.mutable && matches!(binding.form, Form::Pure { .. })
+                };
+                self.mode(name) != Some(Mode::Place) && !self.lookup(&name.to_string()).is_some_and(made_here)
+            }),
             Expr::Field(field) => self.outlives(&field.base),
             Expr::Index(index) => self.outlives(&index.expr),
             Expr::Paren(inner) => self.outlives(&inner.expr),
@@ -121,7 +125,8 @@ impl Lower<'_> {
     pub(super) fn rests_on_locals(&self, binding: BindingId) -> bool {
         let Form::Pure { code, .. } = &self.graph.bindings[binding].form else { return false };
         code.uses.iter().any(|used| {
-            matches!(self.graph.bindings[*used].form, Form::Pure { by_ref: false, .. })
+            let form = &self.graph.bindings[*used].form;
+            matches!(form, Form::Pure { by_ref: false, .. } | Form::Slot { own: true, .. })
                 || self.rests_on_locals(*used)
         })
     }
@@ -198,4 +203,13 @@ impl Lower<'_> {
 
 pub(super) fn task_name(call: &ast::Call) -> String {
     call.path.segments.last().map(|segment| plain(&segment.ident)).unwrap_or_default()
+}
+
+/// What a call leaves behind, or stands for.
+pub(super) fn type_of_call(call: &ast::Call, fails_run: bool) -> TokenStream {
+    let path = &call.path;
+    match fails_run {
+        true => quote!(<#path as #Private::Task>::Ok),
+        false => quote!(<#path as #Private::Task>::Outcome),
+    }
 }

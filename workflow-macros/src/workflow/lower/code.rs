@@ -1,11 +1,13 @@
 //! Expressions: the names they use, and the types that their tokens tell.
 
 use proc_macro2::{Span, TokenStream};
-use quote::{ToTokens, quote};
-use syn::{Expr, Ident};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::punctuated::Punctuated;
+use syn::{Expr, Ident, Token};
 
 use super::Lower;
 use crate::diagnostics::did_you_mean;
+use crate::private::Private;
 use crate::workflow::certain::is_certain;
 use crate::workflow::graph::*;
 use crate::workflow::rewrite::{Mode, handed_over, is_place, rewrite};
@@ -28,8 +30,33 @@ impl Lower<'_> {
                 let types = tuple.elems.iter().map(|elem| self.type_of(elem)).collect::<Option<Vec<_>>>()?;
                 Some(quote!((#(#types,)*)))
             }
-            Expr::MethodCall(call) if call.method == "clone" => self.type_of(&call.receiver),
+            Expr::Group(inner) => self.type_of(&inner.expr),
+            Expr::Unary(syn::ExprUnary { op: syn::UnOp::Not(_) | syn::UnOp::Neg(_), expr, .. }) => {
+                self.type_of(expr)
+            }
+            Expr::Binary(binary) => self.type_of_binary(binary),
+            Expr::MethodCall(call) => self.type_of_method(call),
+            Expr::Call(call) => self.type_of_made(call),
+            Expr::Struct(made) => type_of_path(&made.path),
+            Expr::Macro(mac) if mac.mac.path.is_ident("format") => Some(quote!(#Private::String)),
+            Expr::Macro(mac) if mac.mac.path.is_ident("matches") => Some(quote!(::core::primitive::bool)),
+            Expr::Macro(mac) if mac.mac.path.is_ident("vec") => {
+                let elems = mac.mac.parse_body_with(Punctuated::<Expr, Token![,]>::parse_terminated).ok()?;
+                let elem = elems.iter().find_map(|elem| self.type_of(elem))?;
+                Some(quote!(#Private::Vec<#elem>))
+            }
+            Expr::Array(array) => {
+                let elem = array.elems.iter().find_map(|elem| self.type_of(elem))?;
+                let count = array.elems.len();
+                Some(quote!([#elem; #count]))
+            }
+            Expr::If(chosen) => {
+                let then = type_of_tail(&chosen.then_branch).and_then(|tail| self.type_of(tail));
+                then.or_else(|| self.type_of(&chosen.else_branch.as_ref()?.1))
+            }
+            Expr::Block(block) => self.type_of(type_of_tail(&block.block)?),
             Expr::Lit(syn::ExprLit { lit: syn::Lit::Bool(_), .. }) => Some(quote!(::core::primitive::bool)),
+            Expr::Lit(syn::ExprLit { lit: syn::Lit::Char(_), .. }) => Some(quote!(::core::primitive::char)),
             Expr::Lit(syn::ExprLit { lit: syn::Lit::Int(number), .. }) if !number.suffix().is_empty() => {
                 primitive(number.suffix(), number.span())
             }
@@ -39,6 +66,94 @@ impl Lower<'_> {
             Expr::Cast(cast) => Some(cast.ty.to_token_stream()),
             _ => None,
         }
+    }
+
+    /// Of an operator: where one side is a plain number, it is of the other's
+    /// type.
+    fn type_of_binary(&self, binary: &syn::ExprBinary) -> Option<TokenStream> {
+        use syn::BinOp as Op;
+        let name = match &binary.op {
+            Op::Eq(_)
+            | Op::Ne(_)
+            | Op::Lt(_)
+            | Op::Le(_)
+            | Op::Gt(_)
+            | Op::Ge(_)
+            | Op::And(_)
+            | Op::Or(_) => {
+                return Some(quote!(::core::primitive::bool));
+            }
+            Op::Add(_) => "Add",
+            Op::Sub(_) => "Sub",
+            Op::Mul(_) => "Mul",
+            Op::Div(_) => "Div",
+            Op::Rem(_) => "Rem",
+            Op::BitAnd(_) => "BitAnd",
+            Op::BitOr(_) => "BitOr",
+            Op::BitXor(_) => "BitXor",
+            Op::Shl(_) | Op::Shr(_) => return self.type_of(&binary.left),
+            _ => return None,
+        };
+        let (left, right) = match (self.type_of(&binary.left), self.type_of(&binary.right)) {
+            (Some(left), Some(right)) => (left, right),
+            (Some(left), None) if is_plain_number(&binary.right) => (left.clone(), left),
+            (None, Some(right)) if is_plain_number(&binary.left) => (right.clone(), right),
+            _ => return None,
+        };
+        let at = first_span(&binary.left.to_token_stream());
+        let name = Ident::new(name, at);
+        Some(quote_spanned!(at=> <#left as ::core::ops::#name<#right>>::Output))
+    }
+
+    /// Of a method of the standard library that everybody knows.
+    fn type_of_method(&self, call: &syn::ExprMethodCall) -> Option<TokenStream> {
+        let method = call.method.to_string();
+        if let Some(generics) = &call.turbofish
+            && matches!(method.as_str(), "sum" | "product" | "collect" | "into")
+        {
+            let ty = generics.args.first()?.to_token_stream();
+            return (!holds_underscore(ty.clone())).then_some(ty);
+        }
+        Some(match method.as_str() {
+            "clone" | "abs" | "pow" | "max" | "min" | "clamp" | "saturating_add" | "saturating_sub"
+            | "saturating_mul" | "wrapping_add" | "wrapping_sub" | "wrapping_mul" | "div_ceil" => {
+                let argument = || self.type_of(call.args.first().filter(|_| method != "pow")?);
+                return self.type_of(&call.receiver).or_else(argument);
+            }
+            "unwrap_or" => return self.type_of(call.args.first()?),
+            "to_string" | "to_uppercase" | "to_lowercase" | "repeat" if call.args.len() <= 1 => {
+                quote!(#Private::String)
+            }
+            "to_owned" if is_text(&call.receiver) => quote!(#Private::String),
+            "len" | "count" if call.args.is_empty() => quote!(::core::primitive::usize),
+            "is_empty" | "is_some" | "is_none" | "is_ok" | "is_err" | "contains" | "contains_key"
+            | "starts_with" | "ends_with" | "any" | "all" => quote!(::core::primitive::bool),
+            _ => return None,
+        })
+    }
+
+    /// Of `Some(x)`, `String::from(x)` and `u64::from(x)`.
+    fn type_of_made(&self, call: &syn::ExprCall) -> Option<TokenStream> {
+        let Expr::Path(path) = &*call.func else { return None };
+        if path.path.is_ident("Some") {
+            let inner = self.type_of(call.args.first()?)?;
+            return Some(quote!(#Private::Option<#inner>));
+        }
+        let mut segments = path.path.segments.iter().rev();
+        let (last, owner) = (segments.next()?, segments.next()?);
+        let makes = match last.ident.to_string().as_str() {
+            "from" | "default" => true,
+            "new" => owner.ident == "String",
+            _ => false,
+        };
+        let known = !matches!(owner.ident.to_string().as_str(), "Vec" | "Option" | "Box" | "Arc" | "Cow");
+        if !makes || !known || path.qself.is_some() || !owner.arguments.is_none() {
+            return None;
+        }
+        let mut ty = path.path.clone();
+        ty.segments.pop();
+        ty.segments.pop_punct();
+        Some(ty.to_token_stream())
     }
 
     pub(super) fn slot_type(&self, binding: BindingId) -> Option<TokenStream> {
@@ -133,6 +248,52 @@ impl Lower<'_> {
         }
         // Otherwise it may be a function or a static; rustc knows.
     }
+}
+
+/// Of `Report { .. }` and `Shape::Square { .. }`.
+fn type_of_path(path: &syn::Path) -> Option<TokenStream> {
+    let is_type = |segment: &syn::PathSegment| segment.ident.to_string().starts_with(char::is_uppercase);
+    let mut path = path.clone();
+    if path.segments.iter().rev().nth(1).is_some_and(is_type) {
+        path.segments.pop();
+        path.segments.pop_punct();
+    }
+    Some(path.to_token_stream())
+}
+
+fn type_of_tail(block: &syn::Block) -> Option<&Expr> {
+    match block.stmts.last()? {
+        syn::Stmt::Expr(tail, None) => Some(tail),
+        _ => None,
+    }
+}
+
+/// A number without a type of its own.
+fn is_plain_number(expr: &Expr) -> bool {
+    match expr {
+        Expr::Lit(syn::ExprLit { lit: syn::Lit::Int(number), .. }) => number.suffix().is_empty(),
+        Expr::Lit(syn::ExprLit { lit: syn::Lit::Float(number), .. }) => number.suffix().is_empty(),
+        Expr::Paren(inner) => is_plain_number(&inner.expr),
+        Expr::Unary(inner) => is_plain_number(&inner.expr),
+        Expr::Binary(binary) => is_plain_number(&binary.left) && is_plain_number(&binary.right),
+        _ => false,
+    }
+}
+
+fn is_text(expr: &Expr) -> bool {
+    matches!(expr, Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(_), .. }))
+}
+
+fn holds_underscore(tokens: TokenStream) -> bool {
+    tokens.into_iter().any(|token| match token {
+        proc_macro2::TokenTree::Ident(name) => name == "_",
+        proc_macro2::TokenTree::Group(group) => holds_underscore(group.stream()),
+        _ => false,
+    })
+}
+
+fn first_span(tokens: &TokenStream) -> Span {
+    tokens.clone().into_iter().next().map_or_else(Span::call_site, |token| token.span())
 }
 
 /// The type of a literal such as `0u64`.

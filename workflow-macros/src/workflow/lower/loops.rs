@@ -1,16 +1,31 @@
 //! Lowers `for` and `while`.
 
-use proc_macro2::TokenStream;
-use quote::{quote, quote_spanned};
+use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Expr, Ident};
 
 use super::{Lower, bound_name};
 use crate::private::Private;
 use crate::workflow::ast::{self, Statement, Target};
+use crate::workflow::certain::are_certain;
 use crate::workflow::graph::*;
-use crate::workflow::spelling::is_step_call;
-use crate::workflow::tokens::{iterator, private_at};
+use crate::workflow::parse::step_in;
+use crate::workflow::pattern::{pattern_names, without_references};
+use crate::workflow::rewrite::is_place;
+use crate::workflow::tokens::{iterator, private_at, referenced};
+
+/// What a `for` goes over.
+struct Items {
+    code: Code,
+    list: TokenStream,
+    codec: TokenStream,
+}
+
+fn item_of(items: &Expr, list: &TokenStream) -> TokenStream {
+    let span = items.span();
+    quote_spanned!(span=> <#list as ::core::iter::IntoIterator>::Item)
+}
 
 impl Lower<'_> {
     pub(super) fn lower_for(
@@ -21,75 +36,108 @@ impl Lower<'_> {
         region: RegionId,
         expected: Option<&TokenStream>,
     ) -> (Slot, TokenStream) {
-        if let Expr::Reference(reference) = &value.items {
-            self.error(
-                reference.and_token.span,
-                "a `for` of a workflow takes the items themselves\nhelp: remove the `&`",
-            );
-        }
-        let item_of = |list: &TokenStream| {
-            let span = value.items.span();
-            quote_spanned!(span=> <#list as ::core::iter::IntoIterator>::Item)
+        let items_type = match &value.items {
+            Expr::Reference(_) => None,
+            items => self.type_of(items),
         };
-        let called = match &value.items {
-            Expr::Try(tried) => &tried.expr,
-            items => items,
+        let body = self.region(Some(region), String::new(), 1);
+        let outside = self.scope.len();
+        let items = match items_type {
+            Some(list) => self.items(value, list, region, body),
+            None => self.places(value, region, body),
         };
-        let is_step = matches!(called, Expr::Call(call) if is_step_call(call));
-        if is_step {
-            self.error(
-                value.items.span(),
-                "a `for` takes the items of a step by the step's name\nhelp: bind the step first: `let items = task(…)?;`",
-            );
-        }
-        let items_type = self.type_of(&value.items);
-        let items = match is_step {
-            true => Code { tokens: quote!(()), ..Code::default() },
-            false => self.owned(&value.items, region),
-        };
+        let item_of = |list: &TokenStream| item_of(&value.items, list);
+        let wanted = expected.map(item_of);
+        self.items += 1;
+        let found = self.block(&value.body, body, wanted.as_ref());
+        self.items -= 1;
+        self.scope.leave(outside);
+        let result = self.settle(&[(body, &value.body, found)], wanted, statement);
+
+        let ty = quote!(#Private::Vec<#result>);
+        let limit = statement.options.step.limit.map(|(limit, _)| limit);
+        let Items { code: items, list, codec } = items;
+        let kind = Kind::Map { items, region: body, limit, item: result, list, codec };
+        let span = bound_name(&statement.target).map_or(value.keyword.span, Ident::span);
+        let slot = self.push_step(statement, name, span, kind, vec![ty.clone()], Failure::FailRun, region);
+        (slot, expected.cloned().unwrap_or(ty))
+    }
+
+    /// Items of a known type, each of which becomes a value of the run.
+    fn items(&mut self, value: &ast::For, list: TokenStream, region: RegionId, body: RegionId) -> Items {
+        let at = value.items.span();
+        let items = self.owned(&value.items, region);
         let iterator = iterator(&items.tokens);
-        let item = items_type.as_ref().map_or_else(|| quote!(()), item_of);
-        let private = private_at(value.items.span());
-        let codec = quote_spanned!(value.items.span()=> #private::Codec::of::<#item>);
-        let items = self.wrap(items, |_| {
-            quote_spanned! {value.items.span()=>
+        let item = item_of(&value.items, &list);
+        let private = private_at(at);
+        let codec = quote_spanned!(at=> #private::Codec::of::<#item>);
+        let code = self.wrap(items, |_| {
+            quote_spanned! {at=>
                 #private::Iterator::collect(#private::Iterator::map(#iterator, |item| {
                     let _ = #codec;
                     #private::Value::new(item)
                 }))
             }
         });
-        if items_type.is_none() && !self.failed {
-            let message = "the type of these items is not known to `workflow!`, and a run saves each of them\nhelp: bind them first: `let items: Vec<Item> = …;`";
-            self.error(value.items.span(), message);
-        }
-        let body = self.region(Some(region), String::new(), 1);
-        let outside = self.scope.len();
         self.bind_pattern(body, &value.pat, Slot::Extra(0), item);
-        let wanted = expected.map(item_of);
-        let found = self.block(&value.body, body, wanted.as_ref());
-        self.scope.leave(outside);
-        let result = self.settle(&[(body, &value.body, found)], wanted, statement);
+        Items { code, list, codec }
+    }
 
-        let ty = quote!(#Private::Vec<#result>);
-        let limit = statement.options.step.limit.map(|(limit, _)| limit);
-        let kind = Kind::Map {
-            items,
+    /// Items of a type that only rustc knows: what the run has of each is its
+    /// place, and an item is an expression, evaluated where it is used. So it
+    /// may borrow, as those of `iter()` do.
+    fn places(&mut self, value: &ast::For, region: RegionId, body: RegionId) -> Items {
+        value.by_place.set(true);
+        let at = value.items.span();
+        let private = private_at(at);
+        let lent = is_place(&value.items, self);
+        let computed = !are_certain(&value.items);
+        let mut item = self.uncounted(&value.items);
+        item.computed = computed;
+        if lent {
+            item.tokens = referenced(&item.tokens);
+        }
+        let listed = self.count(item.clone(), region);
+        let code = self.wrap(listed, |items| {
+            let iterator = iterator(&items);
+            let count = quote_spanned!(at=> #private::Iterator::count(#iterator));
+            quote_spanned!(at=> #private::Iterator::collect(#private::Iterator::map(0..#count, #private::Value::new)))
+        });
+        // No name of the user's: it is in no scope.
+        let place = Ident::new("__workflow_place", Span::mixed_site());
+        let number = quote!(::core::primitive::usize);
+        let form = Form::Slot { slot: Slot::Extra(0), ty: number.clone(), pat: None, own: false };
+        let binding = Binding {
+            names: vec![place.clone()],
             region: body,
-            limit,
-            item: result,
-            list: items_type.unwrap_or_else(|| quote!(())),
-            codec,
+            form,
+            mutable: false,
+            uses: 0,
+            crosses: false,
         };
-        let span = bound_name(&statement.target).map_or(value.keyword.span, Ident::span);
-        let slot = self.push_step(statement, name, span, kind, vec![ty.clone()], Failure::FailRun, region);
-        (slot, expected.cloned().unwrap_or(ty))
+        self.graph.bindings.push(binding);
+        item.uses.push(self.graph.bindings.len() - 1);
+        let iterator = iterator(&item.tokens);
+        item.tokens = quote_spanned!(at=> #private::Ordered::item_at(#iterator, *#place));
+        let checked = if lent { value.pat.clone() } else { without_references(&value.pat) };
+        self.check_pattern(&checked, false);
+        let mut names = Vec::new();
+        pattern_names(&value.pat, &mut names);
+        let pat = value.pat.to_token_stream();
+        let form = Form::Pure { pat, ty: None, known: None, code: item, by_ref: lent };
+        self.bind(Binding { names, region: body, form, mutable: false, uses: 0, crosses: false });
+        let codec = quote!(#Private::Codec::of::<#number>);
+        Items { code, list: quote!(#Private::Vec<#number>), codec }
     }
 
     pub(super) fn lower_while(&mut self, statement: &Statement, value: &ast::While, region: RegionId) {
         let keyword = value.keyword.span;
         if let Expr::Let(condition) = &value.condition {
             self.error(condition.let_token.span, "a `while` of a workflow tests a `bool`\nhelp: use a method such as `is_some()`, and `match` inside the body");
+            return;
+        }
+        if let Some(span) = step_in(&value.condition) {
+            self.error(span, "the condition of a `while` is tested before each turn, and holds no step\nhelp: bind its value before the loop, `let mut value = …;`, test that, and assign it in the body");
             return;
         }
         let mut names: Vec<Ident> = Vec::new();
@@ -122,7 +170,7 @@ impl Lower<'_> {
         if !tests_variable && !self.failed {
             self.error(keyword, "this `while` never assigns what it tests, so it would never end\nhelp: assign a name of the condition in the body: `x = task(x)?;`");
         }
-        self.loops.push((body, names.iter().map(ToString::to_string).collect()));
+        self.loops.push((body, names.iter().map(ToString::to_string).collect(), self.items));
         self.block_of_loop(&value.body, body, &names);
         self.loops.pop();
         self.scope.leave(outside);

@@ -19,6 +19,7 @@ use declared::Declared;
 mod calls;
 mod code;
 mod declared;
+mod failing;
 mod loops;
 mod regions;
 mod statement;
@@ -35,6 +36,7 @@ pub(crate) fn lower(workflow: &ast::Workflow, errors: &mut Errors) -> Graph {
         seen: HashSet::new(),
         declared,
         loops: Vec::new(),
+        items: 0,
         tails: vec![0],
         failed: false,
         decides_once: false,
@@ -57,6 +59,8 @@ enum Out<'a> {
     Pure(&'a Expr),
     /// Nothing worth a name.
     Nothing,
+    /// It always fails, and stands for a value of any type.
+    Never,
 }
 
 struct Lower<'a> {
@@ -67,8 +71,11 @@ struct Lower<'a> {
     /// All names that have been in scope so far.
     seen: HashSet<String>,
     declared: Declared,
-    /// The `while` bodies around the current statement and their variables.
-    loops: Vec<(RegionId, Vec<String>)>,
+    /// The `while` bodies around the current statement, their variables, and
+    /// how many `for`s are around them.
+    loops: Vec<(RegionId, Vec<String>, usize)>,
+    /// How many `for`s are around the current statement.
+    items: usize,
     /// The body, and the arms that end like it: a step at their end is the
     /// workflow's result and needs no `?`.
     tails: Vec<RegionId>,
@@ -83,8 +90,8 @@ impl Names for Lower<'_> {
     fn mode(&self, name: &Ident) -> Option<Mode> {
         let binding = self.lookup(&name.to_string())?;
         Some(match &self.graph.bindings[binding].form {
-            Form::Slot { .. } | Form::Pure { by_ref: true, .. } => Mode::Ref,
-            Form::Pure { by_ref: false, .. } => Mode::Place,
+            Form::Slot { own: false, .. } | Form::Pure { by_ref: true, .. } => Mode::Ref,
+            Form::Slot { own: true, .. } | Form::Pure { by_ref: false, .. } => Mode::Place,
         })
     }
 
@@ -117,6 +124,7 @@ impl Lower<'_> {
             outputs: Vec::new(),
             result: RegionValue::Nothing,
             carried: Vec::new(),
+            checks: Vec::new(),
         });
         self.graph.regions.len() - 1
     }
@@ -132,7 +140,7 @@ impl Lower<'_> {
     }
 
     fn bind_slot(&mut self, region: RegionId, name: &Ident, slot: Slot, ty: TokenStream) -> BindingId {
-        let form = Form::Slot { slot, ty, pat: None };
+        let form = Form::Slot { slot, ty, pat: None, own: false };
         self.bind(Binding {
             names: vec![name.clone()],
             region,
@@ -167,7 +175,7 @@ impl Lower<'_> {
         self.bind(Binding {
             names,
             region,
-            form: Form::Slot { slot, ty, pat },
+            form: Form::Slot { slot, ty, pat, own: false },
             mutable,
             uses: 0,
             crosses: false,
@@ -213,10 +221,11 @@ impl Lower<'_> {
     ) -> Option<TokenStream> {
         let (result, ty) = match out {
             Out::Nothing => (RegionValue::Nothing, Some(quote!(()))),
+            Out::Never => (RegionValue::Nothing, None),
             Out::Slot(slot, ty) => (RegionValue::Slot(slot), Some(ty)),
             Out::Pure(expr) => {
                 if let Some(binding) = path_ident(expr).and_then(|name| self.lookup(&name.to_string()))
-                    && let Form::Slot { slot, ty, pat: None } = &self.graph.bindings[binding].form
+                    && let Form::Slot { slot, ty, pat: None, .. } = &self.graph.bindings[binding].form
                 {
                     let (slot, ty, owner) = (*slot, ty.clone(), self.graph.bindings[binding].region);
                     self.graph.bindings[binding].uses += 1;
@@ -255,16 +264,24 @@ impl Lower<'_> {
         slots.extend(kind.slots());
         let source = kind.source();
         let this = &mut self.graph.regions[region];
+        // A check that leaves no name holds up what is written after it: that is
+        // all that it can be for. What runs however the run ends is held by
+        // nothing.
+        let held = if statement.options.always.is_none() { &this.checks[..] } else { &[] };
         let needs: BTreeSet<StepId> = slots
             .into_iter()
             .filter_map(|slot| match slot {
                 Slot::Output(output) => Some(this.outputs[output]),
                 Slot::Extra(_) | Slot::Capture(_) => None,
             })
+            .chain(held.iter().copied())
             .collect();
         let output = this.outputs.len();
         let step = this.steps.len();
         this.outputs.extend(types.iter().map(|_| step));
+        if matches!(statement.target, ast::Target::Discard) && statement.value.may_fail() {
+            this.checks.push(step);
+        }
         this.steps.push(Step {
             name,
             span,
@@ -286,6 +303,7 @@ pub(crate) fn bound_name(binding: &ast::Target) -> Option<&Ident> {
     match binding {
         ast::Target::Let { pat: Pat::Ident(pat), .. } => Some(&pat.ident),
         ast::Target::Assign { name } => Some(name),
+        ast::Target::Part { bound, .. } => bound.as_ref(),
         _ => None,
     }
 }

@@ -4,12 +4,14 @@ use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use syn::{BinOp, Expr, Ident, Pat};
 
+use super::calls::type_of_call;
 use super::{Lower, bound_name};
 use crate::private::Private;
 use crate::workflow::ast::{self, Statement, Target, Test, Value};
 use crate::workflow::graph::*;
+use crate::workflow::parse::step_in;
 use crate::workflow::pattern::pattern_names;
-use crate::workflow::rewrite::{Mode, is_place};
+use crate::workflow::rewrite::{Mode, choice, is_place};
 use crate::workflow::spelling::path_ident;
 use crate::workflow::tokens::{matched, plain, referenced};
 
@@ -23,6 +25,9 @@ impl Lower<'_> {
         expected: Option<&TokenStream>,
     ) -> (Slot, TokenStream) {
         let choose = self.choose(branch, region);
+        // An `if` within an arm goes by what the other arms are.
+        let told = branch.arms.iter().find_map(|arm| told(&arm.body));
+        let expected = expected.or(told.as_ref());
         let mut arms = Vec::new();
         for arm in &branch.arms {
             let body = self.region(Some(region), arm.label.clone(), 0);
@@ -43,7 +48,8 @@ impl Lower<'_> {
                 }
                 Test::Else { .. } => {}
             }
-            let ty = if arm.body.tail().is_none() { Some(quote!(())) } else { None };
+            let unit = arm.body.tail().is_none() && !arm.body.fails();
+            let ty = unit.then(|| quote!(()));
             let found = self.block(&arm.body, body, expected).or(ty);
             self.scope.leave(outside);
             arms.push((body, &arm.body, found));
@@ -54,6 +60,32 @@ impl Lower<'_> {
         let span = bound_name(&statement.target).map_or(branch.keyword, Ident::span);
         let slot = self.push_step(statement, name, span, kind, vec![ty.clone()], Failure::FailRun, region);
         (slot, ty)
+    }
+
+    /// A choice between expressions whose type is not known, which then is an
+    /// expression itself: nothing of it is stored.
+    pub(super) fn as_expression(&self, statement: &Statement, branch: &ast::Branch) -> Option<Expr> {
+        let Target::Let { pat, .. } = &statement.target else { return None };
+        let mutable = matches!(pat, Pat::Ident(pat) if pat.mutability.is_some());
+        if mutable || !statement.options.is_empty() {
+            return None;
+        }
+        let tells = |arm: &ast::Arm| {
+            let [ast::Statement { target: Target::Tail, value: Value::Pure(tail), .. }] =
+                &arm.body.statements[..]
+            else {
+                // What it binds may tell the type.
+                return true;
+            };
+            let mut bound = Vec::new();
+            if let Test::Pattern { pat, .. } = &arm.test {
+                pattern_names(pat, &mut bound);
+            }
+            // A name of the pattern is of another type than what it hides.
+            let hides = bound.iter().any(|name| self.lookup(&name.to_string()).is_some());
+            !hides && self.type_of(tail).is_some()
+        };
+        if branch.arms.iter().any(tells) { None } else { choice(branch, self) }
     }
 
     /// The expression that says which arm is taken, as a number.
@@ -70,6 +102,10 @@ impl Lower<'_> {
             let arms = branch.arms.iter().enumerate().map(|(index, arm)| {
                 let Test::Pattern { pat, guard } = &arm.test else { return quote!(_ => #index,) };
                 let guard = guard.as_ref().map(|guard| {
+                    if let Some(span) = step_in(guard) {
+                        self.error(span, "the guard of an arm is tested while the arm is chosen, and holds no step\nhelp: give the step a name before the `match`, or choose with an `if` inside the arm");
+                        return TokenStream::new();
+                    }
                     let guard = take(self.code_with(guard, region, &bound_by(pat, mode)));
                     quote!(if #guard)
                 });
@@ -114,7 +150,12 @@ impl Lower<'_> {
 
     /// What a pattern is held against: a place is looked at where it is, any
     /// other value is taken.
-    fn looked_at(&mut self, expr: &Expr, region: RegionId, bound: &[(Ident, Mode)]) -> (Mode, Code) {
+    pub(super) fn looked_at(
+        &mut self,
+        expr: &Expr,
+        region: RegionId,
+        bound: &[(Ident, Mode)],
+    ) -> (Mode, Code) {
         let place = is_place(expr, self);
         let code = self.code_with(expr, region, bound);
         if place { (Mode::Ref, self.wrap(code, |tokens| referenced(&tokens))) } else { (Mode::Place, code) }
@@ -122,12 +163,12 @@ impl Lower<'_> {
 
     /// Binds the names of an arm's pattern: the expression is evaluated again
     /// where they are used, and fits, because it is pure.
-    fn bind_matched(&mut self, region: RegionId, pat: &Pat, expr: &Expr) {
+    pub(super) fn bind_matched(&mut self, region: RegionId, pat: &Pat, expr: &Expr) -> Option<BindingId> {
         self.check_pattern(pat, false);
         let mut names = Vec::new();
         pattern_names(pat, &mut names);
         if names.is_empty() {
-            return;
+            return None;
         }
         let by_ref = is_place(expr, self);
         let mut code = self.uncounted(expr);
@@ -136,7 +177,7 @@ impl Lower<'_> {
             code.tokens = quote!(&#tokens);
         }
         let form = Form::Pure { pat: pat.to_token_stream(), ty: None, known: None, code, by_ref };
-        self.bind(Binding { names, region, form, mutable: false, uses: 0, crosses: false });
+        Some(self.bind(Binding { names, region, form, mutable: false, uses: 0, crosses: false }))
     }
 
     /// An arm of the last `if` or `match` of a workflow ends like the workflow.
@@ -196,7 +237,8 @@ impl Lower<'_> {
                 self.bind_pattern(body, &arm.pat, Slot::Extra(0), ty);
             }
             let found = self.block(&arm.body, body, expected);
-            let found = found.or_else(|| arm.body.tail().is_none().then(|| quote!(())));
+            let found =
+                found.or_else(|| (arm.body.tail().is_none() && !arm.body.fails()).then(|| quote!(())));
             self.scope.leave(outside);
             arms.push((body, &arm.body, found));
         }
@@ -219,7 +261,7 @@ impl Lower<'_> {
         let known = expected.or_else(|| arms.iter().find_map(|(_, _, ty)| ty.clone()));
         let discarded = matches!(statement.target, Target::Discard);
         let Some(ty) = known else {
-            if arms.iter().all(|(_, block, _)| block.tail().is_none()) {
+            if arms.iter().all(|(_, block, _)| block.tail().is_none() || block.fails()) {
                 return quote!(());
             }
             if discarded {
@@ -232,11 +274,19 @@ impl Lower<'_> {
             if !self.failed && !arms.iter().any(|(_, block, _)| broken(block)) {
                 let span = arms
                     .iter()
+                    .filter(|(_, block, _)| !block.fails())
                     .find_map(|(_, block, _)| block.tail())
                     .map_or(statement.span, |tail| tail.span);
                 let name =
                     bound_name(&statement.target).map_or_else(|| "value".to_owned(), ToString::to_string);
-                self.error(span, format!("the type of this value is not known to `workflow!`, and a run saves it\nhelp: write it: `let {name}: Type = …`"));
+                let help = match &statement.target {
+                    Target::Part { .. } => "help: bind the whole to a name before this statement, and write its type: `let value: Type = …;`".to_owned(),
+                    _ => format!("help: write it: `let {name}: Type = …`"),
+                };
+                self.error(
+                    span,
+                    format!("the type of this value is not known to `workflow!`, and a run saves it\n{help}"),
+                );
             }
             return quote!(());
         };
@@ -248,6 +298,20 @@ impl Lower<'_> {
             }
         }
         ty
+    }
+}
+
+/// The type of a block's value, where the step at its end tells it.
+fn told(block: &ast::Block) -> Option<TokenStream> {
+    match &block.tail()?.value {
+        Value::Call(call) => Some(type_of_call(call, call.question.is_some())),
+        Value::Signal(signal) if signal.within.is_none() || signal.question.is_some() => {
+            Some(signal.ty.to_token_stream())
+        }
+        Value::Branch(branch) => branch.arms.iter().find_map(|arm| told(&arm.body)),
+        Value::Select(select) => select.arms.iter().find_map(|arm| told(&arm.body)),
+        Value::For(value) => told(&value.body).map(|item| quote!(#Private::Vec<#item>)),
+        _ => None,
     }
 }
 

@@ -39,8 +39,13 @@ impl Lower<'_> {
             if let Some(pat) = pat {
                 // Its names exist, so that they are not reported as unknown.
                 self.bind_pattern(region, pat, Slot::Extra(0), quote!(()));
+            } else if let ast::Target::Part { name, .. } = &statement.target {
+                self.bind_slot(region, name, Slot::Extra(0), quote!(()));
             }
             return Out::Nothing;
+        }
+        if let Some(out) = self.failing(statement, value, region) {
+            return out;
         }
         let carried = match &statement.target {
             ast::Target::Assign { name } => self.assigned(name, region),
@@ -57,6 +62,14 @@ impl Lower<'_> {
             return Out::Nothing;
         }
         let expected = annotated.as_ref().or(expected);
+        if expected.is_none()
+            && let Value::Branch(branch) = value
+            && let Some(whole) = self.as_expression(statement, branch)
+        {
+            branch.is_pure.set(true);
+            self.pure(statement, &whole, region);
+            return Out::Nothing;
+        }
         let (slot, ty) = self.step(statement, value, region, expected);
         if let (ast::Target::Assign { .. }, None) = (&statement.target, &carried)
             && let Some(step) = self.graph.regions[region].steps.last_mut()
@@ -69,6 +82,17 @@ impl Lower<'_> {
                 self.check_pattern(pat, true);
                 self.bind_checked(region, pat, slot, ty.clone());
             }
+        } else if let ast::Target::Part { name, form, .. } = &statement.target {
+            let own = *form == ast::PartForm::Owned;
+            let form = Form::Slot { slot, ty: ty.clone(), pat: None, own };
+            self.bind(Binding {
+                names: vec![name.clone()],
+                region,
+                form,
+                mutable: false,
+                uses: 0,
+                crosses: false,
+            });
         } else if let Some(name) = carried {
             let binding = self.bind_slot(region, &name, slot, ty.clone());
             self.graph.bindings[binding].mutable = true;
@@ -156,16 +180,26 @@ impl Lower<'_> {
                 Out::Nothing
             }
             ast::Target::Tail => Out::Pure(expr),
+            // A part is a step.
+            ast::Target::Part { .. } => Out::Nothing,
         }
     }
 
     /// Checks that the name is a loop variable of the body around it.
     pub(super) fn assigned(&mut self, name: &Ident, region: RegionId) -> Option<Ident> {
         let text = name.to_string();
-        match self.loops.iter().rev().find(|(_, names)| names.contains(&text)) {
-            Some((body, _)) if *body == region => Some(name.clone()),
+        match self.loops.iter().rev().find(|(_, names, _)| names.contains(&text)) {
+            Some((body, ..)) if *body == region => Some(name.clone()),
+            Some((.., items)) if self.items > *items => {
+                self.error(name.span(), format!("a `for` runs its items side by side, so `{text}` cannot go from one to the next\nhelp: end the body with the value of one item, `let values = for … {{ … }};`, and put them together after it, as in `values.iter().sum()`"));
+                None
+            }
             Some(_) => {
                 self.error(name.span(), format!("`{text}` can only be assigned at the top of the `while` body\nhelp: make the choice the value: `{text} = if … {{ … }} else {{ {text} }};`"));
+                None
+            }
+            None if self.items > 0 => {
+                self.error(name.span(), format!("a `for` runs its items side by side, so `{text}` cannot go from one to the next\nhelp: end the body with the value of one item, `let values = for … {{ … }};`, and put them together after it, as in `values.iter().sum()`"));
                 None
             }
             None => {
@@ -260,7 +294,13 @@ impl Lower<'_> {
             Value::Select(select) => {
                 self.select(statement, select, named("select".to_owned()), region, expected)
             }
-            Value::While(_) | Value::Ok(_) | Value::Pure(_) | Value::Broken => (Slot::Extra(0), quote!(())),
+            Value::While(_)
+            | Value::Ok(_)
+            | Value::Try { .. }
+            | Value::Else { .. }
+            | Value::Fail(_)
+            | Value::Pure(_)
+            | Value::Broken => (Slot::Extra(0), quote!(())),
         }
     }
 

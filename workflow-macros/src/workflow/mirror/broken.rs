@@ -5,7 +5,7 @@ use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
 
 use super::Mirror;
-use crate::workflow::ast::{Arg, Target, Test, Value};
+use crate::workflow::ast::{Arg, Fail, FailWith, Target, Test, Value};
 use crate::workflow::pattern::pattern_names;
 
 impl Mirror<'_> {
@@ -14,7 +14,7 @@ impl Mirror<'_> {
         let mut names = Vec::new();
         match binding {
             Target::Let { pat, .. } => pattern_names(pat, &mut names),
-            Target::Assign { name } => names.push(name.clone()),
+            Target::Assign { name } | Target::Part { name, .. } => names.push(name.clone()),
             Target::Discard | Target::Tail => {}
         }
         self.broken.extend(names.iter().map(ToString::to_string));
@@ -57,7 +57,13 @@ impl Mirror<'_> {
                 return select.arms.iter().any(|arm| self.rests_on_broken(&arm.trigger.value));
             }
             Value::Ok(inner) => return self.rests_on_broken(inner),
-            Value::Pure(expr) => expr.to_token_stream(),
+            Value::Try { expr, .. } | Value::Pure(expr) => expr.to_token_stream(),
+            Value::Else { expr, fail, .. } => {
+                let mut head = expr.to_token_stream();
+                head.extend(fail_tokens(fail));
+                head
+            }
+            Value::Fail(fail) => fail_tokens(fail),
             Value::Broken => return true,
         };
         self.is_broken(head)
@@ -68,5 +74,12 @@ impl Mirror<'_> {
             Arg::Expr(expr) => self.is_broken(expr.to_token_stream()),
             Arg::Step { call, .. } => call.args.iter().any(|arg| self.arg_is_broken(arg)),
         }
+    }
+}
+
+fn fail_tokens(fail: &Fail) -> TokenStream {
+    match &fail.with {
+        FailWith::Words(words) => words.tokens.clone(),
+        FailWith::Error(error) => error.to_token_stream(),
     }
 }

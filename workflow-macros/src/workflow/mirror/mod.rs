@@ -29,14 +29,16 @@ use syn::spanned::Spanned;
 use syn::{Expr, Ident, Pat};
 
 use crate::private::Private;
-use crate::workflow::ast::{Arg, Block, Branch, Call, ResultType, Statement, Target, Test, Value, Workflow};
+use crate::workflow::ast::{
+    Arg, Block, Branch, Call, Fail, FailWith, PartForm, ResultType, Statement, Target, Test, Value, Workflow,
+};
 use crate::workflow::pattern::pattern_names;
-use crate::workflow::rewrite::{Mode, Names, is_place, rewrite};
+use crate::workflow::rewrite::{Mode, Names, choice, is_place, rewrite};
 use crate::workflow::scope::Scope;
 use crate::workflow::spelling::path_ident;
 use crate::workflow::tokens::{
-    Ends, Owned, call_tokens, duration, iterator, matched, moment, plain_functions, private_at, referenced,
-    signal_key,
+    Ends, Owned, call_tokens, duration, failure, iterator, matched, moment, passed, plain_functions,
+    private_at, referenced, signal_key, tried, words,
 };
 
 mod broken;
@@ -171,13 +173,43 @@ impl Mirror<'_> {
             }
             (_, true) => return None,
             (Value::Pure(expr), false) => return Some(self.pure(&statement.target, expr)),
+            (Value::Branch(branch), false) if branch.is_pure.get() => {
+                let whole = choice(branch, self)?;
+                return Some(self.pure(&statement.target, &whole));
+            }
+            (Value::Else { expr, fail, .. }, false) => {
+                return Some(self.otherwise(statement, expr, fail));
+            }
+            (Value::Try { expr, .. }, false) => {
+                let ty = match &statement.target {
+                    Target::Let { ty, .. } => ty.as_ref().map(ToTokens::to_token_stream),
+                    _ => None,
+                };
+                passed(&tried(&self.owned(expr), ty.as_ref()))
+            }
             (value, false) => self.value(value, ends_workflow)?,
         };
         let moves = std::mem::take(&mut self.moves);
         // To run after a step is to use it.
         let after = statement.options.after.iter().filter(|name| self.mode(name).is_some());
         let after = after.map(|name| quote!(let _ = &#name;)).collect::<TokenStream>();
+        let is_tried = matches!(statement.value, Value::Try { .. });
         let tokens = match &statement.target {
+            Target::Let { pat, .. } if is_tried => {
+                let mutable = matches!(pat, Pat::Ident(pat) if pat.mutability.is_some());
+                self.bind(pat, if mutable { Mode::Ref } else { Mode::Place });
+                let lent = mutable.then(|| quote!(&));
+                quote_spanned!(statement.span=> let #pat = #lent #value;)
+            }
+            Target::Part { name, form, .. } => {
+                let own = is_tried || *form == PartForm::Owned;
+                self.scope.push(name.to_string(), if own { Mode::Place } else { Mode::Ref });
+                self.broken.remove(&name.to_string());
+                match own {
+                    true => quote!(#[allow(unused_mut)] let mut #name = #value;),
+                    false => quote!(let #name = #Private::held(#value);),
+                }
+            }
             Target::Let { pat, ty } => {
                 let value = match ty {
                     Some(ty) => quote!({ let value: #ty = #value; #Private::held(value) }),
@@ -227,7 +259,28 @@ impl Mirror<'_> {
             }
             Target::Discard => self.expr(expr),
             Target::Tail => self.owned(expr),
+            // A part is a step.
+            Target::Part { .. } => TokenStream::new(),
         }
+    }
+
+    /// `let pattern = expression else { fail!(…) };`
+    fn otherwise(&mut self, statement: &Statement, expr: &Expr, fail: &Fail) -> TokenStream {
+        let Target::Let { pat, ty } = &statement.target else { return TokenStream::new() };
+        let fails = self.fail(fail);
+        let (mode, looked_at) = self.looked_at(expr);
+        self.bind(pat, mode);
+        let ty = ty.as_ref().map(|ty| if mode == Mode::Ref { quote!(: &#ty) } else { quote!(: #ty) });
+        quote_spanned!(statement.span=> let #pat #ty = #looked_at else { #fails };)
+    }
+
+    /// The end of a run, which is of any type.
+    fn fail(&mut self, fail: &Fail) -> TokenStream {
+        let failure = match &fail.with {
+            FailWith::Words(mac) => failure(fail.keyword, true, &self.expr(&words(mac))),
+            FailWith::Error(error) => failure(fail.keyword, false, &self.owned(error)),
+        };
+        quote!(return #Private::ended(#failure))
     }
 
     fn expr(&self, expr: &Expr) -> TokenStream {
@@ -288,11 +341,17 @@ impl Mirror<'_> {
                 }
             }
             Value::For(value) => {
-                let items = iterator(&self.owned(&value.items));
+                let (by_place, lent) = (value.by_place.get(), is_place(&value.items, self));
+                let items = match (by_place, lent) {
+                    (true, true) => referenced(&self.expr(&value.items)),
+                    (true, false) => self.expr(&value.items),
+                    (false, _) => self.owned(&value.items),
+                };
+                let items = iterator(&items);
                 let at = value.items.span();
                 let private = private_at(at);
                 let outside = self.scope.len();
-                self.bind(&value.pat, Mode::Ref);
+                self.bind(&value.pat, if by_place && !lent { Mode::Place } else { Mode::Ref });
                 let body = self.block(&value.body, false);
                 self.scope.leave(outside);
                 let body = body?;
@@ -303,11 +362,12 @@ impl Mirror<'_> {
                 // Without hygiene: rustc would point at the macro.
                 let iterator = Ident::new("__workflow_items", at);
                 let next = quote_spanned!(at=> #private::Iterator::next(&mut #iterator));
+                let bound = if by_place { quote!(#item) } else { quote!(#Private::held(#item)) };
                 quote!({
                     let mut #values = #Private::Vec::new();
                     let mut #iterator = #items;
                     while let #Private::Option::Some(#item) = #next {
-                        let #pat = #Private::held(#item);
+                        let #pat = #bound;
                         #values.push({ #body });
                     }
                     #values
@@ -339,7 +399,9 @@ impl Mirror<'_> {
                 matched(span, select.brace, &number, arms)
             }
             Value::Pure(expr) => self.owned(expr),
-            Value::Broken => return None,
+            Value::Fail(fail) => self.fail(fail),
+            // Statements of their own.
+            Value::Try { .. } | Value::Else { .. } | Value::Broken => return None,
         })
     }
 

@@ -11,6 +11,8 @@ use attributes::Attributes;
 
 mod attributes;
 mod head;
+mod hoist;
+mod inside;
 mod recover;
 mod schedule;
 mod statement;
@@ -18,6 +20,7 @@ mod step;
 mod value;
 
 pub(crate) use attributes::without_numbered;
+pub(crate) use inside::step_in;
 
 pub(crate) const ITEM_INSIDE: &str =
     "a workflow holds steps, no items\nhelp: put the item outside the `workflow!`";
@@ -37,7 +40,8 @@ pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> syn::Result<Wor
         }
         Ok(workflow)
     };
-    let workflow = parser.parse2(tokens)?;
+    let mut workflow = parser.parse2(tokens.clone())?;
+    hoist::hoist(&mut workflow.body, &tokens, errors);
     attributes.report_unread(&workflow.body, errors);
     Ok(workflow)
 }

@@ -43,13 +43,17 @@ pub(super) fn statement(stmt: Stmt, last: bool, of_workflow: bool, errors: &mut 
                 });
             };
             let value = match init.diverge {
-                Some((else_token, _)) => {
-                    errors.at(
-                        else_token.span,
-                        "`let … else` cannot leave a workflow\nhelp: use `match`, with steps in its arms",
-                    );
-                    Value::Broken
-                }
+                Some((keyword, otherwise)) => match failing(*otherwise, errors) {
+                    Some(Value::Fail(fail)) => Value::Else { keyword, expr: *init.expr, fail },
+                    Some(broken) => broken,
+                    None => {
+                        errors.at(
+                            keyword.span,
+                            "the `else` of a `let` says why the run fails, and nothing else\nhelp: write `else { fail!(\"…\") }`; where the run goes on, use `match`, with steps in its arms",
+                        );
+                        Value::Broken
+                    }
+                },
                 None => value(*init.expr, false, errors),
             };
             Some(Statement {
@@ -60,6 +64,8 @@ pub(super) fn statement(stmt: Stmt, last: bool, of_workflow: bool, errors: &mut 
                 broken: Cell::new(false),
             })
         }
+        // A `;` too many.
+        Stmt::Expr(Expr::Verbatim(nothing), Some(_)) if nothing.is_empty() => None,
         Stmt::Expr(expr, semicolon) => expression(expr, semicolon.is_some(), last, of_workflow, errors),
         Stmt::Macro(stmt) => {
             let semicolon = stmt.semi_token.is_some();
@@ -73,6 +79,22 @@ pub(super) fn statement(stmt: Stmt, last: bool, of_workflow: bool, errors: &mut 
     }
 }
 
+/// What a block fails with, if it does that and nothing else.
+fn failing(block: Expr, errors: &mut Errors) -> Option<Value> {
+    let Expr::Block(block) = block else { return None };
+    let mut stmts = block.block.stmts.into_iter();
+    let (Some(only), None) = (stmts.next(), stmts.next()) else { return None };
+    let expr = match only {
+        Stmt::Expr(expr, _) => expr,
+        Stmt::Macro(stmt) => Expr::Macro(syn::ExprMacro { attrs: stmt.attrs, mac: stmt.mac }),
+        Stmt::Local(_) | Stmt::Item(_) => return None,
+    };
+    match (&expr, value(expr.clone(), false, errors)) {
+        (_, value @ (Value::Fail(_) | Value::Broken)) => Some(value),
+        _ => None,
+    }
+}
+
 pub(super) fn expression(
     mut expr: Expr,
     semicolon: bool,
@@ -82,6 +104,11 @@ pub(super) fn expression(
 ) -> Option<Statement> {
     let span = first_span(&expr);
     let options = options(take_attrs(&mut expr), errors);
+    if let Expr::Binary(binary) = &expr
+        && let Some(assign) = spelled_out(binary)
+    {
+        expr = Expr::Assign(assign);
+    }
     if let Expr::Assign(assign) = expr {
         return match path_ident(&assign.left) {
             Some(name) => {
@@ -111,6 +138,37 @@ pub(super) fn expression(
     Some(Statement { options, target, value, span, broken: Cell::new(false) })
 }
 
+/// `x += 1` as `x = x + 1`.
+fn spelled_out(binary: &syn::ExprBinary) -> Option<syn::ExprAssign> {
+    use syn::BinOp as Op;
+    macro_rules! plain {
+        ($($assigning:ident $op:ident $token:tt)*) => {
+            match &binary.op {
+                $(Op::$assigning(token) => (Op::$op(syn::Token![$token](token.spans[0])), token.spans[1]),)*
+                _ => return None,
+            }
+        };
+    }
+    let (op, equals) = plain! {
+        AddAssign Add + SubAssign Sub - MulAssign Mul * DivAssign Div / RemAssign Rem %
+        BitXorAssign BitXor ^ BitAndAssign BitAnd & BitOrAssign BitOr |
+    };
+    let right = match &*binary.right {
+        right @ (Expr::Binary(_) | Expr::Cast(_) | Expr::Range(_) | Expr::Closure(_) | Expr::Let(_)) => {
+            let paren_token = syn::token::Paren(first_span(right));
+            Expr::Paren(syn::ExprParen { attrs: Vec::new(), paren_token, expr: Box::new(right.clone()) })
+        }
+        right => right.clone(),
+    };
+    let value = syn::ExprBinary { left: binary.left.clone(), op, right: Box::new(right), attrs: Vec::new() };
+    Some(syn::ExprAssign {
+        attrs: Vec::new(),
+        left: binary.left.clone(),
+        eq_token: syn::Token![=](equals),
+        right: Box::new(Expr::Binary(value)),
+    })
+}
+
 /// A control expression that stands for nothing, and so ends a region without
 /// being its value.
 pub(super) fn is_unit(value: &Value) -> bool {
@@ -128,6 +186,11 @@ pub(super) fn is_unit(value: &Value) -> bool {
 impl Block {
     pub(crate) fn tail(&self) -> Option<&Statement> {
         self.statements.last().filter(|statement| matches!(statement.target, Target::Tail))
+    }
+
+    /// Whether it ends in a `fail!`, and so has no value.
+    pub(crate) fn fails(&self) -> bool {
+        matches!(self.statements.last(), Some(Statement { value: Value::Fail(_), .. }))
     }
 }
 
@@ -178,6 +241,11 @@ pub(super) fn options(attrs: Vec<Attribute>, errors: &mut Errors) -> StatementOp
 }
 
 impl StatementOptions {
+    /// Whether the statement has no attributes.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.read.is_empty()
+    }
+
     /// `#[after(a, b)]`
     fn read_after(&mut self, attr: &Attribute, errors: &mut Errors) -> syn::Result<()> {
         let names =

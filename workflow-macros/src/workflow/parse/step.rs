@@ -183,3 +183,26 @@ pub(super) fn is_signal_path(func: &Expr) -> bool {
 pub(super) fn is_ok(call: &syn::ExprCall) -> bool {
     path_ident(&call.func).is_some_and(|ident| ident == "Ok")
 }
+
+pub(super) fn is_err(call: &syn::ExprCall) -> bool {
+    path_ident(&call.func).is_some_and(|ident| ident == "Err")
+}
+
+/// `fail!("no page of {day}")`, or `fail!(error)`.
+pub(super) fn fail(mac: syn::Macro, errors: &mut Errors) -> Value {
+    let keyword = mac.path.span();
+    let words = matches!(mac.tokens.clone().into_iter().next(), Some(proc_macro2::TokenTree::Literal(_)));
+    if words {
+        return Value::Fail(Fail { keyword, with: FailWith::Words(mac) });
+    }
+    match mac.parse_body::<Expr>() {
+        Ok(error) => Value::Fail(Fail { keyword, with: FailWith::Error(error) }),
+        Err(_) => {
+            errors.at(
+                keyword,
+                "`fail!` takes the words that say why, or an error\nhelp: write `fail!(\"no page of {day}\")`",
+            );
+            Value::Broken
+        }
+    }
+}

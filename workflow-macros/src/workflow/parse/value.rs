@@ -8,8 +8,9 @@ use syn::spanned::Spanned;
 use syn::{Attribute, Expr, Ident, Pat, Token};
 
 use super::first_span;
+use super::inside::{holds_step, holds_step_in_arms};
 use super::statement::{block, expression};
-use super::step::{call_value, is_of_signal, is_ok, signal_with};
+use super::step::{call_value, fail, is_err, is_of_signal, is_ok, signal_with};
 use crate::diagnostics::Errors;
 use crate::workflow::ast::*;
 use crate::workflow::spelling::is_step_call;
@@ -24,7 +25,16 @@ pub(super) fn value(expr: Expr, of_workflow: bool, errors: &mut Errors) -> Value
             Expr::MethodCall(method) if is_of_signal(&method.receiver) => {
                 signal_with(method, Some(outer.question_token), errors)
             }
-            inner => Value::Pure(Expr::Try(syn::ExprTry { expr: Box::new(inner), ..outer })),
+            // It is refused, and that alone is said.
+            inner @ Expr::Await(_) => Value::Pure(Expr::Try(syn::ExprTry { expr: Box::new(inner), ..outer })),
+            Expr::Call(mut call) if is_err(&call) && call.args.len() == 1 => match call.args.pop() {
+                Some(error) => Value::Fail(Fail { keyword: call.func.span(), with: FailWith::Error(error) }),
+                None => Value::Pure(Expr::Call(call)),
+            },
+            Expr::Paren(inner) => {
+                value(Expr::Try(syn::ExprTry { expr: inner.expr, ..outer }), of_workflow, errors)
+            }
+            inner => Value::Try { expr: inner, question: outer.question_token },
         },
         Expr::Call(mut call) if of_workflow && is_ok(&call) && call.args.len() == 1 => {
             match call.args.pop() {
@@ -43,6 +53,7 @@ pub(super) fn value(expr: Expr, of_workflow: bool, errors: &mut Errors) -> Value
                 keyword: expr.for_token,
                 pat: *expr.pat,
                 items: *expr.expr,
+                by_place: Cell::new(false),
                 body: block(expr.body.stmts, expr.body.brace_token.span.join(), false, errors),
             }))
         }
@@ -61,6 +72,10 @@ pub(super) fn value(expr: Expr, of_workflow: bool, errors: &mut Errors) -> Value
         }
         Expr::If(expr) => Value::Branch(Box::new(branch_of_if(expr, of_workflow, errors))),
         Expr::Match(expr) => {
+            let held = expr.arms.iter().any(|arm| {
+                holds_step(&arm.body) || matches!(&arm.pat, Pat::Guard(guarded) if holds_step(&guarded.guard))
+            });
+            let pure = (!held).then(|| Expr::Match(expr.clone()));
             let arms = expr
                 .arms
                 .into_iter()
@@ -80,6 +95,8 @@ pub(super) fn value(expr: Expr, of_workflow: bool, errors: &mut Errors) -> Value
                 scrutinee: Some(*expr.expr),
                 brace: expr.brace_token.span.join(),
                 arms,
+                pure,
+                is_pure: Cell::new(false),
             }))
         }
         Expr::Loop(expr) => {
@@ -89,6 +106,7 @@ pub(super) fn value(expr: Expr, of_workflow: bool, errors: &mut Errors) -> Value
             );
             Value::Broken
         }
+        Expr::Macro(expr) if expr.mac.path.is_ident("fail") => fail(expr.mac, errors),
         Expr::Macro(expr) if expr.mac.path.is_ident("select") => {
             match expr.mac.parse_body_with(|input: ParseStream| parse_select(input, of_workflow, errors)) {
                 Ok(arms) => {
@@ -111,6 +129,8 @@ pub(super) fn value(expr: Expr, of_workflow: bool, errors: &mut Errors) -> Value
 
 pub(super) fn branch_of_if(first: syn::ExprIf, of_workflow: bool, errors: &mut Errors) -> Branch {
     let keyword = first.if_token.span;
+    let pure = (!holds_step_in_arms(&first)).then(|| Expr::If(first.clone()));
+    let is_pure = Cell::new(false);
     let mut arms = Vec::new();
     let mut next = Some(Expr::If(first));
     while let Some(expr) = next {
@@ -126,13 +146,14 @@ pub(super) fn branch_of_if(first: syn::ExprIf, of_workflow: bool, errors: &mut E
             other => {
                 let body = arm_body(other, of_workflow, errors);
                 arms.push(Arm { label: "else".to_owned(), test: Test::Else { written: true }, body });
-                return Branch { keyword, word: "if", scrutinee: None, brace: keyword, arms };
+                return Branch { keyword, word: "if", scrutinee: None, brace: keyword, arms, pure, is_pure };
             }
         };
     }
     let body = Block { statements: Vec::new(), span: keyword };
     arms.push(Arm { label: "else".to_owned(), test: Test::Else { written: false }, body });
-    Branch { keyword, word: "if", scrutinee: None, brace: keyword, arms }
+    // Without an `else` it is worth nothing.
+    Branch { keyword, word: "if", scrutinee: None, brace: keyword, arms, pure: None, is_pure }
 }
 
 pub(super) fn arm_body(expr: Expr, of_workflow: bool, errors: &mut Errors) -> Block {

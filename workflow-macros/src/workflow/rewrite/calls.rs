@@ -11,8 +11,9 @@ use crate::workflow::spelling::{is_constructor, is_lower_case, is_of_type_or_std
 
 const STEP_IN_CLOSURE: &str =
     "a closure cannot hold a step\nhelp: use `for`, which runs a step per item, in parallel";
-pub(super) const STEP_IN_EXPRESSION: &str =
-    "a step cannot stand inside an expression\nhelp: give it a name first: `let value = task(…);`";
+pub(super) const STEP_IN_EXPRESSION: &str = "a step cannot stand here, where it might run never or many times\nhelp: give it a name first: `let value = task(…);`";
+const STEP_IN_MACRO: &str =
+    "`workflow!` cannot see what this macro does with it\nhelp: give it a name first: `let value = task(…);`";
 
 /// The steps that the language has itself.
 const BUILT_IN: [&str; 3] = ["signal", "sleep", "sleep_until"];
@@ -39,7 +40,7 @@ impl Rewriter<'_> {
         self.called.push(path.clone());
         let known = single
             && (BUILT_IN.iter().any(|built_in| last.ident == built_in) || self.names.is_step(&last.ident));
-        let message = if self.closures > 0 { STEP_IN_CLOSURE } else { STEP_IN_EXPRESSION };
+        let message = self.why_not();
         match known {
             true => self.error(span, message),
             false => {
@@ -51,6 +52,15 @@ impl Rewriter<'_> {
                     ),
                 );
             }
+        }
+    }
+
+    /// Why a step cannot stand where the expression is now.
+    pub(super) fn why_not(&self) -> &'static str {
+        match (self.closures, self.macros) {
+            (0, 0) => STEP_IN_EXPRESSION,
+            (0, _) => STEP_IN_MACRO,
+            _ => STEP_IN_CLOSURE,
         }
     }
 
@@ -221,7 +231,7 @@ impl Rewriter<'_> {
     pub(super) fn refuse_select(&mut self, path: &Path) -> bool {
         let keyword = path.get_ident().filter(|name| *name == "select");
         if let Some(keyword) = keyword {
-            self.error(keyword.span(), if self.closures > 0 { STEP_IN_CLOSURE } else { STEP_IN_EXPRESSION });
+            self.error(keyword.span(), self.why_not());
         }
         keyword.is_some()
     }

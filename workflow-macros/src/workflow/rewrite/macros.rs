@@ -8,6 +8,7 @@ use proc_macro2::{Group, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::parse::{ParseStream, Parser};
 use syn::punctuated::Punctuated;
+use syn::spanned::Spanned;
 use syn::visit_mut::VisitMut;
 use syn::{Expr, Ident, Lit, Pat, Token};
 
@@ -30,8 +31,15 @@ impl Rewriter<'_> {
             mac.tokens = tokens;
             return;
         }
+        if name == "fail" {
+            self.error(mac.path.span(), "`fail!` ends a run, and an expression cannot\nhelp: write it as a statement, in an arm, or in `let … else { fail!(…) }`");
+            return;
+        }
         let unknown = self.unknown.len();
+        let foreign = !EXPRESSION_MACROS.contains(&name.as_str());
+        self.macros += usize::from(foreign);
         self.rewrite_arguments(mac);
+        self.macros -= usize::from(foreign);
         if !EXPRESSION_MACROS.contains(&name.as_str()) {
             // What looks like an unknown name may mean something to the macro.
             self.unknown.truncate(unknown);

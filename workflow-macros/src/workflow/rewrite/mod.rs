@@ -7,10 +7,11 @@
 //! nothing of steps and graphs.
 
 mod calls;
+mod choice;
 mod macros;
 
-use calls::STEP_IN_EXPRESSION;
 pub(crate) use calls::handed_over;
+pub(crate) use choice::choice;
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote_spanned};
@@ -71,6 +72,7 @@ pub(crate) fn rewrite(expr: &Expr, names: &dyn Names, bound: &[(Ident, Mode)]) -
         called: Vec::new(),
         errors: Vec::new(),
         closures: 0,
+        macros: 0,
         loops: 0,
     };
     let tokens = rewriter.plain(expr).unwrap_or_else(|| {
@@ -92,6 +94,8 @@ struct Rewriter<'a> {
     called: Vec<syn::Path>,
     errors: Vec<syn::Error>,
     closures: usize,
+    /// Macros around that may do anything with what they are given.
+    macros: usize,
     loops: usize,
 }
 
@@ -280,13 +284,21 @@ impl VisitMut for Rewriter<'_> {
             }
             Expr::Try(expr) if self.closures == 0 => {
                 let message = match &*expr.expr {
-                    Expr::Call(call) if is_step_call(call) => STEP_IN_EXPRESSION,
-                    _ => "`?` belongs to a step, not to an expression\nhelp: make a task of what can fail",
+                    Expr::Call(call) if is_step_call(call) => self.why_not(),
+                    _ => {
+                        "`?` cannot stand here, where it might be evaluated never or many times\nhelp: give its value a name first: `let value = …?;`"
+                    }
                 };
                 self.error(expr.question_token.span(), message);
                 self.visit_refused(&mut expr.expr);
             }
             Expr::Macro(expr) => self.rewrite_macro(&mut expr.mac),
+            Expr::Struct(made) => {
+                made.fields.iter_mut().for_each(|field| self.visit_field_value_mut(field));
+                if let Some(rest) = &mut made.rest {
+                    self.hand_over(rest);
+                }
+            }
             other => visit_mut::visit_expr_mut(self, other),
         }
     }

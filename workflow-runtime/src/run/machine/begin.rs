@@ -79,7 +79,8 @@ impl Transition<'_> {
             | Kind::Map { .. }
             | Kind::Loop { .. }
             | Kind::Branch { .. }
-            | Kind::Compute(_) => {
+            | Kind::Compute(_)
+            | Kind::Check(_) => {
                 self.run_once(key);
                 self.ask(key, 0);
             }
@@ -165,7 +166,7 @@ impl Transition<'_> {
         let kind = &self.step(key).kind;
         let fits = match (&answer, kind) {
             (Err(_), _)
-            | (Ok(Answer::Value), Kind::Task(_) | Kind::Compute(_))
+            | (Ok(Answer::Value), Kind::Task(_) | Kind::Compute(_) | Kind::Check(_))
             | (Ok(Answer::Until(_)), Kind::Sleep(_) | Kind::Signal { key: None, .. })
             | (Ok(Answer::Awaits { .. }), Kind::Signal { key: Some(_), .. })
             | (Ok(Answer::Turn(_)), Kind::Loop { .. }) => true,

@@ -131,7 +131,8 @@ impl Transition<'_> {
             // These open no frames.
             | Kind::Signal { .. }
             | Kind::Sleep(_)
-            | Kind::Compute(_) => self.collected(key),
+            | Kind::Compute(_)
+            | Kind::Check(_) => self.collected(key),
         }
     }
 

@@ -163,7 +163,7 @@ impl Run {
         let scripted = self.answers.get_mut(&self.path(key)).and_then(VecDeque::pop_front);
         scripted.unwrap_or_else(|| {
             Ok(match self.machine.step(key).expect("an open step").kind {
-                Kind::Task(_) | Kind::Compute(_) => Answer::Value,
+                Kind::Task(_) | Kind::Compute(_) | Kind::Check(_) => Answer::Value,
                 Kind::Sleep(_) | Kind::Signal { .. } => Answer::Until(self.now.after(second())),
                 Kind::Map { .. } => Answer::Items(2),
                 Kind::Loop { .. } => Answer::Turn(false),

@@ -363,7 +363,7 @@ impl Driver {
             return Err(panic);
         }
         Ok(match self.machine.step(key).unwrap().kind {
-            Kind::Task(_) | Kind::Compute(_) => Answer::Value,
+            Kind::Task(_) | Kind::Compute(_) | Kind::Check(_) => Answer::Value,
             Kind::Signal { key: Some(_), .. } => {
                 Answer::Awaits { key: self.chance.below(2).to_string().into(), until: None }
             }

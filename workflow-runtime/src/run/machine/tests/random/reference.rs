@@ -100,7 +100,7 @@ impl Reference<'_> {
             },
             // The driver sends the others until they are all taken.
             Kind::Signal { within: Some(_), .. } => Err(Reach::Step),
-            Kind::Signal { .. } | Kind::Sleep(_) | Kind::Compute(_) => Ok(()),
+            Kind::Signal { .. } | Kind::Sleep(_) | Kind::Compute(_) | Kind::Check(_) => Ok(()),
             Kind::Map { region, .. } => {
                 let (mut of_step, mut of_workflow) = (false, false);
                 for item in 0..self.fate.items(path) {
