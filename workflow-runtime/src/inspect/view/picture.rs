@@ -228,7 +228,7 @@ fn opened(
                 .collect(),
             None => Vec::new(),
         },
-        Kind::Signal { .. } | Kind::Sleep(_) | Kind::Compute(_) => Vec::new(),
+        Kind::Signal { .. } | Kind::Sleep(_) | Kind::Compute(_) | Kind::Check(_) => Vec::new(),
     };
     regions.into_iter().filter(|region| !region.nodes.is_empty()).collect()
 }
