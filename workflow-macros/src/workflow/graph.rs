@@ -21,6 +21,8 @@ pub(crate) struct Graph {
     /// expression's prelude has to repeat them.
     pub(crate) bindings: Vec<Binding>,
     pub(crate) signals: Vec<Signal>,
+    /// Pure bindings that each use evaluates, since what they are may borrow.
+    pub(crate) borrowing: BTreeSet<BindingId>,
 }
 
 pub(crate) struct Region {

@@ -30,7 +30,8 @@ impl Onces {
         let mut onces = Self { of: vec![Vec::new(); graph.regions.len()], numbers: HashMap::new() };
         for (id, binding) in graph.bindings.iter().enumerate() {
             let Form::Pure { code, .. } = &binding.form else { continue };
-            if code.computed && (binding.uses > 1 || binding.crosses) {
+            let borrows = graph.borrowing.contains(&id);
+            if code.computed && !borrows && (binding.uses > 1 || binding.crosses) {
                 let of = &mut onces.of[binding.region];
                 onces.numbers.insert(id, of.len());
                 of.push(id);

@@ -105,7 +105,8 @@ impl Lower<'_> {
         }
         let known = ty.clone().filter(|_| names.len() == 1);
         let form = Form::Pure { pat, ty, known, code, by_ref: mutable };
-        self.bind(Binding { names, region, form, mutable, uses: 0, crosses: false });
+        let binding = self.bind(Binding { names, region, form, mutable, uses: 0, crosses: false });
+        self.graph.borrowing.insert(binding);
     }
 
     fn otherwise(
@@ -138,6 +139,7 @@ impl Lower<'_> {
         {
             code.uses.push(passes);
             *annotated = ty.as_ref().map(ToTokens::to_token_stream);
+            self.graph.borrowing.insert(binding);
         }
     }
 

@@ -125,7 +125,8 @@ impl Lower<'_> {
         pattern_names(&value.pat, &mut names);
         let pat = value.pat.to_token_stream();
         let form = Form::Pure { pat, ty: None, known: None, code: item, by_ref: lent };
-        self.bind(Binding { names, region: body, form, mutable: false, uses: 0, crosses: false });
+        let item = self.bind(Binding { names, region: body, form, mutable: false, uses: 0, crosses: false });
+        self.graph.borrowing.insert(item);
         let codec = quote!(#Private::Codec::of::<#number>);
         Items { code, list: quote!(#Private::Vec<#number>), codec }
     }

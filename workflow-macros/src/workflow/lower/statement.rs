@@ -67,7 +67,9 @@ impl Lower<'_> {
             && let Some(whole) = self.as_expression(statement, branch)
         {
             branch.is_pure.set(true);
+            let before = self.graph.bindings.len();
             self.pure(statement, &whole, region);
+            self.graph.borrowing.extend(before..self.graph.bindings.len());
             return Out::Nothing;
         }
         let (slot, ty) = self.step(statement, value, region, expected);
