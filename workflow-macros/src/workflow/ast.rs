@@ -149,6 +149,7 @@ pub(crate) enum PartForm {
 }
 
 /// What stands on the right of a statement.
+#[expect(clippy::large_enum_variant, reason = "there are few of them, and they do not live long")]
 pub(crate) enum Value {
     Call(Call),
     Sleep {
