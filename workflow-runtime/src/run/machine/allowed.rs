@@ -75,7 +75,7 @@ impl Machine {
         match &step.kind {
             Kind::Task(task) if task.task.child.is_none() => {}
             Kind::Signal { .. } | Kind::Sleep(_) => {}
-            Kind::Compute(_) => return Err(Refusal::Expression),
+            Kind::Compute(_) | Kind::Check(_) => return Err(Refusal::Expression),
             Kind::Task(_)
             | Kind::Map { .. }
             | Kind::Loop { .. }

@@ -148,6 +148,7 @@ fn kind(run: &Run, key: Key) -> &'static str {
         Kind::Task(task) if task.task.child.is_none() => "task",
         Kind::Signal { .. } | Kind::Sleep(_) => "signal, sleep",
         Kind::Compute(_) => "value",
+        Kind::Check(_) => "check",
         Kind::Task(_) | Kind::Map { .. } | Kind::Loop { .. } | Kind::Branch { .. } | Kind::Select { .. } => {
             "region"
         }
