@@ -2,9 +2,13 @@
 //! whatever has changed before it, and runs again only where that is said.
 //! Each module is the program of another day.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use support::tasks::{Oops, oops};
+use workflow_runtime::definition::Graph;
+use workflow_runtime::doctor;
+use workflow_runtime::history::WhyNotUndone;
 use workflow_runtime::run::RunState;
 use workflow_runtime::store::Memory;
 use workflow_runtime::testing::block_on;
@@ -12,9 +16,10 @@ use workflow_runtime::{
     By, Context, Engine, Error, Operation, Resources, RunsOn, StepError, Workflow, task, workflow,
 };
 
-/// What has begun in the world: the paths of steps, and their keys.
+/// What has begun in the world: the paths of steps, and their keys; and whether
+/// nothing that is given back arrives.
 #[derive(Default)]
-struct World(Mutex<Vec<(String, String)>>);
+struct World(Mutex<Vec<(String, String)>>, AtomicBool);
 
 impl World {
     fn note(&self, cx: &Context) {
@@ -60,6 +65,9 @@ async fn hold(amount: u64, #[context] cx: &Context, #[resource] world: &Arc<Worl
 #[task]
 async fn give_back(_held: &u64, #[context] cx: &Context, #[resource] world: &Arc<World>) {
     world.note(cx);
+    if world.1.load(Ordering::SeqCst) {
+        std::future::pending::<()>().await;
+    }
 }
 
 #[task]
@@ -351,6 +359,65 @@ mod wherever {
             }
         }
     }
+
+    pub mod going_on_with_another_arm {
+        use super::*;
+        workflow! {
+            pub fn shop(amount: u64) -> Result<u64> {
+                let first = look(amount);
+                let chosen = if amount > 99 { let held = hold(first); held } else { 0 };
+                let parts: Vec<u64> = vec![1, 2];
+                let all = for part in parts {
+                    let inner: Vec<u64> = vec![part];
+                    let deep = for one in inner {
+                        let held = hold(one + 10);
+                        held
+                    };
+                    let count: u64 = deep.len() as u64;
+                    count
+                };
+                let boxed = box_up(first)?;
+                let go = signal::<u64>("go");
+                Ok(go + boxed + chosen + all.len() as u64)
+            }
+        }
+    }
+
+    pub mod failing_without_the_arm {
+        use super::*;
+        workflow! {
+            pub fn shop(amount: u64) -> Result<u64> {
+                let first = look(amount);
+                let boxed = box_up(first)?;
+                #[after(boxed)]
+                let risk = odd(amount + 1)?;
+                let go = signal::<u64>("go");
+                Ok(go + boxed + risk)
+            }
+        }
+    }
+
+    pub mod failing_without_undo {
+        use super::*;
+
+        #[task]
+        async fn hold(amount: u64, #[context] cx: &Context, #[resource] world: &Arc<World>) -> u64 {
+            world.note(cx);
+            amount
+        }
+
+        workflow! {
+            pub fn shop(amount: u64) -> Result<u64> {
+                let risk = odd(amount + 1)?;
+                #[after(risk)]
+                let first = look(amount);
+                let chosen = if amount > 3 { let held = hold(first); held } else { 0 };
+                let boxed = box_up(first)?;
+                let go = signal::<u64>("go");
+                Ok(go + boxed + chosen)
+            }
+        }
+    }
 }
 
 const WHEREVER: [&str; 4] = [
@@ -405,6 +472,166 @@ fn what_is_in_an_arm_that_is_not_chosen_any_more_is_undone() {
         let undone: Vec<_> = world.begun().into_iter().filter(|path| path.ends_with("held")).collect();
         assert_eq!(undone, WHEREVER);
     });
+}
+
+/// What is told of what stands: the paths, and why.
+fn not_undone(store: &Memory, graph: &'static Graph) -> Vec<(String, WhyNotUndone)> {
+    let report = doctor::examine(store, &[graph]).unwrap();
+    assert!(report.is_healthy(), "{report}");
+    report.not_undone.into_iter().map(|stands| (stands.step.path, stands.step.why)).collect()
+}
+
+/// Adopts the run under a program that fails, and gives the steps that are undone.
+fn adopted_to_fail<W: Workflow + RunsOn<App>>(store: &Memory, world: &Arc<World>, id: &str) -> Vec<String> {
+    block_on(async {
+        let engine = engine::<W>(store, world).await;
+        engine.operate(Some(id), Operation::Adopt, by()).await.unwrap();
+        let run = engine.run(id).await.unwrap();
+        run.wait().await;
+        assert_eq!(run.state(), RunState::Failed);
+    });
+    world.begun().into_iter().filter(|path| path.ends_with("held")).collect()
+}
+
+#[test]
+fn what_was_undone_does_not_stand_and_the_store_is_well() {
+    for graph in [wherever::failing::shop::GRAPH, wherever::choosing_another_arm::shop::GRAPH] {
+        let (store, world, id) = held_wherever();
+        let undone = if std::ptr::eq(graph, wherever::failing::shop::GRAPH) {
+            adopted_to_fail::<wherever::failing::shop>(&store, &world, &id)
+        } else {
+            adopted_to_fail::<wherever::choosing_another_arm::shop>(&store, &world, &id)
+        };
+        assert_eq!(undone, WHEREVER);
+        assert_eq!(not_undone(&store, graph), []);
+    }
+}
+
+/// A run that succeeds undoes nothing, so it is told.
+#[test]
+fn a_hold_in_an_arm_that_is_not_chosen_stands_and_is_told_where_the_run_succeeds() {
+    use wherever::going_on_with_another_arm::shop;
+    let (store, world, id) = held_wherever();
+    adopted::<shop>(&store, &world, &id, Operation::Adopt);
+    assert_eq!(world.begun(), [""; 0], "nothing is done, and nothing undone");
+    let stands = ("shop/chosen[then]/held".to_owned(), WhyNotUndone::Unused);
+    assert_eq!(not_undone(&store, shop::GRAPH), [stands]);
+}
+
+#[test]
+fn a_hold_whose_step_is_gone_stands_and_is_told_where_the_run_fails() {
+    use wherever::failing_without_the_arm::shop;
+    let (store, world, id) = held_wherever();
+    let undone = adopted_to_fail::<shop>(&store, &world, &id);
+    assert_eq!(undone, ["shop/boxed/kept[then]/held"]);
+    let gone = ["shop/all[0]/deep[0]/held", "shop/all[1]/deep[0]/held", "shop/chosen[then]/held"];
+    assert_eq!(not_undone(&store, shop::GRAPH), gone.map(|path| (path.to_owned(), WhyNotUndone::Gone)));
+}
+
+#[test]
+fn a_hold_whose_undo_is_gone_stands_and_is_told_where_the_run_fails() {
+    use wherever::failing_without_undo::shop;
+    let (store, world, id) = held_wherever();
+    let undone = adopted_to_fail::<shop>(&store, &world, &id);
+    assert_eq!(undone, ["shop/boxed/kept[then]/held"]);
+    let gone = ["shop/all[0]/deep[0]/held", "shop/all[1]/deep[0]/held", "shop/chosen[then]/held"];
+    assert_eq!(not_undone(&store, shop::GRAPH), gone.map(|path| (path.to_owned(), WhyNotUndone::Gone)));
+}
+
+/// What is being undone when the process dies is undone by the next one.
+#[test]
+fn what_was_never_come_to_is_undone_where_the_process_dies_on_the_way() {
+    use wherever::failing::shop;
+    let (store, world, id) = held_wherever();
+    world.1.store(true, Ordering::SeqCst);
+    block_on(async {
+        let engine = engine::<shop>(&store, &world).await;
+        engine.operate(Some(&id), Operation::Adopt, by()).await.unwrap();
+        while world.keys().len() < 2 {
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        }
+    });
+    let first = world.begun();
+    assert_eq!(first.len(), 2, "the risk, and the first undo: {first:?}");
+    world.1.store(false, Ordering::SeqCst);
+    block_on(async {
+        let engine = engine::<shop>(&store, &world).await;
+        engine.run(&id).await.unwrap().wait().await;
+    });
+    assert_eq!(world.begun(), WHEREVER);
+    assert_eq!(not_undone(&store, shop::GRAPH), []);
+}
+
+/// An attempt of a task that is not repeated, in an arm, lost with its process.
+mod lost {
+    use super::*;
+
+    #[task(at_most_once, undo = give_back)]
+    async fn pay(amount: u64, #[context] cx: &Context, #[resource] world: &Arc<World>) -> u64 {
+        world.note(cx);
+        std::future::pending::<()>().await;
+        amount
+    }
+
+    pub mod before {
+        use super::*;
+        workflow! {
+            pub fn shop(amount: u64) -> Result<u64> {
+                let first = look(amount);
+                let chosen = if amount > 3 { let held = pay(first); held } else { 0 };
+                Ok(chosen)
+            }
+        }
+    }
+
+    pub mod failing {
+        use super::*;
+        workflow! {
+            pub fn shop(amount: u64) -> Result<u64> {
+                let risk = odd(amount + 1)?;
+                #[after(risk)]
+                let first = look(amount);
+                let chosen = if amount > 3 { let held = pay(first); held } else { 0 };
+                Ok(chosen)
+            }
+        }
+    }
+
+    pub mod going_on {
+        use super::*;
+        workflow! {
+            pub fn shop(amount: u64) -> Result<u64> {
+                let first = look(amount);
+                let chosen = if amount > 99 { let held = pay(first); held } else { 0 };
+                let go = signal::<u64>("go");
+                Ok(chosen + go)
+            }
+        }
+    }
+}
+
+#[test]
+fn what_nobody_knows_in_an_arm_that_was_not_come_to_is_told() {
+    let in_doubt = || {
+        let (store, world) = (Memory::new(), Arc::new(World::default()));
+        let id = block_on(async {
+            let engine = engine::<lost::before::shop>(&store, &world).await;
+            let run = engine.start(lost::before::shop(7)).key("a").await.unwrap();
+            while world.keys().len() < 2 {
+                tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+            }
+            run.id().to_owned()
+        });
+        world.begun();
+        (store, world, id)
+    };
+    let unknown = [("shop/chosen[then]/held".to_owned(), WhyNotUndone::Unknown)];
+    let (store, world, id) = in_doubt();
+    assert_eq!(adopted_to_fail::<lost::failing::shop>(&store, &world, &id), [""; 0]);
+    assert_eq!(not_undone(&store, lost::failing::shop::GRAPH), unknown);
+    let (store, world, id) = in_doubt();
+    adopted::<lost::going_on::shop>(&store, &world, &id, Operation::Adopt);
+    assert_eq!(not_undone(&store, lost::going_on::shop::GRAPH), unknown);
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use serde_json::json;
+
 use super::process::Program;
 
 /// A run that waits for its signal, and nobody works on it.
@@ -200,6 +202,9 @@ fn an_undo_that_waits_is_seen_tried_and_given_up() {
     assert!((0..300).any(|_| state(&program) == "failed"), "{}", state(&program));
     let shown = program.fine(&["show", "@last"]);
     assert!(shown.out.contains(" grace: give_up step=trip/held (they paid): done\n"), "{shown:?}");
+    let stands = "not undone: what `trip/held` did stands: its undo failed, or was given up\n";
+    assert!(shown.out.contains(stands), "{shown:?}");
+    assert_eq!(program.story()["not_undone"], json!([{ "path": "trip/held", "why": "failed" }]));
     work.signal("-TERM").end();
     assert_eq!(program.fine(&["doctor"]).out, "nothing is wrong\n");
 }

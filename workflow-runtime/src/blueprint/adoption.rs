@@ -24,12 +24,15 @@ use crate::view::StepKind;
 /// · shop/ship: has no result yet, and runs
 /// - shop/check: is gone; its result is not used any more
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Adoption {
     /// The steps that runs keep results of, by their static paths, in the
     /// order they are written; then those that are gone.
     pub steps: Vec<(String, Fate)>,
+    /// The finished steps, by their static paths, that nothing undoes any more
+    /// where the run fails: they or their undo are gone.
+    pub not_undone: Vec<String>,
     /// Why it cannot be adopted so.
     pub refusals: Vec<Obstacle>,
     /// The steps that do under another name what has been done already.
@@ -88,7 +91,7 @@ impl Adoption {
         let (old, new) = (Outline::of(old), Outline::of(new));
         let sides = OldAndNew { places: [places(&old), places(&new)], old: &old, new: &new };
         let judge = Judge { sides: &sides, progress: &progress, again: &again, twice };
-        let mut adoption = Self { steps: Vec::new(), refusals: Vec::new(), successors: Vec::new() };
+        let mut adoption = Self::default();
         adoption.refusals.extend(params(&old, &new));
         for step in new.steps.iter().filter(|step| judge.is_told(step)) {
             adoption.steps.push((step.path.clone(), judge.fate(step)));
@@ -99,6 +102,10 @@ impl Adoption {
         for step in old.steps.iter().filter(gone).filter(|step| progress(&step.path).kept) {
             adoption.steps.push((step.path.clone(), Fate::Gone));
         }
+        let is_undone = |path: &str| sides.places[1].get(path).is_some_and(|place| new.is_undone(*place));
+        let was_undone = old.steps.iter().enumerate().filter(|(place, _)| old.is_undone(*place));
+        let not_undone = was_undone.filter(|(_, step)| progress(&step.path).kept && !is_undone(&step.path));
+        adoption.not_undone = not_undone.map(|(_, step)| step.path.clone()).collect();
         judge.renamed(&mut adoption);
         adoption.refusals.extend(judge.numbered());
         adoption
@@ -345,6 +352,9 @@ impl fmt::Display for Adoption {
             let (sign, words) = fate.words();
             format!("{sign} {path}: {words}")
         });
-        f.write_str(&lines.collect::<Vec<_>>().join("\n"))
+        let not_undone = self.not_undone.iter().map(|path| {
+            format!("! {path}: nothing undoes it any more, also where the run fails: its undo is gone")
+        });
+        f.write_str(&lines.chain(not_undone).collect::<Vec<_>>().join("\n"))
     }
 }

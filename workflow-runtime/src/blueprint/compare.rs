@@ -50,6 +50,8 @@ pub struct StepComparison {
     pub(super) dependants: Vec<String>,
     /// For a step that is gone: one that is new and calls the same.
     pub(super) successor: Option<String>,
+    /// Whether it was undone where the run fails, and is not any more.
+    pub(super) undo_is_gone: bool,
 }
 
 /// What has become of a step.
@@ -142,8 +144,8 @@ struct Sides<'a> {
 impl Sides<'_> {
     /// A step that there is.
     fn there(&self, place: usize, step: &OutlineStep) -> StepComparison {
-        let (difference, dependants, kept) = match self.old.places.get(&*step.path) {
-            None => (Difference::Added, Vec::new(), false),
+        let (difference, dependants, kept, was_undone) = match self.old.places.get(&*step.path) {
+            None => (Difference::Added, Vec::new(), false, false),
             Some(&before) => {
                 let old = &self.old.outline.steps[before];
                 let difference = if self.old.meaning(before).map(|meaning| meaning.asked)
@@ -154,12 +156,21 @@ impl Sides<'_> {
                 } else {
                     Difference::Changed(self.reasons(before, old, place, step))
                 };
-                (difference, self.old.dependants(before), old.keeps())
+                let was_undone = self.old.outline.is_undone(before);
+                (difference, self.old.dependants(before), old.keeps(), was_undone)
             }
         };
         let keeps = kept || step.keeps();
         let child = step.kind == StepKind::Workflow;
-        StepComparison { path: step.path.clone(), difference, keeps, child, dependants, successor: None }
+        StepComparison {
+            path: step.path.clone(),
+            difference,
+            keeps,
+            child,
+            dependants,
+            successor: None,
+            undo_is_gone: was_undone && !self.new.outline.is_undone(place),
+        }
     }
 
     fn gone(&self, place: usize, step: &OutlineStep) -> StepComparison {
@@ -176,6 +187,7 @@ impl Sides<'_> {
             child,
             dependants: self.old.dependants(place),
             successor: successor.map(|other| other.path.clone()),
+            undo_is_gone: self.old.outline.is_undone(place),
         }
     }
 

@@ -79,9 +79,21 @@ impl OutlineStep {
     pub fn keeps(&self) -> bool {
         matches!(self.kind, StepKind::Task | StepKind::Signal | StepKind::Sleep)
     }
+
+    fn has_undo(&self) -> bool {
+        self.remarks.iter().any(|(name, task)| name == "undo" && task != "none")
+    }
 }
 
 impl Outline {
+    /// Whether the step at a place is undone where the run fails: it has an undo,
+    /// and is no part of the cleaning up. A lock file does not say it.
+    pub fn is_undone(&self, place: usize) -> bool {
+        let Some(step) = self.steps.get(place).filter(|step| step.has_undo()) else { return false };
+        let outwards = |step: &&OutlineStep| step.around.and_then(|around| self.steps.get(around));
+        !std::iter::successors(Some(step), outwards).any(|step| step.always)
+    }
+
     pub fn of(blueprint: &Blueprint) -> Self {
         let mut writer = OutlineWriter { blueprint, steps: Vec::new() };
         let workflow = blueprint.workflows.first();

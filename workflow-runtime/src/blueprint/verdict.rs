@@ -71,6 +71,9 @@ impl Verdict {
                 }
                 Difference::Changed(words) => Some(format!("now {}", words.join(", "))),
                 Difference::Removed if kept => gone(comparison, step, &progress),
+                Difference::Unchanged | Difference::Policy(_) if kept && step.undo_is_gone => {
+                    Some("has no `undo` any more, so nothing would undo what it did".to_owned())
+                }
                 _ => None,
             };
             verdict.obstacles.extend(reason.map(|reason| Obstacle {
@@ -115,8 +118,10 @@ fn gone(
         });
     }
     // Nothing needs it, but what it did would be done again.
-    let successor = step.successor.as_ref()?;
-    Some(format!("is gone, while `{successor}` is new and does the same; is that its new name?"))
+    if let Some(successor) = &step.successor {
+        return Some(format!("is gone, while `{successor}` is new and does the same; is that its new name?"));
+    }
+    step.undo_is_gone.then(|| "is gone, so nothing would undo what it did".to_owned())
 }
 
 /// What an adoption does, in words.

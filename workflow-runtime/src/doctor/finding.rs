@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
+use crate::history::NotUndone;
 use crate::store::StoredRun;
 
 /// What was examined, and what is wrong with it. Printed, it is for people; as
@@ -18,6 +19,9 @@ pub struct Report {
     /// The steps that wait for an operator, because they may be what ends the
     /// process. That is no illness of the store.
     pub suspected: Vec<Suspected>,
+    /// What runs have done and not undone when they ended, but for what an
+    /// operator has given up. That is no illness of the store.
+    pub not_undone: Vec<Stands>,
     /// The runs of which only the rows could be looked at.
     pub not_followed: Vec<NotFollowed>,
     /// What is wrong. Empty in a store that is as it should be.
@@ -37,6 +41,18 @@ pub struct Suspected {
     pub step: String,
     /// How often it was lost in a row.
     pub losses: u16,
+}
+
+/// Something that a run has done, and neither used nor undone when it ended.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Stands {
+    /// The run's id.
+    pub run: String,
+    /// The workflow's name.
+    pub workflow: String,
+    /// Which step did it, and why it stands.
+    #[serde(flatten)]
+    pub step: NotUndone,
 }
 
 /// A run whose journal could not be followed, because neither the store nor
@@ -193,6 +209,12 @@ impl fmt::Display for Suspected {
     }
 }
 
+impl fmt::Display for Stands {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "run {} of `{}`: {}", self.run, self.workflow, self.step)
+    }
+}
+
 impl fmt::Display for NotFollowed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { run, workflow, blueprint } = self;
@@ -207,6 +229,7 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.suspected.iter().try_for_each(|step| writeln!(f, "{step}"))?;
         self.findings.iter().try_for_each(|finding| writeln!(f, "{finding}"))?;
+        self.not_undone.iter().try_for_each(|step| writeln!(f, "{step}"))?;
         self.not_followed.iter().try_for_each(|run| writeln!(f, "{run}"))?;
         let count =
             |count: usize, one: &str, many: &str| format!("{count} {}", if count == 1 { one } else { many });

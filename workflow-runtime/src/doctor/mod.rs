@@ -19,7 +19,7 @@ mod values;
 
 use std::collections::HashMap;
 
-pub use finding::{Finding, NotFollowed, Problem, Report, Suspected};
+pub use finding::{Finding, NotFollowed, Problem, Report, Stands, Suspected};
 pub use source::Source;
 
 use crate::run::Timestamp;

@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
-use super::finding::{NotFollowed, Problem, Report, Suspected};
+use super::finding::{NotFollowed, Problem, Report, Stands, Suspected};
 use super::graphs::{Graphs, Known};
 use super::life::{ReplayedLife, Wrong};
 use super::source::Source;
 use super::{row, sleep, values};
-use crate::history::History;
+use crate::history::{History, Operated, OperatorAct};
 use crate::journal::{StoredEvent, first_graph_of};
 use crate::run::{Machine, StepState, Timestamp};
 use crate::store::{StoreError, StoredEntry, StoredRun};
@@ -129,7 +129,10 @@ impl<S: Source + ?Sized> FollowedRun<'_, S> {
         }
         // What people are shown of the run.
         match History::read(first, journal, &|hash| later.get(&hash).copied()) {
-            Ok(history) => self.note_suspected(&history),
+            Ok(history) => {
+                self.note_suspected(&history);
+                self.note_not_undone(&history);
+            }
             Err(unreadable) => {
                 let what = format!("it {}", unreadable.reason);
                 self.report.find(self.stored, None, Some(unreadable.entry), Problem::Order, what);
@@ -149,6 +152,20 @@ impl<S: Source + ?Sized> FollowedRun<'_, S> {
             workflow: workflow.clone(),
             step: step.path.clone(),
             losses: step.losses,
+        }));
+    }
+
+    fn note_not_undone(&mut self, history: &History) {
+        let is_given_up = |path: &str| {
+            let gave_up = |act: &OperatorAct| act.what == Operated::GaveUp;
+            history.acts.iter().any(|act| gave_up(act) && act.step.as_deref() == Some(path))
+        };
+        let (run, workflow) = (&self.stored.id, &self.stored.workflow);
+        let not_undone = history.not_undone.iter().filter(|step| !is_given_up(&step.path));
+        self.report.not_undone.extend(not_undone.map(|step| Stands {
+            run: run.clone(),
+            workflow: workflow.clone(),
+            step: step.clone(),
         }));
     }
 

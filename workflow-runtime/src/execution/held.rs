@@ -39,6 +39,13 @@ impl Execution {
         found.into_iter().map(|(.., step)| step).collect()
     }
 
+    /// The paths of finished steps with an undo that this life has not come to
+    /// when it ends: what they did stands.
+    pub(crate) fn not_come_to(&self) -> impl Iterator<Item = &str> {
+        let left = self.leftovers.iter().flat_map(|left| &left.steps);
+        left.filter(|(_, left)| is_value(left) && left.undoable && !left.met).map(|(path, _)| &**path)
+    }
+
     /// Puts in place what is left of a step that is undone next.
     pub(crate) fn restore_for_undo(&mut self, key: Key) {
         let (Some(leftovers), Some(frame)) = (&mut self.leftovers, self.frames.get_mut(key.frame)) else {

@@ -45,6 +45,8 @@ pub(crate) struct Leftover {
     /// what it does next is not what it did then, and has another idempotency
     /// key.
     pub(crate) undone: u32,
+    /// Whether it had an undo when it was done.
+    pub(crate) undoable: bool,
     /// Whether this life has come to the step, and asked for it.
     pub(crate) met: bool,
 }
@@ -64,7 +66,7 @@ impl Leftovers {
         held: bool,
     ) {
         let undone = self.steps.get(&path).map_or(0, |left| left.undone);
-        self.steps.insert(path, Leftover { recalled, from, value, held, undone, met: false });
+        self.steps.insert(path, Leftover { recalled, from, value, held, undone, undoable: false, met: false });
     }
 
     /// What a step around the path has come to is no more.

@@ -37,7 +37,7 @@ impl Tree {
             tree.regions.entry(parent).or_default().push((scope, records));
         }
         for siblings in tree.regions.values_mut() {
-            siblings.sort_by_key(|(scope, _)| scope.index);
+            siblings.sort_by_key(|(scope, _)| (scope.index, std::ptr::from_ref(scope.region)));
         }
         tree
     }
@@ -49,10 +49,20 @@ impl Tree {
     }
 
     fn write(&self, parent: Opener, steps: &mut Vec<StepSnapshot>) {
+        let mut before: Option<&Arc<Scope>> = None;
         for (scope, records) in self.regions.get(&parent).into_iter().flatten() {
+            // One that had closed, and was opened once more for an undo.
+            let again = before.is_some_and(|before| {
+                before.index == scope.index && std::ptr::eq(before.region, scope.region)
+            });
+            before = Some(scope);
             for (number, record) in (0..).zip(records) {
                 let Some(step) = scope.step(number) else { continue };
                 let key = (Arc::as_ptr(scope), number);
+                if again && record.state == StepState::Skipped {
+                    self.write(Some(key), steps);
+                    continue;
+                }
                 let OpenStep { items, due, awaits } = self.open.get(&key).cloned().unwrap_or_default();
                 let step_now = StepSnapshot::of(scope.path(number), step, record);
                 steps.push(StepSnapshot { items, next_attempt_at: due, awaits, ..step_now });

@@ -35,6 +35,8 @@ pub(crate) struct Leftover {
     pub(crate) held: bool,
     /// How often the step was undone, or did what does not count any more.
     pub(crate) undone: u32,
+    /// Whether it had an undo when it was done, and would be undone by it.
+    pub(crate) undoable: bool,
     /// The step's path without the numbers of items and turns.
     pub(crate) static_path: String,
 }
@@ -47,17 +49,18 @@ impl Left {
         static_path: String,
         recalled: StoredRecalled,
         from: Option<u64>,
-        undone_now: bool,
+        (undone_now, undoable): (bool, bool),
     ) {
         let before = self.steps.get(&path);
         // What was recalled is the same as before.
-        let held =
-            before.is_some_and(|before| before.held && before.recalled == recalled && before.from == from);
+        let same = before.filter(|before| before.recalled == recalled && before.from == from);
+        let held = same.is_some_and(|before| before.held);
+        let undoable = undoable || same.is_some_and(|before| before.undoable);
         let undone = before.map_or(0, |before| before.undone).saturating_add(u32::from(undone_now));
         if recalled == StoredRecalled::Nothing && undone == 0 {
             self.steps.remove(&path);
         } else {
-            self.steps.insert(path, Leftover { recalled, from, held, undone, static_path });
+            self.steps.insert(path, Leftover { recalled, from, held, undone, undoable, static_path });
         }
     }
 
@@ -145,6 +148,12 @@ fn is_done_once(graph: &'static Graph, path: &str) -> bool {
         Kind::Task(task) => task.task.is_done_once(),
         _ => false,
     })
+}
+
+/// Whether the step of a path has an undo.
+pub(super) fn has_undo(graph: &'static Graph, path: &str) -> bool {
+    find_step(graph, path)
+        .is_some_and(|step| matches!(step.kind, Kind::Task(task) if task.task.undo.is_some()))
 }
 
 /// A failed attempt before one that has not ended: it counts, and the next one

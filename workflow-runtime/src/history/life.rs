@@ -29,6 +29,9 @@ pub(super) struct LifeReader {
     pub ended_at: Option<Timestamp>,
     graph: &'static Graph,
     folds: bool,
+    /// The paths of steps that went well and could be undone, in regions that
+    /// are only counted any more.
+    folded: Vec<String>,
 }
 
 /// An entry of the journal, beside its event.
@@ -55,6 +58,7 @@ impl LifeReader {
             ended_at: None,
             graph,
             folds,
+            folded: Vec::new(),
         }
     }
 
@@ -94,6 +98,7 @@ impl LifeReader {
     /// A region has closed: if it is a good item of a `for`, it is only counted.
     fn fold(&mut self, frame: FrameId) {
         if let Some(place) = self.frames.get(&frame) {
+            self.folded.extend(self.places.get(*place).into_iter().flat_map(OpenedRegion::undoable));
             self.places.fold(*place).iter().for_each(|gone| _ = self.frames.remove(gone));
         }
     }
@@ -202,7 +207,8 @@ impl LifeReader {
             return;
         };
         let around = parent.and_then(|key| Some((*self.frames.get(&key.frame)?, key.step)));
-        let place = self.places.open(graph, region, around, (frame, index), at);
+        let is_for_undo = parent.is_some() && self.machine.has_ended(frame);
+        let place = self.places.open(graph, region, around, (frame, index), (at, is_for_undo));
         self.frames.insert(frame, place);
     }
 
@@ -288,9 +294,7 @@ impl LifeReader {
     /// Puts down what the life leaves. What it has not come to stays as it was
     /// left before. Attempts that are open may not have begun.
     pub fn leave(&self, left: &mut Left, not_begun: bool) {
-        if self.folds {
-            return;
-        }
+        self.folded.iter().for_each(|path| _ = left.steps.remove(path));
         // Earlier results that were made from values which are no more.
         let anew = self.machine.anew().into_iter().filter_map(|key| self.path(key));
         anew.for_each(|path| left.drop_below(&path, false));
@@ -301,11 +305,14 @@ impl LifeReader {
             .collect();
         for (at, place) in self.places.iter().enumerate() {
             for ((number, step), record) in (0..).zip(place.region.steps).zip(&place.steps) {
-                if may_be_left(step) {
+                if if self.folds { may_stand(step) } else { may_be_left(step) } {
                     let awaited = awaited.get(&(at, number)).copied();
                     self.leave_step(place, number, (step, awaited), record, left, not_begun);
                 }
             }
+        }
+        if self.folds {
+            return;
         }
         let kept = self.signals.iter().flat_map(|(signal, kept)| kept.iter().map(move |seq| (signal, *seq)));
         let kept = kept.map(|(signal, seq)| KeptSignal {
@@ -332,7 +339,7 @@ impl LifeReader {
         {
             // One that ended well is gone through again, step by step.
             if record.begun {
-                left.put(path, place.static_path(number), failed_child(step, record), None, false);
+                left.put(path, place.static_path(number), failed_child(step, record), None, (false, false));
             }
             return;
         }
@@ -368,7 +375,8 @@ impl LifeReader {
             return;
         }
         let from = from.filter(|_| recalled == StoredRecalled::Value);
-        left.put(path, place.static_path(number), recalled, from, undone);
+        let undoable = self.places.is_undoable(place, number);
+        left.put(path, place.static_path(number), recalled, from, (undone, undoable));
     }
 }
 
@@ -376,6 +384,11 @@ impl LifeReader {
 /// more than a pure expression, itself, or has a failure that is a value.
 fn may_be_left(step: &Step) -> bool {
     matches!(step.kind, Kind::Task(_) | Kind::Signal { .. } | Kind::Sleep(_))
+}
+
+/// The same where it is only asked what was never undone.
+fn may_stand(step: &Step) -> bool {
+    matches!(step.kind, Kind::Task(task) if task.task.undo.is_some() || task.task.at_most_once)
 }
 
 fn failed_child(step: &Step, record: &Record) -> StoredRecalled {

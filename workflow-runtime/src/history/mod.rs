@@ -8,6 +8,7 @@
 
 mod left;
 mod life;
+mod not_undone;
 mod place;
 mod reader;
 mod story;
@@ -18,6 +19,7 @@ mod tests;
 pub(crate) use left::{KeptSignal, Left};
 #[cfg(any(test, feature = "app"))]
 pub(crate) use reader::Reading;
+pub use not_undone::{NotUndone, WhyNotUndone};
 pub use story::{AttemptKind, AttemptStory, Life, Operated, OperatorAct, Outcome, StepStory};
 
 pub use crate::journal::Why;
@@ -43,6 +45,9 @@ pub struct History {
     /// the regions it opened. After them those of earlier lives that the
     /// latest has not come to.
     pub steps: Vec<StepStory>,
+    /// What it has done, was not undone, and nothing uses any more. Empty while it
+    /// goes on.
+    pub not_undone: Vec<NotUndone>,
     /// What operators did, in order.
     pub acts: Vec<OperatorAct>,
     /// The lives of the run: more than one where it was taken up again.

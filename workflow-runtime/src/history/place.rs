@@ -78,10 +78,6 @@ impl Record {
     }
 
     pub fn change(&mut self, at: Timestamp, state: StepState, attempt: u32, failure: Option<Failure>) {
-        // Its region was opened once more, for an undo.
-        if state == StepState::Skipped && self.state.is_ended() {
-            return;
-        }
         // What was unknown goes on after all; an undo comes after the end.
         if self.state == StepState::OutcomeUnknown {
             self.ended_at = None;
@@ -140,7 +136,7 @@ impl Places {
         region: &'static Region,
         parent: Option<(usize, u16)>,
         (frame, index): (FrameId, u32),
-        at: Timestamp,
+        (at, is_for_undo): (Timestamp, bool),
     ) -> usize {
         // One that is opened once more, for an undo.
         if let Some((around, step)) = parent
@@ -160,7 +156,11 @@ impl Places {
             None => (graph.name.to_owned(), graph.name.to_owned()),
             Some((around, step)) => around.inner(step, region, index),
         };
-        let steps = region.steps.iter().map(|_| Record::new(at)).collect();
+        let mut record = Record::new(at);
+        if is_for_undo {
+            record.state = StepState::Skipped;
+        }
+        let steps = region.steps.iter().map(|_| record.clone()).collect();
         let children = BTreeSet::new();
         let opened =
             OpenedRegion { graph, region, parent, index, path, static_path, steps, children, number, frame };
@@ -239,6 +239,21 @@ impl Places {
         self.all.get_mut(place)?.steps.get_mut(usize::from(step))
     }
 
+    /// Whether a step is undone where its run fails: it has an undo, and is no
+    /// part of the cleaning up.
+    pub fn is_undoable(&self, place: &OpenedRegion, step: u16) -> bool {
+        let has_undo = |step: &Step| matches!(step.kind, Kind::Task(task) if task.task.undo.is_some());
+        if !place.step(step).is_some_and(has_undo) {
+            return false;
+        }
+        let outwards = |(place, _): (&OpenedRegion, u16)| {
+            let (at, step) = place.parent?;
+            Some((self.all.get(at)?, step))
+        };
+        let mut around = std::iter::successors(Some((place, step)), |inner| outwards(*inner));
+        !around.any(|(place, step)| place.step(step).is_some_and(|step| step.always))
+    }
+
     /// Whether a step, or something around it, was stopped in a race that
     /// another step of it has won, or would have.
     pub fn has_lost(&self, place: &OpenedRegion, step: u16) -> bool {
@@ -289,6 +304,13 @@ impl Places {
 impl OpenedRegion {
     pub fn step(&self, number: u16) -> Option<&'static Step> {
         self.region.steps.get(usize::from(number))
+    }
+
+    /// The paths of its steps that have an undo.
+    pub fn undoable(&self) -> impl Iterator<Item = String> {
+        let has_undo = |step: &Step| matches!(step.kind, Kind::Task(task) if task.task.undo.is_some());
+        let steps = (0..).zip(self.region.steps).filter(move |(_, step)| has_undo(step));
+        steps.map(|(number, _)| self.path(number))
     }
 
     fn record(&self, number: u16) -> Option<&Record> {

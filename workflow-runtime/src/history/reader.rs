@@ -4,8 +4,9 @@ use std::collections::{HashMap, HashSet};
 
 use serde::Deserialize;
 
-use super::left::Left;
+use super::left::{Left, has_undo};
 use super::life::{Heard, LifeReader};
+use super::not_undone;
 use super::story::{AttemptStory, Life, Operated, OperatorAct, Outcome, StepStory};
 use super::{History, Unreadable, Why};
 use crate::journal::{Holds, StoredEvent, StoredRecalled, signer};
@@ -222,7 +223,7 @@ impl JournalReader<'_> {
     fn keep(&mut self, set: bool) {
         for (path, recalled, from, held) in std::mem::take(&mut self.kept) {
             let static_path = static_path(self.graph, &path);
-            self.left.put(path.clone(), static_path, recalled, from, false);
+            self.left.put(path.clone(), static_path, recalled, from, (false, has_undo(self.graph, &path)));
             if set {
                 self.left.reopen(&path);
             }
@@ -284,11 +285,14 @@ impl JournalReader<'_> {
             self.graph = life.graph();
         }
         self.keep(false);
+        let steps = self.earlier.before(steps);
+        let not_undone = not_undone::of(self.graph, &self.left, &steps, (state, number));
         History {
             state,
             ended_at,
             error,
-            steps: self.earlier.before(steps),
+            steps,
+            not_undone,
             acts: self.acts,
             lives: self.lives,
             paused: self.paused,

@@ -106,5 +106,9 @@ pub(crate) fn lines(outlook: &Outlook) -> Vec<String> {
 pub(crate) fn json(adoption: &Adoption) -> Json {
     let steps = adoption.steps.iter().map(|(path, fate)| json!({ "path": path, "fate": fate }));
     let refusals = adoption.refusals.iter().map(|refusal| &refusal.reason);
-    json!({ "steps": steps.collect::<Vec<_>>(), "refusals": refusals.collect::<Vec<_>>() })
+    json!({
+        "steps": steps.collect::<Vec<_>>(),
+        "not_undone": adoption.not_undone,
+        "refusals": refusals.collect::<Vec<_>>(),
+    })
 }

@@ -147,6 +147,7 @@ fn tell(report: &Report, damage: Option<&[String]>, notice: Option<&Notice>, out
     report.suspected.iter().for_each(|step| found(&step.to_string()));
     damage.unwrap_or_default().iter().for_each(|damage| found(damage));
     report.findings.iter().for_each(|finding| found(&finding.to_string()));
+    report.not_undone.iter().for_each(|step| output.line(step.to_string()));
     for run in &report.not_followed {
         output.line(run.to_string());
     }

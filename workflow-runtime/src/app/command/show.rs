@@ -79,7 +79,10 @@ pub(super) async fn show(
         }
     }
     match &history {
-        Ok(history) => lives(history, output),
+        Ok(history) => {
+            not_undone(history, output);
+            lives(history, output);
+        }
         Err(reason) => output.say(format!("its steps cannot be told: {reason}")),
     }
     if !requests.is_empty() {
@@ -137,6 +140,16 @@ fn told(attempt: &AttemptStory) -> String {
 fn name(named: &impl serde::Serialize) -> String {
     let name = serde_json::to_value(named).unwrap_or_default();
     name.as_str().unwrap_or_default().replace('_', " ")
+}
+
+/// What the run has done, and neither uses nor has undone.
+fn not_undone(history: &History, output: &mut Output<'_>) {
+    if !history.not_undone.is_empty() {
+        output.line("");
+    }
+    for step in &history.not_undone {
+        output.line(Line::new().styled(Style::Bad, "not undone").text(": ").text(step));
+    }
 }
 
 /// When and why the run was taken up again.

@@ -259,7 +259,16 @@ impl RunHost {
             Action::AwaitGrace => {
                 self.deliver_at(inner, When::Passed(Instant::now() + self.core.grace), Event::GraceOver);
             }
-            Action::Finish { state, cause } => inner.ending = Some(self.run_end(inner, state, cause)),
+            Action::Finish { state, cause } => {
+                for step in inner.run.not_come_to() {
+                    tracing::warn!(
+                        parent: &self.span,
+                        step,
+                        "what a step did stands: the run has ended without coming to it, and `show` tells why"
+                    );
+                }
+                inner.ending = Some(self.run_end(inner, state, cause));
+            }
             inside => drop(inner.run.settle(self, inside, &mut after.garbage)),
         }
     }

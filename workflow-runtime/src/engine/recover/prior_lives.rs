@@ -88,6 +88,7 @@ impl History {
                     value: left.from.and_then(|seq| payload_at(entries, seq)),
                     held: left.held,
                     undone: left.undone,
+                    undoable: left.undoable,
                     met: false,
                 },
             );

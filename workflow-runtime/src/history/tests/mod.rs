@@ -325,6 +325,47 @@ fn good_items_of_a_for_are_only_counted_where_that_is_wanted() {
     assert_eq!(journal.read(graph).steps.len(), 1 + 4_001);
 }
 
+/// Also where good items are only counted.
+#[test]
+fn what_stands_is_told_and_what_is_used_is_not() {
+    let undo = || json!({ "undo": { "name": "u", "version": 1 } });
+    let each = json!({ "for": { "items": [], "region": 1 } });
+    let items = || (step("all", &[], &each), vec![task_with("a", &[], undo())]);
+    let (all, item) = items();
+    let first = blueprint(&[("", vec![all, task_with("paid", &[], undo())]), ("", item)]);
+    let (all, item) = items();
+    let second = blueprint(&[("", vec![all]), ("", item)]);
+    let ok = |journal: Journal, frame: u32, step: u16| {
+        journal.with(json!({ "event": "attempt_succeeded", "step": [frame, 0, step], "epoch": 1 }))
+    };
+    let listed = |journal: Journal| {
+        journal.add(json!({ "event": "items_listed", "step": [0, 0, 0], "items": 2 }))
+    };
+    let yielded = |journal: Journal, frame: u32| journal.add(json!({ "event": "yielded", "frame": [frame, 0] }));
+    let journal = listed(Journal::begun());
+    let journal = ok(ok(ok(journal, 1, 0), 2, 0), 0, 1);
+    let journal = journal.taken_up("adopted", &second, &[]);
+    let journal = listed(journal.add(json!({ "event": "begun" })));
+    let recalled = |frame: u32, from: u64| {
+        json!({ "event": "recalled", "step": [frame, 0, 0], "recalled": "value", "from": from })
+    };
+    let journal = journal.add(recalled(1, 2)).add(recalled(2, 3));
+    let going_on = yielded(yielded(journal, 1), 2);
+    let ended = yielded(going_on.clone(), 0);
+    for folds in [false, true] {
+        let read = |journal: &Journal| {
+            let find = |hash| (second.hash() == hash).then(|| second.graph());
+            let mut reading = Reading::new(first.graph(), &find, folds);
+            journal.0.iter().for_each(|entry| reading.entry(entry).unwrap());
+            reading.end()
+        };
+        let stands = NotUndone { path: "w/paid".to_owned(), why: WhyNotUndone::Gone };
+        let history = read(&ended);
+        assert_eq!((history.state, history.not_undone), (RunState::Succeeded, vec![stands]), "{folds}");
+        assert_eq!(read(&going_on).not_undone, [], "it may yet come to it");
+    }
+}
+
 #[test]
 fn what_is_kept_by_somebody_s_word_is_left() {
     let each = json!({ "for": { "items": [], "region": 1 } });

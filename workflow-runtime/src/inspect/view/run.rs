@@ -8,7 +8,7 @@ use super::{Asked, StepView, SuspectView, Time, value};
 use crate::engine::Outlook;
 use crate::exact::Exact;
 use crate::failure::StepError;
-use crate::history::{History, Life, Why};
+use crate::history::{History, Life, NotUndone, Why};
 use crate::operation::By;
 use crate::run::{RunState, StepState};
 use crate::store::{StoreError, StoredRequest, StoredRun};
@@ -87,6 +87,8 @@ pub(crate) struct RunView {
     /// nothing where the story cannot be told.
     pub(crate) suspected: Option<Vec<SuspectView>>,
     pub(crate) steps: Option<Vec<StepView>>,
+    /// What it has done, and neither uses nor has undone.
+    pub(crate) not_undone: Option<Vec<NotUndone>>,
     /// More than one where it was taken up again.
     pub(crate) lives: Option<Vec<LifeView>>,
     /// What operators asked, the oldest first.
@@ -143,6 +145,7 @@ impl RunView {
             result: result.map_or_else(Exact::null, |result| value(&result.bytes)),
             suspected: history.map(suspected),
             steps: history.map(|history| history.steps.iter().map(StepView::of).collect()),
+            not_undone: history.map(|history| history.not_undone.clone()),
             lives: history.map(|history| history.lives.iter().map(LifeView::of).collect()),
             requests: requests.iter().map(Asked::of).collect(),
             lost: lost.iter().map(ToString::to_string).collect(),

@@ -22,6 +22,7 @@ impl Transition<'_> {
             index: 0,
             exempt: false,
             race: false,
+            ended: false,
             scope: None,
         });
     }
@@ -212,7 +213,8 @@ impl Transition<'_> {
         let exempt = frame.exempt || self.step(key).always;
         let (graph, scope) = (frame.graph, Some(frame.scope));
         self.node_mut(key).live += 1;
-        self.open(Opening { graph, number: region, parent: Some(key), index, exempt, race, scope });
+        let (parent, ended) = (Some(key), false);
+        self.open(Opening { graph, number: region, parent, index, exempt, race, ended, scope });
     }
 
     /// Opens the body of a child workflow.
@@ -221,7 +223,8 @@ impl Transition<'_> {
         let Some(graph) = task.task.child else { return };
         self.node_mut(key).live += 1;
         let parent = Some(key);
-        self.open(Opening { graph, number: 0, parent, index: 0, exempt: false, race: false, scope: None });
+        let (exempt, race, ended) = (false, false, false);
+        self.open(Opening { graph, number: 0, parent, index: 0, exempt, race, ended, scope: None });
     }
 
     fn open(&mut self, opening: Opening) {

@@ -195,6 +195,8 @@ pub(super) struct Opening {
     pub index: u32,
     pub exempt: bool,
     pub race: bool,
+    /// It is opened for an undo alone: nothing runs in it.
+    pub ended: bool,
     /// The workflow frame around, or `None` when the frame is one itself.
     pub scope: Option<u32>,
 }
@@ -298,6 +300,9 @@ impl Frames {
         };
         // A step's number is a `u16`, so no step needs more than that many.
         nodes.extend(region.steps.iter().map(|step| Node::new(step.needs.len() as u16)));
+        if opening.ended {
+            nodes.iter_mut().for_each(|node| node.state = StepState::Skipped);
+        }
         let always = region.steps.iter().filter(|step| step.always).count() as u32;
         let fresh = opening
             .parent
@@ -325,8 +330,8 @@ impl Frames {
             parent: opening.parent,
             index: opening.index,
             scope: opening.scope.unwrap_or(index),
-            phase: Phase::Steps,
-            halted: false,
+            phase: if opening.ended { Phase::Ended } else { Phase::Steps },
+            halted: opening.ended,
             dead: false,
             ghost: false,
             exempt: opening.exempt,

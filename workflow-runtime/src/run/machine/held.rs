@@ -5,7 +5,7 @@
 //! Their regions are opened as such that have ended: nothing starts in them,
 //! and they stay only as long as an undo needs their values.
 
-use super::frame::{Asked, Opening, Phase};
+use super::frame::{Asked, Opening};
 use super::transition::{Pending, Transition};
 use crate::run::effect::Action;
 use crate::run::event::Refused;
@@ -113,16 +113,10 @@ impl Transition<'_> {
             _ => (around.graph, Some(around.scope), false),
         };
         let Within { region, index, .. } = within;
-        let opening =
-            Opening { graph, number: region, parent: Some(parent), index, exempt: false, race, scope };
+        let (parent, exempt, ended) = (Some(parent), false, true);
+        let opening = Opening { graph, number: region, parent, index, exempt, race, ended, scope };
         let opened = self.machine.frames.open(opening);
-        let frame = self.machine.frames.at_mut(opened);
-        (frame.phase, frame.halted) = (Phase::Ended, true);
-        let (id, steps) = (self.machine.frames.id(opened), self.machine.frames.at(opened).region.steps);
-        self.act(Action::Open { frame: id, parent: Some(parent), region, index });
-        for (number, _) in (0..).zip(steps) {
-            self.set(Key { frame: id, step: number }, StepState::Skipped);
-        }
+        self.act(Action::Open { frame: self.machine.frames.id(opened), parent, region, index });
         opened
     }
 }
