@@ -5,6 +5,7 @@ mod adopting;
 mod app;
 mod blocking;
 mod blueprint;
+mod budget;
 mod cache;
 mod changed;
 mod clocks;

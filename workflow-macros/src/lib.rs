@@ -109,7 +109,8 @@ mod workflow;
 /// In `retry`: `attempts` (in all, the first included), `backoff`, `jitter`
 /// (by how much of itself a wait may differ, 0 to 1), `when` (a predicate on
 /// the error, where the error does not implement `Retryable`), and `budget`
-/// (no further attempt after so long). The kinds of `backoff`:
+/// (no further attempt after so long, whatever it has waited for; but an attempt
+/// that was lost to a crash is made once more). The kinds of `backoff`:
 ///
 /// - `fixed("1s")`
 /// - `linear("1s", step = "2s", max = "30s")`

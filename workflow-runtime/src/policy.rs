@@ -44,7 +44,10 @@ pub struct Retry {
     pub backoff: Backoff,
     /// By how much of itself a wait may be longer or shorter, 0 to 1.
     pub jitter: f64,
-    /// No further attempt once this long has passed since the first began.
+    /// No further attempt after a failure once this long has passed since the
+    /// first began, whatever the next one has waited for: its backoff, room
+    /// under a limit, a pause, or the next process. A lost attempt uses none
+    /// of it: it is made once more also when the budget is over.
     pub budget: Option<Duration>,
 }
 

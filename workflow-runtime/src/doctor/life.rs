@@ -179,7 +179,8 @@ impl ReplayedLife {
 
     /// When the first of the waits of an unfinished run is over.
     pub(super) fn first_timer(&self) -> Option<Timestamp> {
-        let waiting = self.machine.steps().filter(|view| !view.state.is_ended());
+        // What is unknown may be about to be found out.
+        let waiting = self.machine.steps().filter(|view| !view.state.is_ended() || view.unresolved);
         waiting.filter_map(|view| self.under_way.timer(view.key)).min()
     }
 

@@ -65,6 +65,10 @@ impl UnderWay {
             Event::AttemptEnded { key, epoch, .. } => self.end(*key, *epoch),
             Event::TimerFired { key, .. } | Event::TimerFiredLate { key, .. } => _ = self.timers.remove(key),
             Event::Granted { key, .. } => _ = self.rooms.remove(key),
+            Event::BudgetOver { key, .. } => {
+                self.timers.remove(key);
+                self.rooms.remove(key);
+            }
             Event::Answered { key, .. } | Event::Recalled { key, .. } => _ = self.questions.remove(key),
             Event::Yielded { frame, .. } => _ = self.yields.remove(frame),
             Event::HeldRecalled { frame, .. } => _ = self.held.remove(frame),

@@ -154,7 +154,7 @@ impl PortableRun {
                 (Event::Signalled { signal, step: None }, Some(value))
             }
             Input::Paused => (Event::Paused, None),
-            Input::Resumed => (Event::Resumed, None),
+            Input::Resumed => (Event::Resumed { over_budget: Vec::new() }, None),
             Input::CancelRequested => (Event::CancelRequested, None),
             Input::GraceOver => (Event::GraceOver, None),
         };

@@ -243,7 +243,7 @@ impl JournalReader<'_> {
                 return;
             }
             Event::Paused => (Operated::Paused, None),
-            Event::Resumed => (Operated::Resumed, None),
+            Event::Resumed { .. } => (Operated::Resumed, None),
             Event::CancelRequested => (Operated::Cancelled, None),
             Event::Set { key } => (Operated::Set, Some(key)),
             Event::RetryRequested { key } => (Operated::Retried, Some(key)),

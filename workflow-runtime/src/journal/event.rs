@@ -126,6 +126,12 @@ pub(crate) enum StoredEvent {
         step: StoredKey,
         epoch: u32,
     },
+    /// Instead of `TimerFired` or `Granted`, where it was too late for a retry.
+    /// Earlier versions had `TimerFiredLate`, and looked at the budget there.
+    BudgetOver {
+        step: StoredKey,
+        epoch: u32,
+    },
     Signalled {
         name: String,
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -186,6 +192,8 @@ pub(crate) enum StoredEvent {
     },
     Resumed {
         by: Option<By>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        over_budget: Vec<StoredKey>,
     },
     /// Not an event of the run: what is left of a step from another run, or by
     /// an operator's word. Followed by `TakenUp`.
@@ -411,6 +419,7 @@ impl StoredEvent {
             Event::TimerFiredLate { key, epoch } => {
                 Self::TimerFiredLate { step: stored(*key), epoch: *epoch }
             }
+            Event::BudgetOver { key, epoch } => Self::BudgetOver { step: stored(*key), epoch: *epoch },
             Event::Signalled { signal, step } => Self::Signalled {
                 name: signal.name.to_owned(),
                 key: signal.key.as_deref().map(String::from),
@@ -434,7 +443,9 @@ impl StoredEvent {
             Event::RetryRequested { key } => Self::RetryRequested { step: stored(*key), by: None },
             Event::UndoGivenUp { key } => Self::UndoGivenUp { step: stored(*key), by: None },
             Event::Paused => Self::Paused { by: None },
-            Event::Resumed => Self::Resumed { by: None },
+            Event::Resumed { over_budget } => {
+                Self::Resumed { by: None, over_budget: over_budget.iter().map(|key| stored(*key)).collect() }
+            }
             Event::GraceOver => Self::GraceOver,
         }
     }
@@ -484,7 +495,7 @@ impl StoredEvent {
         | Self::RetryRequested { by, .. }
         | Self::UndoGivenUp { by, .. }
         | Self::Paused { by }
-        | Self::Resumed { by } = self
+        | Self::Resumed { by, .. } = self
         {
             *by = who;
         }
@@ -534,6 +545,7 @@ impl StoredEvent {
             }
             Self::AttemptCancelled { step, epoch } => ended(step, epoch, AttemptEnd::Cancelled),
             Self::TimerFired { step, epoch } => Some(Event::TimerFired { key: key(step), epoch }),
+            Self::BudgetOver { step, epoch } => Some(Event::BudgetOver { key: key(step), epoch }),
             Self::TimerFiredLate { step, epoch } => Some(Event::TimerFiredLate { key: key(step), epoch }),
             Self::Signalled { name, key: of, step, .. } => {
                 let name = find_signal(graph, &name)?.name;
@@ -565,7 +577,9 @@ impl StoredEvent {
             Self::RetryRequested { step, .. } => Some(Event::RetryRequested { key: key(step) }),
             Self::UndoGivenUp { step, .. } => Some(Event::UndoGivenUp { key: key(step) }),
             Self::Paused { .. } => Some(Event::Paused),
-            Self::Resumed { .. } => Some(Event::Resumed),
+            Self::Resumed { over_budget, .. } => {
+                Some(Event::Resumed { over_budget: over_budget.into_iter().map(key).collect() })
+            }
             Self::GraceOver => Some(Event::GraceOver),
             Self::ShutDown
             | Self::NotBegun

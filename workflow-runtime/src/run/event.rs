@@ -62,6 +62,14 @@ pub enum Event {
         /// The wait's epoch.
         epoch: u32,
     },
+    /// What the next attempt of a step has waited for is there, and the budget
+    /// of its retries [is over](super::Machine::is_over_budget).
+    BudgetOver {
+        /// The step that waits.
+        key: Key,
+        /// The epoch of what it waited for.
+        epoch: u32,
+    },
     /// A signal came from outside. The driver keeps its value.
     Signalled {
         /// Which signal.
@@ -118,7 +126,11 @@ pub enum Event {
     /// the `#[always]` steps of what has failed or is cancelled.
     Paused,
     /// An operator let the run go on: what was held begins, in order.
-    Resumed,
+    Resumed {
+        /// The steps that the pause has held, and the budget of whose retries
+        /// [is over](super::Machine::held_over_budget).
+        over_budget: Vec<Key>,
+    },
     /// The run was asked to stop. Asked once more, only what is suspected is
     /// given up.
     CancelRequested,

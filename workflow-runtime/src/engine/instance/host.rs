@@ -208,23 +208,18 @@ impl RunHost {
         self.core.registry.upgrade()
     }
 
-    /// Takes an event from outside the run's own attempts.
-    pub(crate) fn deliver(self: &Arc<Self>, event: Event) {
-        self.with(|inner, after| {
-            self.handle(inner, after, event, None);
-            self.call_workers(inner, after);
-        });
-    }
-
     /// Reports `event` at a time.
     pub(crate) fn deliver_at(self: &Arc<Self>, inner: &mut Inner, when: When, event: Event) {
         let host = self.clone();
         let due = move |id| {
             host.with(|inner, after| {
                 inner.timers.remove(&id);
-                let late = when.wall().is_some_and(|at| host.core.clock.now().since(at) > LATE);
+                let now = host.core.clock.now();
+                let late = when.wall().is_some_and(|at| now.since(at) > LATE);
                 let event = match event {
-                    Event::TimerFired { key, epoch } if late => Event::TimerFiredLate { key, epoch },
+                    Event::TimerFired { key, epoch } if late && inner.run.machine.is_over_budget(key, now) => {
+                        Event::BudgetOver { key, epoch }
+                    }
                     event => event,
                 };
                 host.handle(inner, after, event, None);
@@ -232,6 +227,18 @@ impl RunHost {
             });
         };
         inner.timers.insert(self.core.timers.add(when, Box::new(due)));
+    }
+
+    /// What an attempt has asked for is there.
+    pub(crate) fn grant(self: &Arc<Self>, key: Key, epoch: u32) {
+        self.with(|inner, after| {
+            let event = match inner.run.machine.is_over_budget(key, self.core.clock.now()) {
+                true => Event::BudgetOver { key, epoch },
+                false => Event::Granted { key, epoch },
+            };
+            self.handle(inner, after, event, None);
+            self.call_workers(inner, after);
+        });
     }
 
     pub(crate) async fn cancel(self: &Arc<Self>, asker: impl Into<Asker>) -> Result<(), Error> {

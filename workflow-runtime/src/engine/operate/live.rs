@@ -67,7 +67,10 @@ fn event(host: &RunHost, inner: &Inner, operation: &ExactOperation) -> Result<(E
         ExactOperation::Cancel => Ok((Event::CancelRequested, None)),
         ExactOperation::Pause if machine.is_paused() => Err(refused(&host.id, "is paused already")),
         ExactOperation::Pause => Ok((Event::Paused, None)),
-        ExactOperation::Resume if machine.is_paused() => Ok((Event::Resumed, None)),
+        ExactOperation::Resume if machine.is_paused() => {
+            let over_budget = machine.held_over_budget(host.core.clock.now());
+            Ok((Event::Resumed { over_budget }, None))
+        }
         ExactOperation::Resume => Err(refused(&host.id, "is not paused")),
         ExactOperation::Signal { name, value } | ExactOperation::SignalTo { name, value, .. } => {
             let Some(known) = find_signal(host.graph, name) else {

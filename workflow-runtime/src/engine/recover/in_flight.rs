@@ -79,6 +79,10 @@ impl Open {
             Event::TimerFired { key, epoch } | Event::TimerFiredLate { key, epoch } => {
                 self.close(About::Timer, *key, *epoch)
             }
+            Event::BudgetOver { key, epoch } => {
+                self.close(About::Timer, *key, *epoch);
+                self.close(About::Room, *key, *epoch);
+            }
             Event::Granted { key, epoch } => self.close(About::Room, *key, *epoch),
             Event::MoreWanted { key } => self.close(About::Items, *key, 0),
             Event::GraceOver => self.grace = false,

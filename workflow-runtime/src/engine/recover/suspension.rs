@@ -11,8 +11,9 @@ use crate::engine::recover::recovery;
 use crate::engine::registry::Registry;
 use crate::engine::shared::Core;
 use crate::engine::time::{TimerId, When};
-use crate::run::{Action, RunState, StepState, Timestamp, Wait};
+use crate::run::{Action, RunState, StepState, StepView, Timestamp, Wait};
 use crate::store::{Sleep, Store, StoreError, Unfinished};
+use crate::task::definition::Kind;
 
 /// A wait that is shorter than this is not worth falling asleep for.
 const NAP: Duration = Duration::from_secs(1);
@@ -160,8 +161,14 @@ impl RunHost {
     /// Whether the store is to take the run for asleep from the commit on that
     /// is about to be made.
     pub(crate) fn fall_asleep(&self, inner: &mut Inner, actions: &[Action]) -> Sleep {
-        let asks = |action: &Action| matches!(action, Action::Acquire { .. });
-        if self.may_sleep(inner) && !actions.iter().any(asks) {
+        let machine = &inner.run.machine;
+        // Its timer is not set yet.
+        let keeps_awake = |action: &Action| match action {
+            Action::Acquire { .. } => true,
+            Action::Timer { key, .. } => machine.state(*key) == Some(StepState::OutcomeUnknown),
+            _ => false,
+        };
+        if self.may_sleep(inner) && !actions.iter().any(keeps_awake) {
             let until = inner.next_cause();
             let now = self.core.clock.now();
             if until.is_none_or(|until| until.since(now) > NAP) {
@@ -188,6 +195,7 @@ impl RunHost {
             // An undo between two attempts waits for a time that no step's
             // state tells, also where the rest of the run only waits.
             && inner.run.machine.steps().all(|view| view.state != StepState::Undoing)
+            && !inner.reconciles_later()
             // Its row would wake it too late.
             && !inner.timers.iter().any(|timer| timer.is_ahead_of_its_time(&self.core.clock))
     }
@@ -253,6 +261,26 @@ impl Inner {
     /// Whether a step of the run waits for its next attempt.
     fn backs_off(&self) -> bool {
         self.run.machine.steps().any(|view| matches!(view.state, StepState::Waiting(Wait::Backoff { .. })))
+    }
+
+    /// Whether a reconciliation may be between two attempts, which waits for a
+    /// time that no step's state tells either: there are more timers than steps
+    /// that tell one. A timer that nobody waits for any more counts too, until
+    /// it fires.
+    fn reconciles_later(&self) -> bool {
+        let reconciled = |view: &StepView<'_>| {
+            view.unresolved && matches!(view.step.kind, Kind::Task(task) if task.task.reconcile.is_some())
+        };
+        let told = |view: &StepView<'_>| {
+            use Wait::{Backoff, Signal, Timer};
+            matches!(
+                view.state,
+                StepState::Waiting(Timer { .. } | Backoff { .. } | Signal { until: Some(_) })
+            )
+        };
+        let machine = &self.run.machine;
+        machine.steps().any(|view| reconciled(&view))
+            && self.timers.len() > machine.steps().filter(told).count()
     }
 
     /// The first time at which the run goes on by itself.

@@ -7,7 +7,7 @@ use crate::engine::instance::RunHost;
 use crate::engine::shared::Core;
 use crate::engine::time::limiter::Limiter;
 use crate::engine::time::timers::When;
-use crate::run::{Event, Key, Timestamp};
+use crate::run::{Key, Timestamp};
 use crate::task::definition::TaskDef;
 
 /// A step that asks for room.
@@ -83,7 +83,7 @@ pub(crate) fn tell(granted: Vec<Request>) {
     for Request { host, key, epoch } in granted {
         let waits = host.with(|inner, after| host.ask_turn(inner, after, key, epoch));
         if !waits {
-            host.deliver(Event::Granted { key, epoch });
+            host.grant(key, epoch);
         }
     }
 }
@@ -92,7 +92,7 @@ pub(crate) fn tell(granted: Vec<Request>) {
 pub(crate) fn tell_turns(turns: Vec<Request>) {
     for Request { host, key, epoch } in turns {
         if host.with(|inner, _| host.take_turn(inner, key, epoch)) {
-            host.deliver(Event::Granted { key, epoch });
+            host.grant(key, epoch);
         }
     }
 }

@@ -161,7 +161,7 @@ impl Transition<'_> {
     }
 }
 
-fn is_loss(failure: &Failure) -> bool {
+pub(super) fn is_loss(failure: &Failure) -> bool {
     matches!(failure.cause, Cause::Lost | Cause::Interrupted)
 }
 

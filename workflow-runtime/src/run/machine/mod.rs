@@ -1,7 +1,7 @@
 //! The machine itself: what a run is at a moment, and the door for events.
 //!
 //! The rules live in the modules below, one noun each: [`begin`] starts
-//! steps, [`attempt`] hears how they went, [`region`] opens and ends frames,
+//! steps, [`attempt`] hears how they went, [`budget`] ends their retries, [`region`] opens and ends frames,
 //! [`halt`] stops what has failed or was cancelled, [`undo`] takes back what
 //! was finished, [`signal`] brings waiting steps and signals together,
 //! [`recall`] keeps what earlier lives of the run have left ([`held`], for the
@@ -15,6 +15,7 @@ mod allowed;
 mod anew;
 mod attempt;
 mod begin;
+mod budget;
 mod frame;
 mod halt;
 mod held;
@@ -188,6 +189,7 @@ impl Machine {
             Event::Answered { key, answer } => transition.answered(key, answer)?,
             Event::Yielded { frame, result } => transition.yielded(frame, result)?,
             Event::Granted { key, epoch } => transition.granted(key, epoch)?,
+            Event::BudgetOver { key, epoch } => transition.budget_over(key, epoch)?,
             Event::AttemptEnded { key, epoch, end, roll } => {
                 transition.attempt_ended(key, epoch, end, roll)?;
             }
@@ -201,7 +203,7 @@ impl Machine {
             Event::RetryRequested { key } => transition.retry_requested(key)?,
             Event::UndoGivenUp { key } => transition.give_up_undo(key)?,
             Event::Paused => transition.pause()?,
-            Event::Resumed => transition.resume()?,
+            Event::Resumed { over_budget } => transition.resume(&over_budget)?,
             Event::CancelRequested => transition.cancel_requested(),
             Event::GraceOver => transition.grace_over()?,
         }

@@ -71,7 +71,7 @@ impl Transition<'_> {
 
     /// An operator ends the undo of a step. An attempt of it that is under way
     /// is given up.
-    fn end_undo(&mut self, key: Key, state: StepState) {
+    pub(super) fn end_undo(&mut self, key: Key, state: StepState) {
         if self.node(key).activity == Activity::Attempt {
             let epoch = self.node(key).epoch;
             self.set_activity(key, Activity::Idle);

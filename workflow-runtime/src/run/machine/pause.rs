@@ -47,9 +47,13 @@ impl Transition<'_> {
     }
 
     /// An operator let the run go on.
-    pub fn resume(&mut self) -> Result<(), Refused> {
+    pub fn resume(&mut self, over_budget: &[Key]) -> Result<(), Refused> {
         if !std::mem::take(&mut self.machine.paused) {
             return Err(Refused::Unexpected);
+        }
+        for key in over_budget {
+            self.machine.held.retain(|held| held != key);
+            self.end_retries(*key);
         }
         self.release_held();
         Ok(())

@@ -212,7 +212,7 @@ impl Transition<'_> {
 impl Machine {
     /// The workflow frame that undoes the step: its own, or one further out
     /// when its own has ended well.
-    fn undoing_scope(&self, key: Key) -> Option<u32> {
+    pub(super) fn undoing_scope(&self, key: Key) -> Option<u32> {
         let mut frame = self.frames.get(key.frame)?;
         loop {
             let scope = frame.scope;

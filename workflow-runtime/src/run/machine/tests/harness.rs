@@ -371,7 +371,7 @@ impl Run {
     }
 
     pub fn resume(&mut self) {
-        self.event(Event::Resumed).expect("the run is paused");
+        self.event(Event::Resumed { over_budget: Vec::new() }).expect("the run is paused");
     }
 
     pub fn signal_keyed(&mut self, name: &'static str, key: &str) {

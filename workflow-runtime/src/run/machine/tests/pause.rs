@@ -25,11 +25,11 @@ fn what_runs_ends_and_nothing_more_begins() {
 #[test]
 fn a_pause_is_asked_for_once() {
     let mut run = Run::begin(flat(vec![task("a")]));
-    assert_eq!(run.event(Event::Resumed), Err(Refused::Unexpected));
+    assert_eq!(run.event(Event::Resumed { over_budget: Vec::new() }), Err(Refused::Unexpected));
     run.pause();
     assert_eq!(run.event(Event::Paused), Err(Refused::Unexpected));
     run.resume();
-    assert_eq!(run.event(Event::Resumed), Err(Refused::Unexpected));
+    assert_eq!(run.event(Event::Resumed { over_budget: Vec::new() }), Err(Refused::Unexpected));
     assert_eq!(run.run_state(), RunState::Running);
 }
 

@@ -127,7 +127,7 @@ impl Driver {
         let suspected = self.machine.steps().find(|view| view.state == StepState::Suspected);
         let suspected = suspected.map(|view| view.key);
         match signal {
-            _ if self.machine.is_paused() => self.apply(Event::Resumed),
+            _ if self.machine.is_paused() => self.apply(Event::Resumed { over_budget: Vec::new() }),
             _ if suspected.is_some() => {
                 suspected.into_iter().for_each(|key| self.apply(Event::RetryRequested { key }));
             }
@@ -178,9 +178,10 @@ impl Driver {
             Event::AttemptEnded { key, epoch, .. } => Some(self.attempts.get(key) == Some(epoch)),
             // A step may have been stopped since it asked.
             Event::Answered { .. } | Event::Yielded { .. } => None,
-            Event::TimerFired { .. } | Event::TimerFiredLate { .. } | Event::Granted { .. } => None,
+            Event::TimerFired { .. } | Event::TimerFiredLate { .. } => None,
+            Event::Granted { .. } | Event::BudgetOver { .. } => None,
             Event::Begun | Event::Signalled { .. } | Event::CancelRequested => Some(true),
-            Event::GraceOver | Event::Paused | Event::Resumed => Some(true),
+            Event::GraceOver | Event::Paused | Event::Resumed { .. } => Some(true),
             Event::Set { .. } | Event::RetryRequested { .. } | Event::UndoGivenUp { .. } => Some(true),
             Event::Recalled { .. } | Event::HeldRecalled { .. } | Event::MoreWanted { .. } => None,
         }
@@ -206,8 +207,8 @@ impl Driver {
                 key.step += 100;
                 Event::Recalled { key, recalled }
             }
-            Event::Paused => Event::Resumed,
-            Event::Resumed => Event::Paused,
+            Event::Paused => Event::Resumed { over_budget: Vec::new() },
+            Event::Resumed { .. } => Event::Paused,
             _ => return,
         };
         let refused = self.machine.apply(self.now, nonsense, &mut self.effects);

@@ -39,7 +39,7 @@ impl Driver {
     pub fn meddle(&mut self) {
         if self.meddlers.pauses && self.chance.once_in(12) {
             let paused = self.machine.is_paused();
-            self.apply(if paused { Event::Resumed } else { Event::Paused });
+            self.apply(if paused { Event::Resumed { over_budget: Vec::new() } } else { Event::Paused });
         }
         if self.meddlers.settles && !self.finished && self.chance.once_in(30) {
             self.settle_one();
