@@ -66,7 +66,8 @@ impl Leftovers {
         held: bool,
     ) {
         let undone = self.steps.get(&path).map_or(0, |left| left.undone);
-        self.steps.insert(path, Leftover { recalled, from, value, held, undone, undoable: false, met: false });
+        self.steps
+            .insert(path, Leftover { recalled, from, value, held, undone, undoable: false, met: false });
     }
 
     /// What a step around the path has come to is no more.

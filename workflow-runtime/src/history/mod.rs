@@ -17,9 +17,9 @@ mod story;
 mod tests;
 
 pub(crate) use left::{KeptSignal, Left};
+pub use not_undone::{NotUndone, WhyNotUndone};
 #[cfg(any(test, feature = "app"))]
 pub(crate) use reader::Reading;
-pub use not_undone::{NotUndone, WhyNotUndone};
 pub use story::{AttemptKind, AttemptStory, Life, Operated, OperatorAct, Outcome, StepStory};
 
 pub use crate::journal::Why;

@@ -217,7 +217,9 @@ impl RunHost {
                 let now = host.core.clock.now();
                 let late = when.wall().is_some_and(|at| now.since(at) > LATE);
                 let event = match event {
-                    Event::TimerFired { key, epoch } if late && inner.run.machine.is_over_budget(key, now) => {
+                    Event::TimerFired { key, epoch }
+                        if late && inner.run.machine.is_over_budget(key, now) =>
+                    {
                         Event::BudgetOver { key, epoch }
                     }
                     event => event,

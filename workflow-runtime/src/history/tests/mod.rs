@@ -338,17 +338,15 @@ fn what_stands_is_told_and_what_is_used_is_not() {
     let ok = |journal: Journal, frame: u32, step: u16| {
         journal.with(json!({ "event": "attempt_succeeded", "step": [frame, 0, step], "epoch": 1 }))
     };
-    let listed = |journal: Journal| {
-        journal.add(json!({ "event": "items_listed", "step": [0, 0, 0], "items": 2 }))
-    };
-    let yielded = |journal: Journal, frame: u32| journal.add(json!({ "event": "yielded", "frame": [frame, 0] }));
+    let listed =
+        |journal: Journal| journal.add(json!({ "event": "items_listed", "step": [0, 0, 0], "items": 2 }));
+    let yielded =
+        |journal: Journal, frame: u32| journal.add(json!({ "event": "yielded", "frame": [frame, 0] }));
     let journal = listed(Journal::begun());
     let journal = ok(ok(ok(journal, 1, 0), 2, 0), 0, 1);
     let journal = journal.taken_up("adopted", &second, &[]);
     let journal = listed(journal.add(json!({ "event": "begun" })));
-    let recalled = |frame: u32, from: u64| {
-        json!({ "event": "recalled", "step": [frame, 0, 0], "recalled": "value", "from": from })
-    };
+    let recalled = |frame: u32, from: u64| json!({ "event": "recalled", "step": [frame, 0, 0], "recalled": "value", "from": from });
     let journal = journal.add(recalled(1, 2)).add(recalled(2, 3));
     let going_on = yielded(yielded(journal, 1), 2);
     let ended = yielded(going_on.clone(), 0);
