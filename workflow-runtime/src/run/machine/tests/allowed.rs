@@ -125,13 +125,14 @@ fn by(event: &Event) -> By {
         Event::RetryRequested { key } => By::Operator(Operation::Retry, key),
         Event::Set { key } => By::Operator(Operation::Set, key),
         Event::UndoGivenUp { key } => By::Operator(Operation::GiveUp, key),
-        Event::Paused | Event::Resumed | Event::CancelRequested | Event::Signalled { .. } => {
+        Event::Paused | Event::Resumed { .. } | Event::CancelRequested | Event::Signalled { .. } => {
             By::OperatorOfRun
         }
         Event::Begun
         | Event::Answered { .. }
         | Event::Yielded { .. }
         | Event::Granted { .. }
+        | Event::BudgetOver { .. }
         | Event::AttemptEnded { .. }
         | Event::TimerFired { .. }
         | Event::TimerFiredLate { .. }
@@ -243,7 +244,7 @@ fn next(run: &Run) -> Story {
     }
     let run_events = [
         Event::Paused,
-        Event::Resumed,
+        Event::Resumed { over_budget: Vec::new() },
         Event::CancelRequested,
         Event::GraceOver,
         Event::Signalled { signal: SignalId { name: "go", key: None }, step: None },
