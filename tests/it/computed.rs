@@ -330,3 +330,22 @@ fn a_computed_name_is_computed_anew_where_what_it_is_made_of_is() {
         assert!(notes.len() == 4 && notes[2] == notes[3] && notes[2] != before, "{notes:?}");
     });
 }
+
+/// What it makes may borrow from a value of the run.
+#[test]
+fn a_computed_name_that_borrows_may_be_used_twice() {
+    #[workflow_runtime::task]
+    async fn weigh(id: &u64) -> u64 {
+        *id * 2
+    }
+    workflow_runtime::workflow! {
+        fn firsts(orders: Vec<u64>) -> Result<u64> {
+            let first = orders.first();
+            let is_there = first.is_some();
+            let weight = weigh(first.unwrap_or(&0));
+            Ok(if is_there { weight } else { 0 })
+        }
+    }
+    let ran = support::drive(firsts(vec![21, 2]), async |_: workflow_runtime::Run<u64>| ());
+    assert_eq!(ran.result.unwrap(), 42);
+}

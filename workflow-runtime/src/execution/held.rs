@@ -124,7 +124,7 @@ impl Execution {
                         frame.put_output(step, number, value);
                     }
                 }
-                Kind::Sleep(_) => frame.put(step.output, Value::new(())),
+                Kind::Sleep(_) | Kind::Check(_) => frame.put(step.output, Value::new(())),
                 Kind::Compute(expr) => {
                     let path = frame.scope.path(number);
                     let kept = leftovers.kept.values_for_undo(&path, &expr.keep.each());

@@ -168,7 +168,8 @@ where
     }
 }
 
-/// What cannot be stored, and is the same in this process.
+/// What cannot be stored, and is the same in this process. In scope only where
+/// the expression uses no other value, which it could lend.
 pub trait OnceCloned<T> {
     /// The value that it had first.
     fn __once(&self, env: &Env, level: usize, number: usize) -> T;
@@ -182,7 +183,7 @@ impl<T: Clone + Send + Sync + 'static, F: FnOnce() -> T> OnceCloned<T> for &Comp
     }
 }
 
-/// What borrows, or cannot be copied: it is what it is now.
+/// What may borrow, or cannot be copied: it is what it is now.
 pub trait OnceNever<T> {
     /// The value.
     fn __once(&self, env: &Env, level: usize, number: usize) -> T;

@@ -100,9 +100,16 @@ impl Tables<'_> {
             Some(ty) => quote!(|| -> #ty { #inner }),
             None => quote!(|| #inner),
         };
+        // What is made of nothing borrows nothing. What is made of other values may
+        // lend them, as `orders.first()` does, and cannot be kept without them.
+        let is_made_of_nothing = match &self.graph.bindings[id].form {
+            Form::Pure { code, .. } => code.uses.is_empty(),
+            _ => false,
+        };
+        let cloned = is_made_of_nothing.then(|| quote!(OnceCloned as _,));
         Some(quote! {
             #and ({
-                use #Private::{OnceCloned as _, OnceLent as _, OnceNever as _, OnceStored as _};
+                use #Private::{#cloned OnceLent as _, OnceNever as _, OnceStored as _};
                 (&&&&#Private::Computed::new(#compute)).__once(#env, #level, #number)
             })
         })
