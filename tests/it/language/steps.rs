@@ -186,10 +186,10 @@ workflow! {
 }
 
 #[test]
-fn a_pure_binding_is_evaluated_where_it_is_used() {
+fn a_pure_binding_is_evaluated_once_and_where_it_is_used() {
     EVALUATED.set(0);
     assert_eq!(*run(pure_bindings(4)).value(), 5);
-    assert_eq!(EVALUATED.get(), 2, "once for each step that uses it, and not for one that nobody uses");
+    assert_eq!(EVALUATED.get(), 1, "once for all steps that use it, and not for one that nobody uses");
 }
 
 workflow! {

@@ -20,7 +20,11 @@ pub(crate) async fn to_live(
 ) -> Result<()> {
     let asker = Asker { by: Some(by.clone()), request };
     if let ExactOperation::Retry { step: None } = operation {
-        let waiting = waiting(host, &host.lock())?;
+        let waiting = {
+            let inner = host.lock();
+            host.check_open(&inner)?;
+            waiting(host, &inner)?
+        };
         // The last one answers: until then something is left to do.
         let last = waiting.last().copied();
         for key in waiting {
