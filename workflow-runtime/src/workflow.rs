@@ -161,7 +161,7 @@ pub struct AimedSignal<T> {
 /// What can be sent to a run with a value of type `T`: a [`Signal`], or one that
 /// is aimed.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not sent as it is, with a value of type `{T}`",
+    message = "`{Self}` is not sent as it is",
     label = "this is no signal that takes this value",
     note = "one that is `keyed` is sent with its key: `run.signal(workflow::name.key(key), value)`"
 )]
