@@ -260,7 +260,7 @@ impl<W: Workflow> Start<W> {
     ///
     /// Awaiting the start is an error where the signal is none of the
     /// workflow's, where the value cannot be saved, and where the run has ended
-    /// or [is not sent it](Run::signal).
+    /// or [is not sent it](crate::AnyRun::signal).
     pub fn signal<T: Durable, S: SignalTarget<T>>(mut self, signal: S, value: T) -> Self {
         if let Ok(signals) = &mut self.signals {
             match Sent::of(W::GRAPH, &signal, value) {

@@ -91,12 +91,11 @@ fn is_steered() -> bool {
 impl Clock {
     pub(crate) fn start() -> Self {
         let steered = is_steered();
-        #[cfg(feature = "testing")]
-        let shared = SharedWall::read().filter(|_| steered);
-        #[cfg(not(feature = "testing"))]
-        let shared = None;
         let own = || (Timestamp::from(SystemTime::now()), Instant::now(), Arc::default());
-        let (wall, anchor, set) = shared.unwrap_or_else(own);
+        #[cfg(feature = "testing")]
+        let (wall, anchor, set) = SharedWall::read().filter(|_| steered).unwrap_or_else(own);
+        #[cfg(not(feature = "testing"))]
+        let (wall, anchor, set) = own();
         Self { wall, anchor, system: read_system(), steered, set, looked: AtomicU64::new(0) }
     }
 
