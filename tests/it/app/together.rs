@@ -92,13 +92,17 @@ fn a_first_start_by_eight_processes_refuses_none() {
 #[test]
 fn of_many_resumes_of_a_killed_run_all_see_its_end() {
     let program = Program::own("together-resume");
-    let mut live = program.spawn(&["run", "siesta", "file=woken"]).until("napping");
+    let mut live = program.spawn(&["run", "transfer", "file=woken"]).until("waiting for a signal");
     live.child.kill().unwrap();
     live.end();
-    let commands: Vec<_> = (0..5).map(|_| words("resume @last")).collect();
-    let ended = at_once(&program, &commands);
-    all_fine(&commands, &ended);
-    assert!(ended.iter().all(|ended| ended.out == "awake\n"), "{ended:?}");
+    let spawned: Vec<_> = (0..5).map(|_| program.spawn(&["resume", "@last"])).collect();
+    // One that comes after its end would be told that there is nothing to resume.
+    let waiting: Vec<_> = spawned.into_iter().map(|resume| resume.until("of transfer")).collect();
+    program.fine(&["signal", "@last", "verdict", "yes"]);
+    for resume in waiting {
+        let ended = resume.end();
+        assert_eq!((ended.code, ended.out.as_str()), (Some(0), "3\n"), "{ended:?}");
+    }
 }
 
 #[test]
