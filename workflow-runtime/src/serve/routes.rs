@@ -26,6 +26,7 @@ use super::view::RunPage;
 use crate::inspect::user;
 use crate::inspect::wishes::Wish;
 use crate::operation::{By, ExactOperation};
+use crate::store::StoredRun;
 
 /// The longest body that is read, in bytes.
 const LONGEST_BODY: usize = 1 << 20;
@@ -200,19 +201,21 @@ async fn act(
     let answer = async {
         let query = Query::parse(uri.query())?;
         query.only(&["do", "step", "signal"])?;
-        Ok(pages::act(&inner, &form(&inner, role, id, &headers, &query).await?))
+        let (form, _) = form(&inner, role, id, &headers, &query).await?;
+        Ok(pages::act(&inner, &form))
     };
     page(&inner, answer.await)
 }
 
-/// A form as far as it is filled in, with what it would do.
+/// A form as far as it is filled in, with what it would do, and the run that it
+/// is about.
 async fn form(
     inner: &Arc<Inner>,
     role: Role,
     id: String,
     headers: &HeaderMap,
     query: &Query,
-) -> Result<pages::ActForm, Trouble> {
+) -> Result<(pages::ActForm, StoredRun), Trouble> {
     let act = Act::named(query.get("do").ok_or_else(|| Trouble::usage("`do` says what is to be done"))?)?;
     act.allow(role)?;
     if act.of_step && query.get("step").is_none() {
@@ -231,11 +234,11 @@ async fn form(
         }
     };
     let actor = query.get("as").map(str::to_owned);
-    Ok(pages::ActForm {
+    let form = pages::ActForm {
         act,
         value_type: inner.value_type(&run, act, step.as_deref(), &signal),
-        run: run.id,
-        workflow: run.workflow,
+        run: run.id.clone(),
+        workflow: run.workflow.clone(),
         step,
         signal,
         value: query.get("value").unwrap_or_default().to_owned(),
@@ -244,7 +247,8 @@ async fn form(
         form_token: inner.access.form_token(headers),
         preview,
         trouble: None,
-    })
+    };
+    Ok((form, run))
 }
 
 fn wish<'a>(act: &'static Act, query: &'a Query) -> Wish<'a> {
@@ -280,19 +284,10 @@ async fn do_act(
             )
             .help("open the run's page again"));
         }
-        let mut form = form(&inner, role, id, &headers, &query).await?;
+        let (mut form, run) = form(&inner, role, id, &headers, &query).await?;
         let by =
             By { actor: form.actor.clone(), reason: Some(form.reason.clone()).filter(|why| !why.is_empty()) };
-        let (run, wish) = (
-            inner
-                .blocking({
-                    let id = form.run.clone();
-                    move |inner| inner.found(&id)
-                })
-                .await?,
-            wish(form.act, &query),
-        );
-        let done = match wish.operation(&inner.workflows, &run) {
+        let done = match wish(form.act, &query).operation(&inner.workflows, &run) {
             Ok(operation) => inner.ask(Some(run.id), &operation, by).await,
             Err(problem) => Err(problem.into()),
         };
